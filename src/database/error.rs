@@ -1,0 +1,104 @@
+//! A PostgreSQL failure, with what a person needs to mend it.
+
+use std::fmt;
+
+/// What PostgreSQL, or the way to it, answered.
+#[derive(Debug, Clone)]
+pub struct DatabaseError {
+    /// SQLSTATE, where the server answered at all.
+    pub code: Option<String>,
+    pub message: String,
+    pub detail: Option<String>,
+    pub hint: Option<String>,
+    /// `CONTEXT` of the server, e.g. `COPY t, line 5, column c: "x"`.
+    pub context: Option<String>,
+    pub place: Option<Place>,
+    /// Constraint, relation or column the server named.
+    pub subject: Option<String>,
+}
+
+/// Where in the sent SQL the server found the error: characters (not bytes), counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub character: u32,
+}
+
+impl DatabaseError {
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            code: None,
+            message: message.into(),
+            detail: None,
+            hint: None,
+            context: None,
+            place: None,
+            subject: None,
+        }
+    }
+
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub fn is(&self, code: &str) -> bool {
+        self.code.as_deref() == Some(code)
+    }
+
+    /// The server is away or the connection broke: another try, later, may succeed.
+    pub fn is_unreachable(&self) -> bool {
+        match self.code.as_deref() {
+            None => true,
+            Some(code) => code.starts_with("08") || code.starts_with("57P"),
+        }
+    }
+}
+
+impl fmt::Display for DatabaseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if let Some(detail) = &self.detail {
+            write!(f, " ({detail})")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for DatabaseError {}
+
+impl From<tokio_postgres::Error> for DatabaseError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let Some(server) = error.as_db_error() else {
+            return Self::new(chain(&error));
+        };
+        let place = match server.position() {
+            Some(tokio_postgres::error::ErrorPosition::Original(character)) => {
+                Some(Place { character: *character })
+            }
+            _ => None,
+        };
+        Self {
+            code: Some(server.code().code().to_owned()),
+            message: server.message().to_owned(),
+            detail: server.detail().map(str::to_owned),
+            hint: server.hint().map(str::to_owned),
+            context: server.where_().map(str::to_owned),
+            place,
+            subject: server.constraint().or(server.column()).or(server.table()).map(str::to_owned),
+        }
+    }
+}
+
+/// The error and its causes as one sentence; tokio-postgres itself says only "error connecting to server".
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
+        cause = inner.source();
+    }
+    text
+}

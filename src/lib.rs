@@ -1,0 +1,29 @@
+//! elt: a folder of SQL models and CSV rules becomes loaded raw tables, tested stage tables and a prod
+//! layer published all at once, served by HTTP.
+//!
+//! The shape of the code is the way the data goes:
+//!
+//! ```text
+//! project   files of the folder, read and checked          (pure: files in, types out)
+//! template  dbt's spelling on tera, with places kept        (pure; the only one that knows tera)
+//! graph     who refers to whom, layer order, cycles         (pure)
+//! select    which nodes were asked for                      (pure)
+//! compile   templates, tests and rules become SQL           (pure)
+//! source    where raw rows come from: file, http, sample    (files and sockets, no database)
+//! generate  the project's own sample data                   (pure, seeded)
+//! cluster   a private PostgreSQL started by elt             (processes and files)
+//! database  sessions, migrations, lock, ledger, history     (the only one that knows tokio-postgres)
+//! run       load, build, test, publish, sweep
+//! service   HTTP over the published layer                   (the only one that knows actix-web)
+//! cli       arguments and terminal                          (the only one that knows clap and prints)
+//! ```
+//!
+//! `run` and `service` never meet: the service asks for a run through the [`pipeline::Pipeline`] trait.
+
+pub mod cluster;
+pub mod database;
+pub mod generate;
+pub mod name;
+pub mod pipeline;
+pub mod service;
+pub mod source;

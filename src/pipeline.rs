@@ -1,0 +1,78 @@
+//! The narrow door between the service and the runner: the service asks for a run and reads about runs,
+//! and knows nothing else of how they are made.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub type Answer<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// How a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    Running,
+    Succeeded,
+    /// A model, a test or the publishing failed; prod is as it was before.
+    Failed,
+    /// Stopped by the user, or its process died.
+    Cancelled,
+}
+
+/// One node of a run: a model, seed, load or test.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NodeRecord {
+    pub node: String,
+    /// `load`, `seed`, `view`, `table`, `incremental`, `test`.
+    pub kind: String,
+    /// `built`, `passed`, `warned`, `failed`, `skipped`.
+    pub status: String,
+    pub rows: Option<i64>,
+    /// Milliseconds.
+    pub duration_ms: i64,
+    /// What went wrong, in one text a person can act on.
+    pub message: Option<String>,
+}
+
+/// One run as the history keeps it. `nodes` is empty in lists.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    pub id: i64,
+    pub target: String,
+    pub status: RunStatus,
+    pub started_at: Timestamp,
+    pub finished_at: Option<Timestamp>,
+    /// The step that failed and why; `None` unless the run failed.
+    pub failed_step: Option<String>,
+    pub error: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nodes: Vec<NodeRecord>,
+}
+
+/// Why no run was started.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Refused {
+    #[error("run {id} is under way since {since}")]
+    Busy { id: i64, since: Timestamp },
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// A run that has begun: its id, and its end.
+pub struct Begun {
+    pub id: i64,
+    pub finished: Answer<RunRecord>,
+}
+
+pub trait Pipeline: Send + Sync + 'static {
+    /// Starts the whole pipeline. The run goes on even if the answer's `finished` is dropped.
+    fn begin(&self) -> Answer<Result<Begun, Refused>>;
+
+    /// The newest runs first, at most `limit`. The error is a sentence for the log, not for the client.
+    fn runs(&self, limit: i64) -> Answer<Result<Vec<RunRecord>, String>>;
+
+    /// One run with its nodes.
+    fn run(&self, id: i64) -> Answer<Result<Option<RunRecord>, String>>;
+}

@@ -1,0 +1,1 @@
+//! HTTP over the published layer; the only module that knows actix-web.

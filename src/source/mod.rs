@@ -1,0 +1,1 @@
+//! Where raw rows come from, as a stream that COPY takes.
