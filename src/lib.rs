@@ -22,8 +22,11 @@
 
 pub mod cluster;
 pub mod database;
+pub mod diagnostic;
 pub mod generate;
 pub mod name;
 pub mod pipeline;
+pub mod project;
 pub mod service;
 pub mod source;
+pub mod template;

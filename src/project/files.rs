@@ -1,0 +1,97 @@
+//! Finds and reads the project's files, in a fixed order.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::diagnostic::{Diagnostic, SourceFile};
+
+/// The files of a project by what they are. Paths are relative to the root, sorted.
+#[derive(Default)]
+pub struct Found {
+    pub models: Vec<Arc<SourceFile>>,
+    pub properties: Vec<Arc<SourceFile>>,
+    pub rules: Vec<Arc<SourceFile>>,
+    pub macros: Vec<Arc<SourceFile>>,
+    pub tests: Vec<Arc<SourceFile>>,
+}
+
+impl Found {
+    pub fn walk(root: &Path, problems: &mut Vec<Diagnostic>) -> Self {
+        let mut found = Self::default();
+        for folder in ["models", "rules", "macros", "tests"] {
+            let mut paths = Vec::new();
+            list(root, folder, &mut paths, problems);
+            paths.sort();
+            for path in paths {
+                found.take(root, folder, &path, problems);
+            }
+        }
+        found
+    }
+
+    fn take(&mut self, root: &Path, folder: &str, path: &str, problems: &mut Vec<Diagnostic>) {
+        let ending = path.rsplit('.').next().unwrap_or_default();
+        let place = match (folder, ending) {
+            ("models", "sql") => &mut self.models,
+            ("models" | "rules", "yml" | "yaml") => &mut self.properties,
+            ("rules", "csv") => &mut self.rules,
+            ("macros", "sql") => &mut self.macros,
+            ("tests", "sql") => &mut self.tests,
+            _ => return,
+        };
+        match read(root, path) {
+            Ok(file) => place.push(file),
+            Err(problem) => problems.push(problem),
+        }
+    }
+}
+
+/// `profiles.yml`: what makes a folder a project.
+pub fn profile(root: &Path) -> Result<Arc<SourceFile>, Diagnostic> {
+    if !root.join("profiles.yml").exists() {
+        let message = format!("{} is no elt project: it has no profiles.yml", root.display());
+        return Err(Diagnostic::error("no-project", message)
+            .hint("go to the project's folder, or name it with --project-dir"));
+    }
+    read(root, "profiles.yml")
+}
+
+fn read(root: &Path, path: &str) -> Result<Arc<SourceFile>, Diagnostic> {
+    let unreadable =
+        |why: String| Diagnostic::error("unreadable-file", format!("{path} cannot be read: {why}"));
+    let bytes = fs::read(root.join(path)).map_err(|error| unreadable(error.to_string()))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        unreadable(format!("byte {at} is not UTF-8")).hint("save the file as UTF-8")
+    })?;
+    let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
+    Ok(Arc::new(SourceFile { path: path.to_owned(), text }))
+}
+
+/// Hidden files and folders are passed over; links are followed no further than the file they name.
+fn list(root: &Path, folder: &str, paths: &mut Vec<String>, problems: &mut Vec<Diagnostic>) {
+    let entries = match fs::read_dir(root.join(folder)) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+        Err(error) => {
+            let message = format!("the folder {folder} cannot be read: {error}");
+            return problems.push(Diagnostic::error("unreadable-file", message));
+        }
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with('.') {
+            continue;
+        }
+        let path = format!("{folder}/{name}");
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => list(root, &path, paths, problems),
+            Ok(_) => paths.push(path),
+            Err(error) => {
+                let message = format!("{path} cannot be read: {error}");
+                problems.push(Diagnostic::error("unreadable-file", message));
+            }
+        }
+    }
+}

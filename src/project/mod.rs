@@ -1,0 +1,140 @@
+//! The user's folder as it was read: every file, parsed into types, with the place of every part.
+//! Reads files and nothing else: no socket, no clock; the environment is handed in.
+
+mod config;
+mod files;
+mod layer;
+mod profile;
+mod properties;
+mod rules;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+pub use config::{Config, Index, Materialization, Strategy};
+pub use layer::Layer;
+pub use profile::{Fetch, Profile, Service, Target};
+pub use properties::{ColumnProperties, Properties, SourceTable, TestEntry};
+pub use rules::{Rule, RuleColumn};
+
+use crate::diagnostic::{Diagnostic, Location, SourceFile};
+use crate::template::{Library, Scope};
+
+/// What the command line and the environment say about a project.
+#[derive(Debug, Default, Clone)]
+pub struct Setting {
+    pub target: Option<String>,
+    /// `--vars`: these win over the profile's.
+    pub vars: Map<String, Value>,
+    pub env: BTreeMap<String, String>,
+}
+
+/// A file under `models/`: its name is the model's name, its first folder the layer.
+#[derive(Debug, Clone)]
+pub struct ModelFile {
+    pub name: String,
+    pub layer: Layer,
+    /// The folders between layer and file, e.g. `vouchers`.
+    pub domain: String,
+    pub file: Arc<SourceFile>,
+}
+
+/// A project, read whole.
+pub struct Project {
+    pub root: PathBuf,
+    pub profile: Profile,
+    pub target: Target,
+    pub models: Vec<ModelFile>,
+    pub rules: Vec<Rule>,
+    /// `tests/**/*.sql`: queries that must return no rows.
+    pub singular_tests: Vec<Arc<SourceFile>>,
+    pub properties: Vec<Properties>,
+    pub sources: Vec<SourceTable>,
+    pub library: Library,
+    pub vars: Map<String, Value>,
+    pub env: BTreeMap<String, String>,
+}
+
+impl Project {
+    /// Reads the project in `root`. What is wrong is told all at once: with the error where nothing can go
+    /// on without it, in the list beside the project otherwise.
+    pub fn read(root: &Path, setting: &Setting) -> Result<(Self, Vec<Diagnostic>), Vec<Diagnostic>> {
+        let mut problems = Vec::new();
+        let profile_file = files::profile(root).map_err(|problem| vec![problem])?;
+        let (profile, target) = Profile::read(&profile_file, setting)?;
+        let found = files::Found::walk(root, &mut problems);
+
+        let mut vars = profile.vars.clone();
+        vars.extend(target.vars.clone());
+        vars.extend(setting.vars.clone());
+        let scope = Scope { vars: vars.clone(), env: setting.env.clone(), target: target.for_templates() };
+        let library = Library::new(&found.macros, scope).map_err(|more| {
+            problems.extend(more);
+            std::mem::take(&mut problems)
+        })?;
+
+        let models = found.models.iter().filter_map(|file| model_file(file, &mut problems)).collect();
+        let (mut properties, mut sources) = (Vec::new(), Vec::new());
+        for file in &found.properties {
+            match properties::read(file) {
+                Ok((more, tables)) => {
+                    properties.extend(more);
+                    sources.extend(tables);
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
+        let rules = found
+            .rules
+            .iter()
+            .filter_map(|file| {
+                let name = stem(&file.path);
+                let own = properties.iter().find(|entry| entry.name == name);
+                rules::read(file, own, &mut problems)
+            })
+            .collect();
+        let project = Self {
+            root: root.to_owned(),
+            profile,
+            target,
+            models,
+            rules,
+            singular_tests: found.tests,
+            properties,
+            sources,
+            library,
+            vars,
+            env: setting.env.clone(),
+        };
+        Ok((project, problems))
+    }
+}
+
+/// The file's name without folders and ending.
+pub(crate) fn stem(path: &str) -> &str {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.split_once('.').map_or(name, |(stem, _)| stem)
+}
+
+fn model_file(file: &Arc<SourceFile>, problems: &mut Vec<Diagnostic>) -> Option<ModelFile> {
+    let mut folders: Vec<&str> = file.path.split('/').skip(1).collect();
+    folders.pop();
+    let layer = folders.first().and_then(|name| Layer::from_folder(name));
+    let Some(layer) = layer else {
+        problems.push(
+            Diagnostic::error("no-layer", format!("{} lies in no layer", file.path))
+                .at(Location::start_of(file))
+                .hint("a model is models/<layer>/<domain>/<name>.sql, with raw, stage or prod as its layer"),
+        );
+        return None;
+    };
+    Some(ModelFile {
+        name: stem(&file.path).to_owned(),
+        layer,
+        domain: folders[1..].join("/"),
+        file: file.clone(),
+    })
+}

@@ -1,0 +1,235 @@
+//! `profiles.yml`: targets, connections, threads, variables, the service. Secrets come by `env_var` only.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use serde_yaml::Spanned;
+
+use super::{Layer, Setting, properties::yaml_problem};
+use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
+use crate::name::Ident;
+use crate::template::{Library, Scope};
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    target: Option<Spanned<String>>,
+    #[serde(default)]
+    vars: Map<String, Value>,
+    #[serde(default)]
+    targets: BTreeMap<String, WrittenTarget>,
+    #[serde(default)]
+    service: WrittenService,
+    #[serde(default)]
+    fetch: Fetch,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenTarget {
+    url: Option<Spanned<String>>,
+    reader_url: Option<Spanned<String>>,
+    reader_role: Option<Spanned<String>>,
+    threads: Option<Spanned<usize>>,
+    #[serde(default)]
+    schemas: BTreeMap<Layer, Spanned<String>>,
+    schema_prefix: Option<Spanned<String>>,
+    #[serde(default)]
+    vars: Map<String, Value>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenService {
+    host: Option<String>,
+    port: Option<u16>,
+    /// `today`, or a date.
+    lookup_date: Option<String>,
+    run_token: Option<Spanned<String>>,
+}
+
+/// How `elt serve` answers; see `elt serve --help`.
+#[derive(Debug, Clone)]
+pub struct Service {
+    pub host: String,
+    pub port: u16,
+    /// The reference day of a lookup: `None` is today.
+    pub lookup_date: Option<jiff::civil::Date>,
+    pub run_token: Option<String>,
+}
+
+/// Limits of what is downloaded.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Fetch {
+    pub max_bytes: Option<u64>,
+    /// Seconds without a byte before a download counts as dead.
+    pub stall_seconds: Option<u64>,
+    pub retries: Option<u32>,
+    /// Where Google Drive is, for those who reach it by a proxy.
+    pub google_drive_url: Option<String>,
+}
+
+/// The parts of a profile that hold for every target.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    pub vars: Map<String, Value>,
+    pub service: Service,
+    pub fetch: Fetch,
+}
+
+/// One place to build in.
+#[derive(Debug, Clone)]
+pub struct Target {
+    pub name: String,
+    /// A connection URL; `None` is the embedded cluster.
+    pub url: Option<String>,
+    /// Connection of the service; `None` takes the target's and the reader's role.
+    pub reader_url: Option<String>,
+    pub reader_role: Ident,
+    pub threads: usize,
+    pub vars: Map<String, Value>,
+    schemas: [Ident; 3],
+}
+
+impl Target {
+    pub fn schema(&self, layer: Layer) -> &Ident {
+        &self.schemas[layer as usize]
+    }
+
+    pub(super) fn for_templates(&self) -> Map<String, Value> {
+        let mut map = Map::new();
+        map.insert("name".into(), self.name.clone().into());
+        for layer in Layer::ALL {
+            map.insert(layer.name().into(), self.schema(layer).as_str().into());
+        }
+        map
+    }
+}
+
+impl Profile {
+    pub(super) fn read(file: &Arc<SourceFile>, setting: &Setting) -> Result<(Self, Target), Vec<Diagnostic>> {
+        let written: Written = if file.text.trim().is_empty() {
+            serde_yaml::from_str("{}").expect("an empty map is a profile: every field has a default")
+        } else {
+            serde_yaml::from_str(&file.text).map_err(|error| vec![yaml_problem(file, &error)])?
+        };
+        let scope = Scope { env: setting.env.clone(), vars: setting.vars.clone(), ..Scope::default() };
+        let library = Library::new(&[], scope)?;
+        let mut reader = Reader { file, library, problems: Vec::new() };
+        let target = reader.target(&written, setting);
+        let service = reader.service(&written.service);
+        match (target, service) {
+            (Some(target), Some(service)) if reader.problems.is_empty() => {
+                Ok((Self { vars: written.vars, service, fetch: written.fetch }, target))
+            }
+            _ => Err(reader.problems),
+        }
+    }
+}
+
+struct Reader<'a> {
+    file: &'a Arc<SourceFile>,
+    library: Library,
+    problems: Vec<Diagnostic>,
+}
+
+impl Reader<'_> {
+    fn place<T>(&self, value: &Spanned<T>) -> Location {
+        super::properties::place(self.file, value)
+    }
+
+    /// Text with its `{{ env_var(…) }}` filled in. An empty text counts as absent.
+    fn text(&mut self, value: Option<&Spanned<String>>) -> Option<String> {
+        let value = value?;
+        match self.library.render_value(&value.value, &self.place(value)) {
+            Ok(text) => Some(text).filter(|text| !text.is_empty()),
+            Err(problems) => {
+                self.problems.extend(problems);
+                None
+            }
+        }
+    }
+
+    fn ident(&mut self, value: Option<&Spanned<String>>, prefix: &str, default: &str) -> Option<Ident> {
+        let text = self.text(value).unwrap_or_else(|| default.to_owned());
+        match Ident::new(format!("{prefix}{text}")) {
+            Ok(ident) => Some(ident),
+            Err(error) => {
+                let place = value.map_or_else(|| Location::start_of(self.file), |value| self.place(value));
+                self.problems.push(Diagnostic::error("bad-name", error.to_string()).at(place));
+                None
+            }
+        }
+    }
+
+    fn target(&mut self, written: &Written, setting: &Setting) -> Option<Target> {
+        let asked = setting.target.clone().or_else(|| written.target.as_ref().map(|name| name.value.clone()));
+        let name = asked.unwrap_or_else(|| match written.targets.len() {
+            1 => written.targets.keys().next().cloned().unwrap_or_default(),
+            _ => "dev".to_owned(),
+        });
+        let own = match written.targets.get(&name) {
+            Some(own) => own.clone(),
+            None if written.targets.is_empty() && setting.target.is_none() => WrittenTarget::default(),
+            None => {
+                let known: Vec<&str> = written.targets.keys().map(String::as_str).collect();
+                let hint = did_you_mean(&name, known.iter().copied())
+                    .unwrap_or_else(|| format!("profiles.yml has: {}", known.join(", ")));
+                let place = written.target.as_ref().filter(|_| setting.target.is_none());
+                let place = place.map_or_else(|| Location::start_of(self.file), |value| self.place(value));
+                let message = format!("there is no target `{name}`");
+                self.problems.push(Diagnostic::error("unknown-target", message).at(place).hint(hint));
+                return None;
+            }
+        };
+        let threads = own.threads.as_ref().map_or(4, |threads| threads.value);
+        if let Some(place) = own.threads.as_ref().filter(|threads| !(1..=64).contains(&threads.value)) {
+            let place = self.place(place);
+            self.problems.push(Diagnostic::error("bad-threads", "threads is 1 to 64").at(place));
+        }
+        let prefix = self.text(own.schema_prefix.as_ref()).unwrap_or_default();
+        let schemas = Layer::ALL.map(|layer| self.ident(own.schemas.get(&layer), &prefix, layer.name()));
+        let [Some(raw), Some(stage), Some(prod)] = schemas else { return None };
+        if raw == stage || stage == prod || raw == prod {
+            let message = "two layers have the same schema; each layer needs a schema of its own";
+            self.problems.push(Diagnostic::error("same-schema", message).at(Location::start_of(self.file)));
+        }
+        let url = self.text(own.url.as_ref()).or_else(|| setting.env.get("DATABASE_URL").cloned());
+        Some(Target {
+            url: url.filter(|url| !url.is_empty() && url != "embedded"),
+            reader_url: self.text(own.reader_url.as_ref()),
+            reader_role: self.ident(own.reader_role.as_ref(), "", "elt_reader")?,
+            threads,
+            vars: own.vars,
+            schemas: [raw, stage, prod],
+            name,
+        })
+    }
+
+    fn service(&mut self, written: &WrittenService) -> Option<Service> {
+        let lookup_date = match written.lookup_date.as_deref() {
+            None | Some("today") => None,
+            Some(text) => match text.parse() {
+                Ok(date) => Some(date),
+                Err(_) => {
+                    let message = format!("service.lookup_date `{text}` is neither `today` nor a date");
+                    let at = self.file.text.find(text).unwrap_or(0);
+                    let place = Location::new(self.file, at..at + text.len());
+                    self.problems.push(
+                        Diagnostic::error("bad-date", message).at(place).hint("write it as 2020-06-01"),
+                    );
+                    return None;
+                }
+            },
+        };
+        Some(Service {
+            host: written.host.clone().unwrap_or_else(|| "127.0.0.1".into()),
+            port: written.port.unwrap_or(8080),
+            lookup_date,
+            run_token: self.text(written.run_token.as_ref()),
+        })
+    }
+}

@@ -1,0 +1,243 @@
+//! The YAML beside models and rules: descriptions, columns, tests, sources. dbt's words where dbt has them.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use serde_yaml::Spanned;
+
+use crate::diagnostic::{Diagnostic, Location, SourceFile};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    #[allow(dead_code, reason = "dbt's files carry it; it says nothing here")]
+    version: Option<u32>,
+    #[serde(default)]
+    models: Vec<WrittenEntry>,
+    #[serde(default, alias = "seeds")]
+    rules: Vec<WrittenEntry>,
+    #[serde(default)]
+    sources: Vec<WrittenSource>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenEntry {
+    name: Spanned<String>,
+    #[serde(default)]
+    description: String,
+    config: Option<Spanned<Map<String, Value>>>,
+    #[serde(default)]
+    columns: Vec<WrittenColumn>,
+    #[serde(default, alias = "data_tests")]
+    tests: Vec<Spanned<Value>>,
+    ranges: Option<Spanned<Ranges>>,
+    #[allow(dead_code, reason = "free notes of the project's own")]
+    meta: Option<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenColumn {
+    name: Spanned<String>,
+    #[serde(default)]
+    description: String,
+    data_type: Option<String>,
+    #[serde(default, alias = "data_tests")]
+    tests: Vec<Spanned<Value>>,
+    #[allow(dead_code, reason = "free notes of the project's own")]
+    meta: Option<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenSource {
+    name: String,
+    schema: Option<String>,
+    #[allow(dead_code, reason = "read by people")]
+    description: Option<String>,
+    tables: Vec<WrittenTable>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenTable {
+    name: Spanned<String>,
+    identifier: Option<String>,
+    #[serde(default)]
+    description: String,
+    #[allow(dead_code, reason = "read by people")]
+    #[serde(default)]
+    columns: Vec<WrittenColumn>,
+}
+
+/// Columns of a rules file that hold ranges: they must not overlap nor, inside a group, leave a hole.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ranges {
+    pub lower: String,
+    /// An empty cell is no upper bound.
+    pub upper: String,
+    #[serde(default)]
+    pub by: Vec<String>,
+    #[serde(default)]
+    pub allow_gaps: bool,
+}
+
+/// A test as a YAML file asks for it: its name and arguments.
+#[derive(Debug, Clone)]
+pub struct TestEntry {
+    pub name: String,
+    /// The column it stands under, if any.
+    pub column: Option<String>,
+    pub arguments: Map<String, Value>,
+    pub place: Location,
+}
+
+#[derive(Debug, Clone)]
+pub struct ColumnProperties {
+    pub name: String,
+    pub description: String,
+    pub data_type: Option<String>,
+    pub place: Location,
+}
+
+/// What YAML says of one model or rule.
+#[derive(Debug, Clone)]
+pub struct Properties {
+    pub name: String,
+    pub place: Location,
+    pub description: String,
+    pub config: Map<String, Value>,
+    pub config_place: Location,
+    pub columns: Vec<ColumnProperties>,
+    pub tests: Vec<TestEntry>,
+    pub ranges: Option<(Ranges, Location)>,
+}
+
+/// A table that something else than elt makes, named by `source('…', '…')`.
+#[derive(Debug, Clone)]
+pub struct SourceTable {
+    pub source: String,
+    pub name: String,
+    pub schema: String,
+    pub identifier: String,
+    pub description: String,
+    pub place: Location,
+}
+
+pub(super) fn read(file: &Arc<SourceFile>) -> Result<(Vec<Properties>, Vec<SourceTable>), Diagnostic> {
+    if file.text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let written: Written = serde_yaml::from_str(&file.text).map_err(|error| yaml_problem(file, &error))?;
+    let mut entries = Vec::new();
+    for entry in written.models.into_iter().chain(written.rules) {
+        entries.push(entry.read(file)?);
+    }
+    let mut tables = Vec::new();
+    for source in written.sources {
+        for table in source.tables {
+            tables.push(SourceTable {
+                source: source.name.clone(),
+                schema: source.schema.clone().unwrap_or_else(|| source.name.clone()),
+                identifier: table.identifier.unwrap_or_else(|| table.name.value.clone()),
+                place: place(file, &table.name),
+                description: table.description,
+                name: table.name.value,
+            });
+        }
+    }
+    Ok((entries, tables))
+}
+
+impl WrittenEntry {
+    fn read(self, file: &Arc<SourceFile>) -> Result<Properties, Diagnostic> {
+        let mut tests = Vec::new();
+        for entry in &self.tests {
+            tests.push(test_entry(file, entry, None)?);
+        }
+        for column in &self.columns {
+            for entry in &column.tests {
+                tests.push(test_entry(file, entry, Some(&column.name.value))?);
+            }
+        }
+        let columns = self.columns.into_iter().map(|column| ColumnProperties {
+            place: place(file, &column.name),
+            name: column.name.value,
+            description: column.description.trim().to_owned(),
+            data_type: column.data_type,
+        });
+        Ok(Properties {
+            place: place(file, &self.name),
+            config_place: self
+                .config
+                .as_ref()
+                .map_or_else(|| place(file, &self.name), |config| place(file, config)),
+            description: self.description.trim().to_owned(),
+            config: self.config.map(|config| config.value).unwrap_or_default(),
+            columns: columns.collect(),
+            ranges: self.ranges.map(|ranges| {
+                let place = place(file, &ranges);
+                (ranges.value, place)
+            }),
+            tests,
+            name: self.name.value,
+        })
+    }
+}
+
+/// `unique`, or `accepted_values: {values: [...]}`, with dbt's nested `arguments:` and `config:` laid flat.
+fn test_entry(
+    file: &Arc<SourceFile>,
+    entry: &Spanned<Value>,
+    column: Option<&str>,
+) -> Result<TestEntry, Diagnostic> {
+    let place = place(file, entry);
+    let wrong = || {
+        Diagnostic::error("bad-test", "a test is a name, or a name with arguments")
+            .at(place.clone())
+            .hint("write `- unique`, or `- accepted_values: {values: [a, b]}`")
+    };
+    let (name, written) = match &entry.value {
+        Value::String(name) => (name.clone(), Map::new()),
+        Value::Object(map) => match map.iter().next() {
+            Some((name, Value::Object(arguments))) if map.len() == 1 => (name.clone(), arguments.clone()),
+            Some((name, Value::Null)) if map.len() == 1 => (name.clone(), Map::new()),
+            _ => return Err(wrong()),
+        },
+        _ => return Err(wrong()),
+    };
+    let mut arguments = Map::new();
+    for (key, value) in written {
+        match (key.as_str(), value) {
+            ("arguments" | "config", Value::Object(inner)) => arguments.extend(inner),
+            (_, value) => {
+                arguments.insert(key, value);
+            }
+        }
+    }
+    let name = name.rsplit('.').next().unwrap_or(&name).to_owned();
+    Ok(TestEntry { name, column: column.map(str::to_owned), arguments, place })
+}
+
+pub(super) fn place<T>(file: &Arc<SourceFile>, value: &Spanned<T>) -> Location {
+    let span = value.referenced.span();
+    let start = span.byte_offset().unwrap_or(0) as usize;
+    let length = span.byte_len().unwrap_or(0) as usize;
+    let end = (start + length).min(file.text.len());
+    let text = file.text.get(start..end).unwrap_or_default();
+    Location::new(file, start..start + text.lines().next().unwrap_or_default().len())
+}
+
+/// A YAML problem at its own place, in one sentence.
+pub(super) fn yaml_problem(file: &Arc<SourceFile>, error: &serde_yaml::Error) -> Diagnostic {
+    let plain = error.without_snippet();
+    let message = plain.to_string();
+    let message = message.lines().next().unwrap_or("this is not the YAML expected here").trim().to_owned();
+    let start = error.location().and_then(|at| at.span().byte_offset()).unwrap_or(0) as usize;
+    let length = error.location().and_then(|at| at.span().byte_len()).unwrap_or(1) as usize;
+    let end = (start + length.max(1)).min(file.text.len());
+    Diagnostic::error("yaml", message).at(Location::new(file, start.min(end)..end))
+}

@@ -1,0 +1,139 @@
+//! Marks that travel through a render: private-use characters put into the template's literal text say
+//! where the text came from, and one character stands for each referenced relation. `settle` takes them
+//! out again and leaves SQL, with a map from its bytes back to the model file's.
+
+use std::ops::Range;
+
+/// A mark is two characters: a high part from plane 15, then a low part from plane 16.
+const HIGH: u32 = 0xF_0000;
+const LOW: u32 = 0x10_0000;
+const LOW_BITS: u32 = 15;
+/// References are single characters above the marks' low parts.
+const REFERENCE: u32 = 0x10_8000;
+/// How many different relations one template may name.
+pub const MAX_REFERENCES: usize = 0x7FFE;
+
+/// What the text behind a mark is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Literal text: each byte maps to its own byte.
+    Literal,
+    /// The output of a `{{ … }}`: every byte maps to the tag.
+    Expression,
+}
+
+/// The mark for text that stands at byte `offset` of the source.
+pub fn mark(kind: Kind, offset: usize, out: &mut String) {
+    let code = (offset as u32) << 1 | u32::from(kind == Kind::Expression);
+    out.push(private(HIGH + (code >> LOW_BITS)));
+    out.push(private(LOW + (code & ((1 << LOW_BITS) - 1))));
+}
+
+/// The stand-in for the `index`-th relation that a template refers to.
+pub fn reference(index: usize) -> char {
+    debug_assert!(index < MAX_REFERENCES);
+    private(REFERENCE + index as u32)
+}
+
+fn private(code: u32) -> char {
+    char::from_u32(code).expect("planes 15 and 16 hold no surrogates, and offsets are bounded by 2^30")
+}
+
+/// The first character of a source that marks use themselves, if there is one.
+pub fn reserved_character(source: &str) -> Option<usize> {
+    source.char_indices().find(|(_, c)| u32::from(*c) >= HIGH).map(|(at, _)| at)
+}
+
+/// Where the bytes of compiled SQL came from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SourceMap {
+    /// Start in the SQL, start in the source, kind; ascending.
+    pieces: Vec<(usize, usize, Kind)>,
+}
+
+impl SourceMap {
+    /// The byte of the source that wrote byte `at` of the SQL; for the output of an expression, its tag.
+    pub fn source_of(&self, at: usize) -> Option<usize> {
+        let index = self.pieces.partition_point(|(start, _, _)| *start <= at).checked_sub(1)?;
+        let (start, source, kind) = self.pieces[index];
+        Some(if kind == Kind::Literal { source + (at - start) } else { source })
+    }
+
+    /// Adds text before everything: all places move.
+    pub fn shift(&mut self, after: usize, by: usize) {
+        for piece in &mut self.pieces {
+            if piece.0 >= after {
+                piece.0 += by;
+            }
+        }
+    }
+}
+
+/// Takes marks out of rendered text and writes each relation as `name` says.
+pub fn settle(rendered: &str, mut name: impl FnMut(usize) -> String) -> (String, SourceMap) {
+    let mut sql = String::with_capacity(rendered.len());
+    let mut map = SourceMap::default();
+    // Output of an expression that is shorter than its mark is followed by a literal's own mark, so the
+    // last piece always covers what is pushed.
+    let mut rest = rendered;
+    while let Some(at) = rest.find(|c| u32::from(c) >= HIGH) {
+        sql.push_str(&rest[..at]);
+        let mut chars = rest[at..].chars();
+        let first = u32::from(chars.next().expect("find returned a character's place"));
+        if first >= REFERENCE {
+            let before = sql.len();
+            sql.push_str(&name((first - REFERENCE) as usize));
+            // Names differ in length from their stand-in: go on with a piece of their own.
+            if let Some((start, source, Kind::Literal)) = map.pieces.last().copied() {
+                map.pieces.push((sql.len(), source + (before - start), Kind::Literal));
+            }
+        } else if first < LOW
+            && let Some(low) = chars.clone().next().map(u32::from).filter(|c| (LOW..REFERENCE).contains(c))
+        {
+            chars.next();
+            let code = (first - HIGH) << LOW_BITS | (low - LOW);
+            let kind = if code & 1 == 1 { Kind::Expression } else { Kind::Literal };
+            map.pieces.push((sql.len(), (code >> 1) as usize, kind));
+        }
+        rest = chars.as_str();
+    }
+    sql.push_str(rest);
+    (sql, map)
+}
+
+/// Byte range of the character at `character` (counted from 1) of `text`, as PostgreSQL counts places.
+pub fn character_range(text: &str, character: u32) -> Option<Range<usize>> {
+    let (at, c) = text.char_indices().nth((character as usize).checked_sub(1)?)?;
+    Some(at..at + c.len_utf8())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_leave_and_places_stay() {
+        let mut text = String::new();
+        mark(Kind::Literal, 0, &mut text);
+        text.push_str("select a from ");
+        mark(Kind::Expression, 14, &mut text);
+        text.push(reference(0));
+        mark(Kind::Literal, 30, &mut text);
+        text.push_str(" where b");
+        let (sql, map) = settle(&text, |_| "\"prod\".\"x\"".into());
+        assert_eq!(sql, "select a from \"prod\".\"x\" where b");
+        assert_eq!(map.source_of(7), Some(7));
+        assert_eq!(map.source_of(16), Some(14), "inside the name: the tag");
+        assert_eq!(map.source_of(sql.find(" where").unwrap()), Some(30));
+    }
+
+    #[test]
+    fn large_offsets_survive() {
+        for offset in [0, 1, 32_767, 32_768, 1 << 20, (1 << 28) - 1] {
+            let mut text = String::new();
+            mark(Kind::Literal, offset, &mut text);
+            text.push('x');
+            assert_eq!(settle(&text, |_| String::new()).1.source_of(0), Some(offset));
+        }
+    }
+}

@@ -1,0 +1,626 @@
+//! dbt's spelling made tera's: positional arguments become keyword arguments, macros become components,
+//! `this` a function. Literal text gets marks (see `marks`). It reads only what stands between `{{ }}` and
+//! `{% %}`, knows strings, comments and raw blocks, and remembers where each byte came from. It is no
+//! parser of templates: what it does not know it leaves for tera to judge.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use super::marks::{self, Kind};
+
+/// Parameter names of a macro, in order.
+pub type Signatures = HashMap<String, Vec<String>>;
+
+/// A rewritten template.
+#[derive(Debug, Default)]
+pub struct Rewritten {
+    pub text: String,
+    /// Start in `text`, start in the source, whether bytes run in step from there.
+    pieces: Vec<(usize, usize, bool)>,
+    pub problems: Vec<Problem>,
+}
+
+/// Something the rewriter knows to be wrong. `span` counts bytes of the source.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Problem {
+    pub span: Range<usize>,
+    pub message: String,
+    pub hint: &'static str,
+}
+
+impl Rewritten {
+    /// The source byte behind byte `at` of the rewritten text.
+    pub fn source_of(&self, at: usize) -> usize {
+        match self.pieces.partition_point(|(start, _, _)| *start <= at).checked_sub(1) {
+            None => 0,
+            Some(index) => {
+                let (start, source, in_step) = self.pieces[index];
+                if in_step { source + (at - start) } else { source }
+            }
+        }
+    }
+}
+
+/// Functions that dbt calls by position, and their parameters' names here.
+const FUNCTIONS: &[(&str, &[&str])] = &[
+    ("ref", &["name"]),
+    ("source", &["source", "name"]),
+    ("var", &["name", "default"]),
+    ("env_var", &["name", "default"]),
+    ("literal", &["value"]),
+    ("range", &["end"]),
+];
+
+/// Filters likewise.
+const FILTERS: &[(&str, &[&str])] = &[
+    ("default", &["value", "boolean"]),
+    ("join", &["sep"]),
+    ("replace", &["from", "to"]),
+    ("round", &["precision", "method"]),
+    ("split", &["pat"]),
+    ("truncate", &["length"]),
+    ("indent", &["width"]),
+    ("get", &["key", "default"]),
+];
+
+/// Statements of dbt that elt does not have, and what serves instead.
+const UNSUPPORTED: &[(&str, &str)] = &[
+    ("do", "use `{% set %}`, or a list literal"),
+    ("call", "pass the text as an argument: `{% set body %}…{% endset %}`"),
+    ("import", "macros in `macros/` are known everywhere by name"),
+    ("from", "macros in `macros/` are known everywhere by name"),
+    ("materialization", "elt's materializations are built in"),
+];
+
+/// Rewrites a model or test: literal text is marked.
+pub fn model(source: &str, signatures: &Signatures) -> Rewritten {
+    Rewriter::new(source, signatures, true).run()
+}
+
+/// Rewrites a file of macros: nothing is marked, what a macro writes belongs to the place that calls it.
+pub fn macros(source: &str, signatures: &Signatures) -> Rewritten {
+    Rewriter::new(source, signatures, false).run()
+}
+
+/// Reads the signatures of all macros and generic tests of a file.
+pub fn signatures(source: &str) -> Signatures {
+    let mut found = Signatures::new();
+    for tag in tags(source) {
+        let inner = &source[tag.inner.clone()];
+        if let Some((name, parameters)) = definition(inner) {
+            let names = split(parameters, 0..parameters.len())
+                .into_iter()
+                .map(|part| parameters[part].split('=').next().unwrap_or_default().trim().to_owned())
+                .filter(|name| !name.is_empty())
+                .collect();
+            found.insert(name, names);
+        }
+    }
+    found
+}
+
+/// `macro name(parameters)` or `test name(parameters)`, as the inside of a tag.
+fn definition(inner: &str) -> Option<(String, &str)> {
+    let inner = inner.trim();
+    let (word, rest) = inner.split_once(char::is_whitespace)?;
+    let prefix = match word {
+        "macro" => "",
+        "test" | "data_test" => "test_",
+        _ => return None,
+    };
+    let open = rest.find('(')?;
+    let close = rest.rfind(')')?;
+    (open < close).then(|| (format!("{prefix}{}", rest[..open].trim()), &rest[open + 1..close]))
+}
+
+/// One `{{ }}`, `{% %}` or `{# #}`, or the whole of a raw block.
+struct Tag {
+    whole: Range<usize>,
+    inner: Range<usize>,
+    kind: TagKind,
+    trims_before: bool,
+    trims_after: bool,
+}
+
+#[derive(PartialEq, Eq, Clone, Copy)]
+enum TagKind {
+    Expression,
+    Statement,
+    /// Comments and raw blocks: copied as they stand.
+    Verbatim,
+}
+
+/// The tags of a template in order. An unclosed tag ends the list: tera will say so.
+fn tags(source: &str) -> Vec<Tag> {
+    let bytes = source.as_bytes();
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(open) = source[at..].find('{').map(|offset| at + offset) {
+        let (kind, close) = match bytes.get(open + 1) {
+            Some(b'{') => (TagKind::Expression, "}}"),
+            Some(b'%') => (TagKind::Statement, "%}"),
+            Some(b'#') => (TagKind::Verbatim, "#}"),
+            _ => {
+                at = open + 1;
+                continue;
+            }
+        };
+        let end = if kind == TagKind::Verbatim {
+            source[open + 2..].find(close).map(|offset| open + 2 + offset)
+        } else {
+            close_of(source, open + 2, close)
+        };
+        let Some(end) = end else { break };
+        let trims_before = bytes.get(open + 2) == Some(&b'-');
+        let trims_after = end > open + 2 && bytes[end - 1] == b'-' && end - 1 > open + 2;
+        let inner = open + 2 + usize::from(trims_before)..end - usize::from(trims_after);
+        let mut tag = Tag { whole: open..end + 2, inner, kind, trims_before, trims_after };
+        if kind == TagKind::Statement && source[tag.inner.clone()].trim() == "raw" {
+            let Some(after) = end_of_raw(source, tag.whole.end) else { break };
+            tag.whole.end = after;
+            tag.kind = TagKind::Verbatim;
+        }
+        at = tag.whole.end;
+        found.push(tag);
+    }
+    found
+}
+
+/// Where the tag that began before `from` closes, strings passed over.
+fn close_of(source: &str, from: usize, close: &str) -> Option<usize> {
+    let bytes = source.as_bytes();
+    let mut at = from;
+    while at < bytes.len() {
+        match bytes[at] {
+            quote @ (b'\'' | b'"' | b'`') => at = end_of_string(bytes, at, quote),
+            _ if bytes[at..].starts_with(close.as_bytes()) => {
+                // `{{ {'a': {}}}}`: the last two braces close the tag.
+                if close == "}}" && bytes.get(at + 2) == Some(&b'}') {
+                    at += 1;
+                } else {
+                    return Some(at);
+                }
+            }
+            _ => at += 1,
+        }
+    }
+    None
+}
+
+fn end_of_string(bytes: &[u8], start: usize, quote: u8) -> usize {
+    let mut at = start + 1;
+    while at < bytes.len() && bytes[at] != quote {
+        at += if bytes[at] == b'\\' { 2 } else { 1 };
+    }
+    (at + 1).min(bytes.len())
+}
+
+fn end_of_raw(source: &str, from: usize) -> Option<usize> {
+    let mut at = from;
+    loop {
+        let open = at + source[at..].find("{%")?;
+        let close = open + source[open..].find("%}")?;
+        if source[open + 2..close].trim_matches('-').trim() == "endraw" {
+            return Some(close + 2);
+        }
+        at = close + 2;
+    }
+}
+
+/// The parts of `range` between commas that stand outside brackets and strings.
+fn split(text: &str, range: Range<usize>) -> Vec<Range<usize>> {
+    let bytes = text.as_bytes();
+    let mut parts = Vec::new();
+    let (mut depth, mut start, mut at) = (0usize, range.start, range.start);
+    while at < range.end {
+        match bytes[at] {
+            quote @ (b'\'' | b'"' | b'`') => {
+                at = end_of_string(bytes, at, quote).min(range.end);
+                continue;
+            }
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            b',' if depth == 0 => {
+                parts.push(start..at);
+                start = at + 1;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    parts.push(start..range.end);
+    parts.retain(|part| !text[part.clone()].trim().is_empty());
+    parts
+}
+
+fn identifier_end(bytes: &[u8], start: usize) -> usize {
+    let mut at = start;
+    while at < bytes.len() && (bytes[at].is_ascii_alphanumeric() || bytes[at] == b'_') {
+        at += 1;
+    }
+    at
+}
+
+fn skip_spaces(bytes: &[u8], mut at: usize) -> usize {
+    while at < bytes.len() && bytes[at].is_ascii_whitespace() {
+        at += 1;
+    }
+    at
+}
+
+/// `name = value` of an argument: the name's end and where the value starts.
+fn keyword(text: &str, part: &Range<usize>) -> Option<(Range<usize>, usize)> {
+    let bytes = text.as_bytes();
+    let start = skip_spaces(bytes, part.start);
+    let end = identifier_end(bytes, start);
+    let equals = skip_spaces(bytes, end);
+    let named =
+        end > start && equals < part.end && bytes[equals] == b'=' && bytes.get(equals + 1) != Some(&b'=');
+    named.then_some((start..end, equals + 1))
+}
+
+struct Rewriter<'a> {
+    source: &'a str,
+    signatures: &'a Signatures,
+    marked: bool,
+    /// Inside `{% set %}…{% endset %}`, a filter block or a macro, text is a value that may be compared:
+    /// it carries no marks.
+    unmarked_depth: usize,
+    /// The name that `{% macro %}` or `{% test %}` opened, for its end.
+    out: Rewritten,
+}
+
+impl<'a> Rewriter<'a> {
+    fn new(source: &'a str, signatures: &'a Signatures, marked: bool) -> Self {
+        Self { source, signatures, marked, unmarked_depth: 0, out: Rewritten::default() }
+    }
+
+    fn run(mut self) -> Rewritten {
+        self.out.text.reserve(self.source.len() * 5 / 4);
+        let mut at = 0;
+        let mut trims = false;
+        for tag in tags(self.source) {
+            self.literal(at..tag.whole.start, trims, Some(&tag));
+            match tag.kind {
+                TagKind::Verbatim => self.copy(tag.whole.clone()),
+                TagKind::Expression => {
+                    self.copy(tag.whole.start..tag.inner.start);
+                    self.expression(tag.inner.clone());
+                    self.copy(tag.inner.end..tag.whole.end);
+                }
+                TagKind::Statement => self.statement(&tag),
+            }
+            at = tag.whole.end;
+            trims = tag.trims_after;
+        }
+        self.literal(at..self.source.len(), trims, None);
+        self.out
+    }
+
+    fn copy(&mut self, range: Range<usize>) {
+        if !range.is_empty() {
+            self.out.pieces.push((self.out.text.len(), range.start, true));
+            self.out.text.push_str(&self.source[range]);
+        }
+    }
+
+    fn insert(&mut self, text: &str, at: usize) {
+        self.out.pieces.push((self.out.text.len(), at, false));
+        self.out.text.push_str(text);
+    }
+
+    fn mark(&mut self, kind: Kind, at: usize) {
+        if self.marked && self.unmarked_depth == 0 {
+            self.out.pieces.push((self.out.text.len(), at, false));
+            marks::mark(kind, at, &mut self.out.text);
+        }
+    }
+
+    /// Text between tags. Marks are put inside of white space that a neighbouring `-` will trim.
+    fn literal(&mut self, range: Range<usize>, trimmed_before: bool, next: Option<&Tag>) {
+        let text = &self.source[range.clone()];
+        let leading = if trimmed_before { text.len() - text.trim_start().len() } else { 0 };
+        let opens_expression = next.is_some_and(|tag| tag.kind == TagKind::Expression);
+        let trimmed_after = next.is_some_and(|tag| tag.trims_before);
+        let trailing = if trimmed_after { text.trim_end().len().max(leading) } else { text.len() };
+        let (words, tail) = (range.start + leading, range.start + trailing);
+        self.copy(range.start..words);
+        if !text.trim().is_empty() {
+            self.mark(Kind::Literal, words);
+        }
+        self.copy(words..tail);
+        if let Some(tag) = next.filter(|_| opens_expression) {
+            self.mark(Kind::Expression, tag.whole.start);
+        }
+        self.copy(tail..range.end);
+    }
+
+    fn statement(&mut self, tag: &Tag) {
+        let inner = &self.source[tag.inner.clone()];
+        let start = tag.inner.start + (inner.len() - inner.trim_start().len());
+        let end = identifier_end(self.source.as_bytes(), start);
+        let word = &self.source[start..end];
+        if let Some((_, instead)) = UNSUPPORTED.iter().find(|(name, _)| *name == word) {
+            let message = format!("`{{% {word} %}}` is not a statement that elt knows");
+            self.out.problems.push(Problem { span: start..end, message, hint: instead });
+        }
+        self.copy(tag.whole.start..start);
+        match word {
+            "macro" | "test" | "data_test" => {
+                self.unmarked_depth += 1;
+                let prefix = if word == "macro" { "component " } else { "component test_" };
+                self.insert(prefix, start);
+                self.copy(skip_spaces(self.source.as_bytes(), end)..tag.whole.end);
+            }
+            "endmacro" | "endtest" | "enddata_test" => {
+                self.unmarked_depth = self.unmarked_depth.saturating_sub(1);
+                self.insert("endcomponent", start);
+                self.copy(end..tag.whole.end);
+            }
+            _ => {
+                self.block_of_text(word, end..tag.inner.end);
+                self.expression(start..tag.inner.end);
+                self.copy(tag.inner.end..tag.whole.end);
+            }
+        }
+    }
+
+    /// Keeps count of blocks whose text is a value.
+    fn block_of_text(&mut self, word: &str, rest: Range<usize>) {
+        let opens = match word {
+            "set" | "set_global" => !self.source[rest].contains('='),
+            "filter" => true,
+            _ => false,
+        };
+        if opens {
+            self.unmarked_depth += 1;
+        } else if matches!(word, "endset" | "endset_global" | "endfilter") {
+            self.unmarked_depth = self.unmarked_depth.saturating_sub(1);
+        }
+    }
+
+    fn expression(&mut self, range: Range<usize>) {
+        let bytes = self.source.as_bytes();
+        let mut at = range.start;
+        let mut copied = range.start;
+        let mut previous = b' ';
+        while at < range.end {
+            let byte = bytes[at];
+            if matches!(byte, b'\'' | b'"' | b'`') {
+                at = end_of_string(bytes, at, byte).min(range.end);
+                previous = byte;
+                continue;
+            }
+            if !(byte.is_ascii_alphabetic() || byte == b'_') {
+                if !byte.is_ascii_whitespace() {
+                    previous = byte;
+                }
+                at += if byte.is_ascii_digit() { identifier_end(bytes, at) - at } else { 1 };
+                continue;
+            }
+            let end = identifier_end(bytes, at).min(range.end);
+            if let Some(after) = self.word(at..end, previous, copied, range.end) {
+                at = after;
+                copied = after;
+                previous = b')';
+            } else {
+                at = end;
+                previous = b'a';
+            }
+        }
+        self.copy(copied..range.end);
+    }
+
+    /// Rewrites what begins with the word at `word`, having copied what stands before it; the place to go
+    /// on from, or nothing where the word stays as it is.
+    fn word(&mut self, word: Range<usize>, previous: u8, copied: usize, limit: usize) -> Option<usize> {
+        let bytes = self.source.as_bytes();
+        let name = &self.source[word.clone()];
+        let next = skip_spaces(bytes, word.end);
+        let called = next < limit && bytes[next] == b'(';
+        let close = if called { close_bracket(bytes, next, limit)? } else { next };
+        match (previous, called) {
+            (b'.', true) if name == "items" && self.source[next + 1..close].trim().is_empty() => {
+                // `d.items()`: tera walks a map itself.
+                let dot = self.source[..word.start].rfind('.').unwrap_or(word.start);
+                self.copy(copied..dot);
+                Some(close + 1)
+            }
+            (b'.', _) => None,
+            (b'|', true) => {
+                let (_, parameters) = FILTERS.iter().find(|(filter, _)| *filter == name)?;
+                self.copy(copied..next + 1);
+                self.keywords(name, next + 1..close, &owned(parameters));
+                self.copy(close..close + 1);
+                Some(close + 1)
+            }
+            (b'|', false) => None,
+            (_, true) => {
+                if let Some(parameters) = self.signatures.get(name) {
+                    self.copy(copied..word.start);
+                    self.component(name, word.start, next + 1..close, parameters);
+                } else if name == "this" {
+                    return None;
+                } else {
+                    let parameters = FUNCTIONS.iter().find(|(known, _)| *known == name);
+                    // `range(start=1, …)` and `config(…)` are keyword calls already; their values may
+                    // still hold calls.
+                    self.copy(copied..next + 1);
+                    let names = parameters.map(|(_, names)| owned(names)).unwrap_or_default();
+                    self.keywords(name, next + 1..close, &names);
+                    self.copy(close..close + 1);
+                }
+                Some(close + 1)
+            }
+            (_, false) if name == "this" && bytes.get(next) != Some(&b'=') => {
+                self.copy(copied..word.start);
+                if bytes.get(next) == Some(&b'.') {
+                    let end = identifier_end(bytes, next + 1);
+                    let part = self.source[next + 1..end].to_owned();
+                    self.insert(&format!("this(part=\"{part}\")"), word.start);
+                    Some(end)
+                } else {
+                    self.insert("this()", word.start);
+                    Some(word.end)
+                }
+            }
+            (_, false) if name == "None" => {
+                self.copy(copied..word.start);
+                self.insert("none", word.start);
+                Some(word.end)
+            }
+            _ => None,
+        }
+    }
+
+    /// Arguments by position get their parameters' names.
+    fn keywords(&mut self, function: &str, arguments: Range<usize>, parameters: &[String]) {
+        let parts = split(self.source, arguments.clone());
+        let mut copied = arguments.start;
+        for (index, part) in parts.iter().enumerate() {
+            if let Some((_, value)) = keyword(self.source, part) {
+                self.copy(copied..value);
+                self.expression(value..part.end);
+            } else {
+                let start = skip_spaces(self.source.as_bytes(), part.start);
+                self.copy(copied..start);
+                match parameters.get(index) {
+                    Some(name) => self.insert(&format!("{name}="), start),
+                    None => self.too_many(function, start..part.end, parameters),
+                }
+                self.expression(start..part.end);
+            }
+            copied = part.end;
+        }
+        self.copy(copied..arguments.end);
+    }
+
+    /// A macro's call: `cents('a', 4)` is `<cents column={"a"} scale={4} />`.
+    fn component(&mut self, name: &str, at: usize, arguments: Range<usize>, parameters: &[String]) {
+        self.insert(&format!("<{name}"), at);
+        for (index, part) in split(self.source, arguments).into_iter().enumerate() {
+            let start = skip_spaces(self.source.as_bytes(), part.start);
+            let (parameter, value) = match keyword(self.source, &part) {
+                Some((parameter, value)) => (self.source[parameter].to_owned(), value),
+                None => match parameters.get(index) {
+                    Some(parameter) => (parameter.clone(), start),
+                    None => {
+                        self.too_many(name, start..part.end, parameters);
+                        continue;
+                    }
+                },
+            };
+            self.insert(&format!(" {parameter}={{"), start);
+            self.expression(value..part.end);
+            self.insert("}", part.end);
+        }
+        self.insert(" />", at);
+    }
+
+    fn too_many(&mut self, function: &str, span: Range<usize>, parameters: &[String]) {
+        let message = match parameters {
+            [] => format!("`{function}` takes its arguments by name only"),
+            names => format!("`{function}` takes {} by position: {}", names.len(), names.join(", ")),
+        };
+        self.out.problems.push(Problem { span, message, hint: "write it as `name=value`" });
+    }
+}
+
+fn owned(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn close_bracket(bytes: &[u8], open: usize, limit: usize) -> Option<usize> {
+    let (mut depth, mut at) = (0usize, open);
+    while at < limit {
+        match bytes[at] {
+            quote @ (b'\'' | b'"' | b'`') => {
+                at = end_of_string(bytes, at, quote);
+                continue;
+            }
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some(at);
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(source: &str) -> String {
+        let signatures =
+            Signatures::from([("cents".to_owned(), vec!["column".to_owned(), "scale".to_owned()])]);
+        macros(source, &signatures).text
+    }
+
+    #[test]
+    fn dbt_calls_become_keyword_calls() {
+        assert_eq!(plain("{{ ref('x') }}"), "{{ ref(name='x') }}");
+        assert_eq!(plain("{{ source('a', \"b\") }}"), "{{ source(source='a', name=\"b\") }}");
+        assert_eq!(
+            plain("{{ var('x', env_var('Y', '3')) }}"),
+            "{{ var(name='x', default=env_var(name='Y', default='3')) }}"
+        );
+        assert_eq!(plain("{{ ref(name='x') }}"), "{{ ref(name='x') }}");
+    }
+
+    #[test]
+    fn macros_become_components() {
+        assert_eq!(
+            plain("{% macro cents(column, scale=2) %}{{ column }}{% endmacro %}"),
+            "{% component cents(column, scale=2) %}{{ column }}{% endcomponent %}"
+        );
+        assert_eq!(plain("{{ cents('a', 4) }}"), "{{ <cents column={'a'} scale={4} /> }}");
+        assert_eq!(
+            plain("{{ cents(cents('a'), scale=1) | upper }}"),
+            "{{ <cents column={<cents column={'a'} />} scale={1} /> | upper }}"
+        );
+    }
+
+    #[test]
+    fn strings_comments_and_raw_blocks_stay_as_they_are() {
+        for text in [
+            "ref('x')",
+            "{# {{ ref('x') }} #}",
+            "{% raw %}{{ ref('x') }}{% endraw %}",
+            "{{ 'ref(1) }} this' }}",
+        ] {
+            assert_eq!(plain(text), text);
+        }
+    }
+
+    #[test]
+    fn filters_and_this_are_understood() {
+        assert_eq!(plain("{{ xs | join(', ') }}"), "{{ xs | join(sep=', ') }}");
+        assert_eq!(plain("{{ this }} {{ this.schema }}"), "{{ this() }} {{ this(part=\"schema\") }}");
+        assert_eq!(plain("{% for k, v in d.items() %}"), "{% for k, v in d %}");
+        assert_eq!(
+            plain("{{ config(a=[{'columns': ['x']}], source=var('v')) }}"),
+            "{{ config(a=[{'columns': ['x']}], source=var(name='v')) }}"
+        );
+    }
+
+    #[test]
+    fn too_many_arguments_are_told_with_their_place() {
+        let rewritten = macros("{{ ref('a', 'b') }}", &Signatures::new());
+        assert_eq!(rewritten.problems[0].span, 12..15);
+        assert!(rewritten.problems[0].message.contains("takes 1 by position"));
+    }
+
+    #[test]
+    fn places_map_back_to_the_source() {
+        let source = "select {{ ref('x') }}, {{ var('y') }}";
+        let rewritten = macros(source, &Signatures::new());
+        let at = rewritten.text.find("'y'").unwrap();
+        assert_eq!(rewritten.source_of(at), source.find("'y'").unwrap());
+    }
+}
