@@ -24,6 +24,7 @@ pub mod cluster;
 pub mod database;
 pub mod diagnostic;
 pub mod generate;
+pub mod manifest;
 pub mod name;
 pub mod pipeline;
 pub mod project;

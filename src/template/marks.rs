@@ -59,12 +59,15 @@ impl SourceMap {
         Some(if kind == Kind::Literal { source + (at - start) } else { source })
     }
 
-    /// Adds text before everything: all places move.
-    pub fn shift(&mut self, after: usize, by: usize) {
-        for piece in &mut self.pieces {
-            if piece.0 >= after {
-                piece.0 += by;
+    /// Forgets the first `bytes` bytes of the SQL: what stays moves to the front.
+    pub fn drop_start(&mut self, bytes: usize) {
+        let covering = self.pieces.iter().rposition(|(start, _, _)| *start <= bytes);
+        self.pieces.drain(..covering.unwrap_or(0));
+        for (start, source, kind) in &mut self.pieces {
+            if *kind == Kind::Literal {
+                *source += bytes.saturating_sub(*start);
             }
+            *start = start.saturating_sub(bytes);
         }
     }
 }

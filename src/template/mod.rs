@@ -124,11 +124,13 @@ impl Library {
     }
 
     /// Renders a generic test: `test_<name>` with `arguments`. Strings that read `ref('…')` or
-    /// `source('…', '…')` are followed. Problems are placed at `place`, in the YAML that asked.
+    /// `source('…', '…')` are followed; with `only` the model is the rows for which that holds. Problems are
+    /// placed at `place`, in the YAML that asked.
     pub fn render_test(
         &self,
         name: &str,
         arguments: &Map<String, Value>,
+        only: Option<&str>,
         subject: Subject<'_>,
         place: &Location,
     ) -> Result<Rendered, Vec<Diagnostic>> {
@@ -158,7 +160,15 @@ impl Library {
                 Some(call) => {
                     let rewritten = rewrite::macros(&format!("{{{{ {call} }}}}"), &self.signatures).text;
                     let inner = rewritten.trim_start_matches("{{").trim_end_matches("}}").trim();
-                    text.push_str(&format!(" {key}={{{inner}}}"));
+                    match only.filter(|_| key == "model") {
+                        Some(only) => {
+                            context.insert("argument_where", only);
+                            text.push_str(&format!(
+                                " model={{'(select * from ' ~ {inner} ~ ' where ' ~ argument_where ~ ') as filtered'}}"
+                            ));
+                        }
+                        None => text.push_str(&format!(" {key}={{{inner}}}")),
+                    }
                 }
                 None => {
                     context.insert(format!("argument_{key}"), value);
@@ -493,12 +503,19 @@ mod tests {
     fn generic_tests_render_and_follow_refs() {
         let library = library("");
         let place = Location::start_of(&file("to: ref('customers')"));
-        let arguments = serde_json::json!({"model": "x", "column_name": "\"id\"", "to": "ref('customers')", "field": "id"});
+        let arguments = serde_json::json!({"model": "ref('x')", "column_name": "\"id\"", "to": "ref('customers')", "field": "id"});
         let out = library
-            .render_test("relationships", arguments.as_object().unwrap(), Subject::default(), &place)
+            .render_test(
+                "relationships",
+                arguments.as_object().unwrap(),
+                Some("id > 1"),
+                Subject::default(),
+                &place,
+            )
             .unwrap();
         assert!(sql(&out).contains("select id from ref('customers')"), "{}", sql(&out));
-        let problems = library.render_test("uniqe", &Map::new(), Subject::default(), &place).unwrap_err();
+        let problems =
+            library.render_test("uniqe", &Map::new(), None, Subject::default(), &place).unwrap_err();
         assert_eq!(problems[0].hint.as_deref(), Some("did you mean `unique`?"));
     }
 }

@@ -1,0 +1,131 @@
+//! The project compiled: nodes, tests and how they hang together. Pure: made from a read project alone.
+
+mod graph;
+mod read;
+pub mod select;
+mod sql;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::diagnostic::{Location, SourceFile};
+use crate::name::{Ident, Relation};
+use crate::project::{ColumnProperties, Config, Layer, Materialization, Rule, Target};
+use crate::template::Rendered;
+
+pub use read::compile;
+pub use sql::Sql;
+
+/// Index of a node in [`Manifest::nodes`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(pub usize);
+
+/// What a node is made of.
+#[derive(Debug, Clone)]
+pub enum Body {
+    /// A model: its SQL as built from nothing, and, where it is incremental, as added to.
+    Model {
+        full: Text,
+        incremental: Option<Text>,
+    },
+    Rule(Rule),
+    /// A table that something else than elt makes.
+    Source {
+        schema: Ident,
+    },
+}
+
+/// A rendered template whose references are resolved: stand-in `i` is `targets[i]`.
+#[derive(Debug, Clone)]
+pub struct Text {
+    pub rendered: Rendered,
+    pub targets: Vec<NodeId>,
+}
+
+/// A model, rule or source: one relation, except for ephemeral models.
+#[derive(Debug, Clone)]
+pub struct Node {
+    pub name: Ident,
+    pub layer: Layer,
+    /// Folders between layer and file.
+    pub domain: String,
+    pub file: Arc<SourceFile>,
+    pub materialization: Materialization,
+    pub config: Config,
+    pub description: String,
+    pub columns: Vec<ColumnProperties>,
+    pub body: Body,
+    /// In the order of first mention, each once.
+    pub parents: Vec<NodeId>,
+}
+
+/// A claim about data: a query that selects what is wrong.
+#[derive(Debug, Clone)]
+pub struct Test {
+    pub name: String,
+    /// `unique`, …; for a singular test its own name.
+    pub kind: String,
+    pub column: Option<String>,
+    /// A failure is only told, and stops nothing.
+    pub warns_only: bool,
+    pub text: Text,
+    pub file: Arc<SourceFile>,
+    pub place: Location,
+    /// The last of the nodes it reads, in build order: what comes after that one waits for the test.
+    pub home: NodeId,
+}
+
+/// A whole project, compiled.
+pub struct Manifest {
+    pub nodes: Vec<Node>,
+    pub tests: Vec<Test>,
+    /// All nodes so that parents come first.
+    pub order: Vec<NodeId>,
+    pub children: Vec<Vec<NodeId>>,
+    by_name: HashMap<String, NodeId>,
+    schemas: [Ident; 3],
+}
+
+impl Manifest {
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0]
+    }
+
+    pub fn find(&self, name: &str) -> Option<NodeId> {
+        self.by_name.get(name).copied()
+    }
+
+    pub fn ids(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (0..self.nodes.len()).map(NodeId)
+    }
+
+    /// Where the node is once it is published.
+    pub fn published(&self, id: NodeId) -> Relation {
+        let node = self.node(id);
+        let schema = match &node.body {
+            Body::Source { schema } => schema.clone(),
+            _ => self.schemas[node.layer as usize].clone(),
+        };
+        Relation::new(schema, node.name.clone())
+    }
+
+    pub fn schema(&self, layer: Layer) -> &Ident {
+        &self.schemas[layer as usize]
+    }
+
+    fn schemas_of(target: &Target) -> [Ident; 3] {
+        Layer::ALL.map(|layer| target.schema(layer).clone())
+    }
+}
+
+impl Node {
+    /// Whether elt makes a relation of it.
+    pub fn is_built(&self) -> bool {
+        !matches!(self.body, Body::Source { .. }) && self.materialization != Materialization::Ephemeral
+    }
+
+    /// What messages call it: `stage.clean_vouchers`.
+    pub fn label(&self) -> String {
+        format!("{}.{}", self.layer, self.name.as_str())
+    }
+}

@@ -1,0 +1,488 @@
+//! From files to nodes and tests: everything is rendered, every name resolved, every problem kept.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::graph::{check_layers, order, place_of_name};
+use super::{Body, Manifest, Node, NodeId, Test, Text};
+use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
+use crate::name::Ident;
+use crate::project::{Config, Layer, Materialization, ModelFile, Project, Properties, Strategy, TestEntry};
+use crate::template::{Reference, Rendered, Subject};
+
+/// Compiles a whole project. The manifest is complete only where no problem is an error.
+pub fn compile(project: &Project) -> (Manifest, Vec<Diagnostic>) {
+    let mut reader = Reader {
+        project,
+        properties: HashMap::new(),
+        nodes: Vec::new(),
+        references: Vec::new(),
+        by_name: HashMap::new(),
+        sources: HashMap::new(),
+        problems: Vec::new(),
+    };
+    reader.index_properties();
+    for model in &project.models {
+        reader.model(model);
+    }
+    reader.rules();
+    reader.sources();
+    reader.orphaned_properties();
+    reader.resolve();
+    check_layers(&reader.nodes, &mut reader.problems);
+    let (order, children) = order(&reader.nodes, &mut reader.problems);
+    let tests = reader.tests(&order);
+    let manifest = Manifest {
+        nodes: reader.nodes,
+        tests,
+        order,
+        children,
+        by_name: reader.by_name,
+        schemas: Manifest::schemas_of(&project.target),
+    };
+    (manifest, reader.problems)
+}
+
+struct Reader<'a> {
+    project: &'a Project,
+    properties: HashMap<&'a str, &'a Properties>,
+    nodes: Vec<Node>,
+    /// The unresolved references of each node's texts: full, then incremental.
+    references: Vec<Vec<Vec<Reference>>>,
+    by_name: HashMap<String, NodeId>,
+    sources: HashMap<(String, String), NodeId>,
+    problems: Vec<Diagnostic>,
+}
+
+impl<'a> Reader<'a> {
+    fn index_properties(&mut self) {
+        for entry in &self.project.properties {
+            if let Some(other) = self.properties.insert(&entry.name, entry) {
+                let message = format!("`{}` is described twice, also at {}", entry.name, other.place);
+                self.problems.push(Diagnostic::error("described-twice", message).at(entry.place.clone()));
+            }
+        }
+    }
+
+    fn model(&mut self, model: &'a ModelFile) {
+        let properties = self.properties.get(model.name.as_str()).copied();
+        let schema = self.project.target.schema(model.layer).as_str();
+        let subject = Subject { name: &model.name, schema, incremental: false };
+        let full = match self.project.library.render(&model.file, subject) {
+            Ok(full) => full,
+            Err(problems) => {
+                // The name is taken all the same, so that those who refer to it are not blamed too.
+                self.problems.extend(problems);
+                Rendered::default()
+            }
+        };
+        let mut words = properties.map(|own| own.config.clone()).unwrap_or_default();
+        words.extend(full.config.clone());
+        let from_yaml = full.config.is_empty() && !words.is_empty();
+        let place = match properties {
+            Some(own) if from_yaml => own.config_place.clone(),
+            _ => model.file.text.find("config(").map_or_else(
+                || Location::start_of(&model.file),
+                |at| Location::new(&model.file, at..at + "config".len()),
+            ),
+        };
+        let config = self.config(&words, &place);
+        if config.enabled == Some(false) {
+            return;
+        }
+        let default = if model.layer == Layer::Raw && config.source.is_some() {
+            Materialization::Load
+        } else {
+            Materialization::View
+        };
+        let materialization = config.materialized.unwrap_or(default);
+        self.check_materialization(model, materialization, &config, &place);
+        let incremental = (materialization == Materialization::Incremental).then(|| {
+            let subject = Subject { incremental: true, ..subject };
+            self.project.library.render(&model.file, subject).unwrap_or_else(|problems| {
+                self.problems.extend(problems);
+                Rendered::default()
+            })
+        });
+        let mut references = vec![full.references.clone()];
+        references.extend(incremental.as_ref().map(|text| text.references.clone()));
+        let text = |rendered| Text { rendered, targets: Vec::new() };
+        self.add(&model.name, Location::start_of(&model.file), references, |name| Node {
+            name,
+            layer: model.layer,
+            domain: model.domain.clone(),
+            file: model.file.clone(),
+            materialization,
+            config,
+            description: properties.map(|own| own.description.clone()).unwrap_or_default(),
+            columns: properties.map(|own| own.columns.clone()).unwrap_or_default(),
+            body: Body::Model { full: text(full), incremental: incremental.map(text) },
+            parents: Vec::new(),
+        });
+    }
+
+    fn config(&mut self, words: &Map<String, Value>, place: &Location) -> Config {
+        Config::read(words, place).unwrap_or_else(|problems| {
+            self.problems.extend(problems);
+            Config::default()
+        })
+    }
+
+    fn check_materialization(
+        &mut self,
+        model: &ModelFile,
+        materialization: Materialization,
+        config: &Config,
+        place: &Location,
+    ) {
+        let mut wrong = |message: String, hint: &str| {
+            self.problems.push(Diagnostic::error("bad-config", message).at(place.clone()).hint(hint));
+        };
+        let name = &model.name;
+        match materialization {
+            Materialization::Load if model.layer != Layer::Raw => wrong(
+                format!("`{name}` is loaded, but lies in {}", model.layer),
+                "what is loaded is raw: move the file to models/raw",
+            ),
+            Materialization::Load if config.source.is_none() => wrong(
+                format!("`{name}` is loaded, but config names no source"),
+                "add source='data/file.csv', a URL, or sample://…",
+            ),
+            Materialization::Seed => wrong(
+                format!("`{name}` is a model and cannot be a seed"),
+                "seeds are the CSV files in rules/",
+            ),
+            Materialization::Incremental
+                if config.unique_key.is_empty()
+                    && matches!(
+                        config.incremental_strategy,
+                        Some(Strategy::DeleteInsert | Strategy::Merge)
+                    ) =>
+            {
+                wrong(
+                    format!("`{name}` replaces rows, but config has no unique_key"),
+                    "add unique_key='…', or use incremental_strategy='append'",
+                );
+            }
+            _ => {}
+        }
+        for column in config.unique_key.iter().chain(config.indexes.iter().flat_map(|index| &index.columns)) {
+            if let Err(error) = Ident::new(column) {
+                wrong(format!("`{name}`: {error}"), "name a column");
+            }
+        }
+    }
+
+    fn rules(&mut self) {
+        for rule in &self.project.rules {
+            let properties = self.properties.get(rule.name.as_str()).copied();
+            let config = match properties {
+                Some(own) => self.config(&own.config, &own.config_place),
+                None => Config::default(),
+            };
+            self.add(&rule.name, Location::start_of(&rule.file), Vec::new(), |name| Node {
+                name,
+                layer: Layer::Stage,
+                domain: String::new(),
+                file: rule.file.clone(),
+                materialization: Materialization::Seed,
+                config,
+                description: properties.map(|own| own.description.clone()).unwrap_or_default(),
+                columns: properties.map(|own| own.columns.clone()).unwrap_or_default(),
+                body: Body::Rule(rule.clone()),
+                parents: Vec::new(),
+            });
+        }
+    }
+
+    fn sources(&mut self) {
+        for table in &self.project.sources {
+            let id = NodeId(self.nodes.len());
+            let (Ok(schema), Ok(name)) = (Ident::new(&table.schema), Ident::new(&table.identifier)) else {
+                let message =
+                    format!("`{}.{}` is no name PostgreSQL keeps whole", table.schema, table.identifier);
+                self.problems.push(Diagnostic::error("bad-name", message).at(table.place.clone()));
+                continue;
+            };
+            self.sources.insert((table.source.clone(), table.name.clone()), id);
+            self.references.push(Vec::new());
+            self.nodes.push(Node {
+                name,
+                layer: Layer::Raw,
+                domain: table.source.clone(),
+                file: table.place.file.clone(),
+                materialization: Materialization::View,
+                config: Config::default(),
+                description: table.description.clone(),
+                columns: Vec::new(),
+                body: Body::Source { schema },
+                parents: Vec::new(),
+            });
+        }
+    }
+
+    fn add(
+        &mut self,
+        name: &str,
+        place: Location,
+        references: Vec<Vec<Reference>>,
+        node: impl FnOnce(Ident) -> Node,
+    ) {
+        let ident = match Ident::new(name) {
+            Ok(ident) => ident,
+            Err(error) => {
+                let problem = Diagnostic::error("bad-name", error.to_string()).at(place);
+                return self.problems.push(problem.hint("give the file a shorter name"));
+            }
+        };
+        if let Some(other) = self.by_name.get(name) {
+            let other = &self.nodes[other.0].file.path;
+            let message = format!("the name `{name}` is taken twice: by {other} and by {}", place.file.path);
+            let problem = Diagnostic::error("name-taken-twice", message).at(place);
+            return self
+                .problems
+                .push(problem.hint("a name is unique in the whole project; rename one file"));
+        }
+        self.by_name.insert(name.to_owned(), NodeId(self.nodes.len()));
+        self.references.push(references);
+        self.nodes.push(node(ident));
+    }
+
+    fn orphaned_properties(&mut self) {
+        for entry in &self.project.properties {
+            let disabled = self.project.models.iter().any(|model| model.name == entry.name)
+                || self.project.rules.iter().any(|rule| rule.name == entry.name);
+            if !self.by_name.contains_key(&entry.name) && !disabled {
+                let message = format!("`{}` is described, but there is no such model or rule", entry.name);
+                let hint = did_you_mean(&entry.name, self.by_name.keys().map(String::as_str));
+                self.problems.push(
+                    Diagnostic::error("unknown-model", message).at(entry.place.clone()).maybe_hint(hint),
+                );
+            }
+        }
+    }
+
+    fn resolve(&mut self) {
+        for index in 0..self.nodes.len() {
+            let own = NodeId(index);
+            let file = self.nodes[index].file.clone();
+            let texts = std::mem::take(&mut self.references[index]);
+            let resolved: Vec<Vec<NodeId>> =
+                texts.iter().map(|references| self.targets(references, Some(own), &file)).collect();
+            let mut parents: Vec<NodeId> = Vec::new();
+            for target in resolved.iter().flatten() {
+                // Own rows of before, by `this`, are no dependency.
+                if !parents.contains(target) && *target != own {
+                    parents.push(*target);
+                }
+            }
+            let refers_to_itself = texts.iter().flatten().any(|reference| {
+                matches!(reference, Reference::Ref(name) if *name == self.nodes[index].name.as_str())
+            });
+            if refers_to_itself {
+                parents.push(own);
+            }
+            let node = &mut self.nodes[index];
+            node.parents = parents;
+            if let Body::Model { full, incremental } = &mut node.body {
+                let mut resolved = resolved.into_iter();
+                full.targets = resolved.next().unwrap_or_default();
+                if let Some(text) = incremental {
+                    text.targets = resolved.next().unwrap_or_default();
+                }
+            }
+        }
+    }
+
+    /// Resolves references; what cannot be found is told, and stands as the node itself meanwhile.
+    fn targets(
+        &mut self,
+        references: &[Reference],
+        own: Option<NodeId>,
+        file: &Arc<SourceFile>,
+    ) -> Vec<NodeId> {
+        let mut targets = Vec::with_capacity(references.len());
+        for reference in references {
+            let found = match reference {
+                Reference::This => own,
+                Reference::Ref(name) => self.by_name.get(name).copied(),
+                Reference::Source(source, name) => self
+                    .sources
+                    .get(&(source.clone(), name.clone()))
+                    .or_else(|| self.by_name.get(name).filter(|id| self.nodes[id.0].layer.name() == source))
+                    .copied(),
+            };
+            if found.is_none() {
+                self.unknown(reference, file);
+            }
+            targets.push(found.or(own).unwrap_or(NodeId(0)));
+        }
+        targets
+    }
+
+    fn unknown(&mut self, reference: &Reference, file: &Arc<SourceFile>) {
+        let problem = match reference {
+            Reference::This => {
+                Diagnostic::error("unknown-ref", "`this` means nothing here").at(Location::start_of(file))
+            }
+            Reference::Ref(name) => {
+                let disabled = self.project.models.iter().any(|model| model.name == *name);
+                let message = if disabled {
+                    format!("the model `{name}` is not enabled")
+                } else {
+                    format!("there is no model or rule `{name}`")
+                };
+                let hint = did_you_mean(name, self.by_name.keys().map(String::as_str));
+                Diagnostic::error("unknown-ref", message).at(place_of_name(file, name)).maybe_hint(hint)
+            }
+            Reference::Source(source, name) => {
+                let known: Vec<String> = self.sources.keys().map(|(s, n)| format!("{s}.{n}")).collect();
+                let written = format!("{source}.{name}");
+                let hint = did_you_mean(&written, known.iter().map(String::as_str))
+                    .unwrap_or_else(|| "declare it under `sources:` in a .yml file in models/".into());
+                Diagnostic::error("unknown-source", format!("there is no source `{written}`"))
+                    .at(place_of_name(file, name))
+                    .hint(hint)
+            }
+        };
+        self.problems.push(problem);
+    }
+
+    fn tests(&mut self, order: &[NodeId]) -> Vec<Test> {
+        let mut rank = vec![0; self.nodes.len()];
+        for (position, id) in order.iter().enumerate() {
+            rank[id.0] = position;
+        }
+        let mut tests = Vec::new();
+        for properties in &self.project.properties {
+            let Some(id) = self.by_name.get(&properties.name).copied() else { continue };
+            for entry in &properties.tests {
+                tests.extend(self.generic_test(id, entry, &rank));
+            }
+        }
+        for file in &self.project.singular_tests {
+            tests.extend(self.singular_test(file, &rank));
+        }
+        let mut seen: HashMap<String, usize> = HashMap::new();
+        for test in &mut tests {
+            let times = seen.entry(test.name.clone()).or_default();
+            *times += 1;
+            if *times > 1 {
+                test.name = format!("{}_{times}", test.name);
+            }
+        }
+        tests
+    }
+
+    fn generic_test(&mut self, id: NodeId, entry: &TestEntry, rank: &[usize]) -> Option<Test> {
+        let name = self.nodes[id.0].name.as_str().to_owned();
+        let mut arguments = entry.arguments.clone();
+        let mut words = Map::new();
+        for word in ["severity", "where", "tags", "enabled", "meta"] {
+            words.extend(arguments.remove(word).map(|value| (word.to_owned(), value)));
+        }
+        arguments.remove("description");
+        let own_name = arguments.remove("name").and_then(|name| name.as_str().map(str::to_owned));
+        let config = self.config(&words, &entry.place);
+        if config.enabled == Some(false) {
+            return None;
+        }
+        let mut call = Map::from_iter([("model".to_owned(), Value::from(format!("ref('{name}')")))]);
+        if let Some(column) = &entry.column {
+            match Ident::new(column) {
+                Ok(column) => call.insert("column_name".into(), column.to_string().into()),
+                Err(error) => {
+                    self.problems
+                        .push(Diagnostic::error("bad-name", error.to_string()).at(entry.place.clone()));
+                    return None;
+                }
+            };
+        }
+        call.extend(arguments);
+        let subject = Subject { name: &name, ..Subject::default() };
+        let rendered = self.project.library.render_test(
+            &entry.name,
+            &call,
+            config.only.as_deref(),
+            subject,
+            &entry.place,
+        );
+        let parts: Vec<&str> =
+            [entry.name.as_str(), name.as_str()].into_iter().chain(entry.column.as_deref()).collect();
+        let full_name = own_name.unwrap_or_else(|| parts.join("_"));
+        self.test(
+            full_name,
+            &entry.name,
+            entry.column.clone(),
+            rendered,
+            &config,
+            &entry.place,
+            Some(id),
+            rank,
+        )
+    }
+
+    fn singular_test(&mut self, file: &Arc<SourceFile>, rank: &[usize]) -> Option<Test> {
+        let name = crate::project::stem(&file.path).to_owned();
+        let rendered = self.project.library.render(file, Subject { name: &name, ..Subject::default() });
+        let place = Location::start_of(file);
+        let config = match &rendered {
+            Ok(rendered) => self.config(&rendered.config.clone(), &place),
+            Err(_) => Config::default(),
+        };
+        if config.enabled == Some(false) {
+            return None;
+        }
+        self.test(name.clone(), &name, None, rendered, &config, &place, None, rank)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the parts of one test, gathered by its two makers")]
+    fn test(
+        &mut self,
+        name: String,
+        kind: &str,
+        column: Option<String>,
+        rendered: Result<Rendered, Vec<Diagnostic>>,
+        config: &Config,
+        place: &Location,
+        subject: Option<NodeId>,
+        rank: &[usize],
+    ) -> Option<Test> {
+        let rendered = match rendered {
+            Ok(rendered) => rendered,
+            Err(problems) => {
+                self.problems.extend(problems);
+                return None;
+            }
+        };
+        let warns_only = match config.severity.as_deref().map(str::to_lowercase).as_deref() {
+            None | Some("error") => false,
+            Some("warn") => true,
+            Some(other) => {
+                let message = format!("a test's severity is `error` or `warn`, not `{other}`");
+                self.problems.push(Diagnostic::error("bad-config", message).at(place.clone()));
+                return None;
+            }
+        };
+        let targets = self.targets(&rendered.references, subject, &place.file);
+        let home = targets.iter().copied().chain(subject).max_by_key(|id| rank[id.0]);
+        let Some(home) = home else {
+            let message = format!("the test `{name}` reads no model");
+            let problem = Diagnostic::error("test-of-nothing", message).at(place.clone());
+            self.problems.push(problem.hint("name what it is about by {{ ref('…') }}"));
+            return None;
+        };
+        Some(Test {
+            name,
+            kind: kind.to_owned(),
+            column,
+            warns_only,
+            text: Text { rendered, targets },
+            file: place.file.clone(),
+            place: place.clone(),
+            home,
+        })
+    }
+}

@@ -1,0 +1,229 @@
+//! Compiled SQL: text that PostgreSQL can run, which knows of each byte what file wrote it.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::{Body, Manifest, NodeId, Text};
+use crate::diagnostic::{Location, SourceFile};
+use crate::name::{Ident, MAX_BYTES, Relation};
+use crate::project::Materialization;
+use crate::template::{SourceMap, character_range, settle};
+
+/// SQL with its way back to the files it came from.
+#[derive(Debug, Clone, Default)]
+pub struct Sql {
+    pub text: String,
+    parts: Vec<Part>,
+}
+
+#[derive(Debug, Clone)]
+struct Part {
+    range: Range<usize>,
+    file: Arc<SourceFile>,
+    map: SourceMap,
+}
+
+impl Sql {
+    fn part(text: String, file: &Arc<SourceFile>, map: SourceMap) -> Self {
+        let range = 0..text.len();
+        Self { text, parts: vec![Part { range, file: file.clone(), map }] }
+    }
+
+    /// The same SQL between two texts.
+    pub fn wrap(self, before: &str, after: &str) -> Self {
+        let mut whole = Self { text: before.to_owned(), parts: Vec::new() };
+        whole.append(self);
+        whole.text.push_str(after);
+        whole
+    }
+
+    pub fn push(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    pub fn append(&mut self, other: Self) {
+        let by = self.text.len();
+        self.text.push_str(&other.text);
+        let moved = other
+            .parts
+            .into_iter()
+            .map(|part| Part { range: part.range.start + by..part.range.end + by, ..part });
+        self.parts.extend(moved);
+    }
+
+    /// The place in the user's file behind the `character`-th character (from 1), as PostgreSQL counts.
+    pub fn locate(&self, character: u32) -> Option<Location> {
+        let at = character_range(&self.text, character)?.start;
+        // The innermost part is the last that was put in.
+        let part = self.parts.iter().rev().find(|part| part.range.contains(&at))?;
+        let start = part.map.source_of(at - part.range.start)?;
+        let end = start + word_length(&part.file.text[start..]);
+        Some(Location::new(&part.file, start..end))
+    }
+}
+
+/// How much of `text` to underline: the word, tag or single character it begins with.
+fn word_length(text: &str) -> usize {
+    if text.starts_with("{{") {
+        return text.find("}}").map_or(2, |end| end + 2);
+    }
+    if let Some(rest) = text.strip_prefix('"') {
+        return rest.find('"').map_or(1, |end| end + 2);
+    }
+    let word = text.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(text.len());
+    if word > 0 { word } else { text.chars().next().map_or(0, char::len_utf8) }
+}
+
+impl Manifest {
+    /// A model's query. `name` says for each node it reads which relation that is; ephemeral models are put
+    /// in as common table expressions.
+    pub fn query(&self, id: NodeId, incremental: bool, name: &dyn Fn(NodeId) -> Relation) -> Sql {
+        let node = self.node(id);
+        let Body::Model { full, incremental: added } = &node.body else { return Sql::default() };
+        let text = added.as_ref().filter(|_| incremental).unwrap_or(full);
+        self.assemble(text, &node.file, name)
+    }
+
+    /// A test's query: the rows that are wrong.
+    pub fn test_query(&self, test: &super::Test, name: &dyn Fn(NodeId) -> Relation) -> Sql {
+        self.assemble(&test.text, &test.file, name)
+    }
+
+    fn assemble(&self, text: &Text, file: &Arc<SourceFile>, name: &dyn Fn(NodeId) -> Relation) -> Sql {
+        let mut ephemeral = Vec::new();
+        self.collect_ephemeral(text, &mut ephemeral);
+        let body = self.settled(text, file, name);
+        if ephemeral.is_empty() {
+            return body;
+        }
+        let mut whole = Sql::default();
+        let (keyword, rest) = split_with(&body.text);
+        whole.push(if keyword.contains("recursive") { "with recursive " } else { "with " });
+        for (index, id) in ephemeral.iter().enumerate() {
+            let node = self.node(*id);
+            let Body::Model { full, .. } = &node.body else { continue };
+            if index > 0 {
+                whole.push(", ");
+            }
+            whole.append(
+                self.settled(full, &node.file, name).wrap(&format!("{} as (\n", cte_name(&node.name)), "\n)"),
+            );
+        }
+        whole.push(if keyword.is_empty() { "\n" } else { ", " });
+        whole.append(body.without_start(rest));
+        whole
+    }
+
+    fn settled(&self, text: &Text, file: &Arc<SourceFile>, name: &dyn Fn(NodeId) -> Relation) -> Sql {
+        let (sql, map) = settle(&text.rendered.marked, |index| {
+            let target = text.targets[index];
+            if self.node(target).materialization == Materialization::Ephemeral {
+                cte_name(&self.node(target).name).to_string()
+            } else {
+                name(target).to_string()
+            }
+        });
+        let end = sql.trim_end().trim_end_matches(';').trim_end().len();
+        Sql::part(sql[..end].to_owned(), file, map)
+    }
+
+    /// The ephemeral models that a text reads, those they read first.
+    fn collect_ephemeral(&self, text: &Text, found: &mut Vec<NodeId>) {
+        for target in &text.targets {
+            let node = self.node(*target);
+            if node.materialization != Materialization::Ephemeral || found.contains(target) {
+                continue;
+            }
+            if let Body::Model { full, .. } = &node.body {
+                self.collect_ephemeral(full, found);
+            }
+            found.push(*target);
+        }
+    }
+}
+
+impl Sql {
+    /// Drops the first `bytes` bytes; places of what stays keep.
+    fn without_start(mut self, bytes: usize) -> Self {
+        self.text.drain(..bytes);
+        for part in &mut self.parts {
+            part.map.drop_start(bytes.saturating_sub(part.range.start));
+            part.range = part.range.start.saturating_sub(bytes)..part.range.end.saturating_sub(bytes);
+        }
+        self
+    }
+}
+
+fn cte_name(name: &Ident) -> Ident {
+    let text = format!("__elt__{}", name.as_str());
+    let cut = (0..=MAX_BYTES.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    Ident::new(&text[..cut]).expect("a shortened name with a prefix is neither empty nor too long")
+}
+
+/// The `with` or `with recursive` that a query begins with, comments passed over, and the bytes before the
+/// first table expression.
+fn split_with(sql: &str) -> (String, usize) {
+    let start = skip_blank(sql, 0);
+    let Some(after) = keyword_at(sql, start, "with") else { return (String::new(), 0) };
+    let next = skip_blank(sql, after);
+    match keyword_at(sql, next, "recursive") {
+        Some(end) => ("with recursive".into(), end),
+        None => ("with".into(), after),
+    }
+}
+
+fn keyword_at(sql: &str, at: usize, keyword: &str) -> Option<usize> {
+    let end = at + keyword.len();
+    let found = sql.get(at..end)?.eq_ignore_ascii_case(keyword);
+    let ends = !sql[end..].starts_with(|c: char| c.is_alphanumeric() || c == '_');
+    (found && ends).then_some(end)
+}
+
+/// Past white space, `-- …` and nested `/* … */`.
+fn skip_blank(sql: &str, mut at: usize) -> usize {
+    loop {
+        let rest = &sql[at..];
+        let trimmed = rest.trim_start();
+        at += rest.len() - trimmed.len();
+        if trimmed.starts_with("--") {
+            at += trimmed.find('\n').map_or(trimmed.len(), |end| end + 1);
+        } else if trimmed.starts_with("/*") {
+            at += block_comment(trimmed);
+        } else {
+            return at;
+        }
+    }
+}
+
+fn block_comment(text: &str) -> usize {
+    let (mut depth, mut at) = (0usize, 0);
+    while at < text.len() {
+        let rest = &text.as_bytes()[at..];
+        if rest.starts_with(b"/*") {
+            depth += 1;
+            at += 2;
+        } else if rest.starts_with(b"*/") {
+            depth -= 1;
+            at += 2;
+            if depth == 0 {
+                return at;
+            }
+        } else {
+            at += 1;
+        }
+    }
+    text.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leading_with_is_found_behind_comments() {
+        assert_eq!(split_with("-- with x\n/* a /* b */ */ WITH y as (select 1)").0, "with");
+        assert_eq!(split_with("with recursive t as (select 1) select 1").0, "with recursive");
+        assert_eq!(split_with("select 1").0, "");
+        assert_eq!(split_with("within").0, "");
+    }
+}
