@@ -1,1 +1,36 @@
-//! Where raw rows come from, as a stream that COPY takes.
+//! Where raw rows come from: files, web addresses, Google Drive links and elt's own samples, as a stream of
+//! bytes that PostgreSQL's COPY takes. Knows files and sockets; knows no database client, prints nothing.
+//!
+//! `Location::parse` → [`fetch`] → [`columns`] → [`open`] → [`Rows::next_chunk`].
+
+mod binary;
+mod cache;
+mod columns;
+mod compression;
+mod delimited;
+mod download;
+mod drive;
+mod error;
+mod fetch;
+mod file;
+mod format;
+mod http;
+mod location;
+mod parquet_file;
+mod place;
+mod read;
+mod sample;
+
+#[cfg(test)]
+mod tests;
+
+pub use columns::Target;
+pub use error::SourceError;
+pub use fetch::{FetchOptions, Fetched, Progress, fetch};
+pub use format::{Format, ReadOptions};
+pub use location::Location;
+pub use place::RowPlace;
+pub use read::{Rows, columns, open};
+
+/// About how much [`Rows::next_chunk`] gives at a time.
+const CHUNK_BYTES: usize = 256 * 1024;

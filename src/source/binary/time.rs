@@ -1,0 +1,158 @@
+//! Dates, times of day and timestamps. PostgreSQL counts from 2000-01-01 in days and microseconds. What has
+//! no zone is taken for UTC where the target has one, and the other way round.
+
+use arrow_array::PrimitiveArray;
+use arrow_array::types::{ArrowPrimitiveType, Date32Type, Date64Type};
+
+use super::text::{push_date, push_time};
+use super::{Cell, Kind, Refusal, put, put_with};
+
+/// Days from 1970-01-01 to 2000-01-01.
+const EPOCH_DAYS: i64 = 10_957;
+const DAY_SECONDS: i64 = 86_400;
+
+pub(super) fn date32(array: &PrimitiveArray<Date32Type>, kind: Kind) -> Option<Cell<'_>> {
+    date(kind, move |row| Ok(i64::from(array.value(row))))
+}
+
+/// Date64 counts milliseconds, and is a date only at midnight.
+pub(super) fn date64(array: &PrimitiveArray<Date64Type>, kind: Kind) -> Option<Cell<'_>> {
+    const DAY: i64 = DAY_SECONDS * 1_000;
+    date(kind, move |row| {
+        let milliseconds = array.value(row);
+        if milliseconds.rem_euclid(DAY) == 0 {
+            Ok(milliseconds.div_euclid(DAY))
+        } else {
+            Err(Refusal::new(shown(milliseconds.div_euclid(1_000), 0), "a date has no time of day"))
+        }
+    })
+}
+
+fn date<'a>(kind: Kind, days: impl Fn(usize) -> Result<i64, Refusal> + 'a) -> Option<Cell<'a>> {
+    Some(match kind {
+        Kind::Date => Box::new(move |row, out| put_date(out, days(row)?)),
+        Kind::Timestamp | Kind::TimestampTz => {
+            Box::new(move |row, out| put_timestamp(out, days(row)?.saturating_mul(DAY_SECONDS), 0))
+        }
+        Kind::Text => Box::new(move |row, out| {
+            let days = days(row)?;
+            put_with(out, |out| {
+                let era = push_date(out, days);
+                era.push(out);
+            })
+        }),
+        _ => return None,
+    })
+}
+
+/// `unit` is the nanoseconds that one counts.
+pub(super) fn time<T>(array: &PrimitiveArray<T>, unit: i64, kind: Kind) -> Option<Cell<'_>>
+where
+    T: ArrowPrimitiveType,
+    T::Native: Into<i64>,
+{
+    let nanoseconds = move |row| {
+        let value: i64 = array.value(row).into();
+        let day = DAY_SECONDS * 1_000_000_000;
+        match value.checked_mul(unit) {
+            Some(time) if (0..=day).contains(&time) => Ok(time.unsigned_abs()),
+            _ => Err(Refusal::new(value, "it is no time of day")),
+        }
+    };
+    Some(match kind {
+        Kind::Time => Box::new(move |row, out| {
+            let nanoseconds = nanoseconds(row)?;
+            put(out, &(nanoseconds / 1_000 + rounded(nanoseconds % 1_000, nanoseconds / 1_000)).to_be_bytes())
+        }),
+        Kind::Text => Box::new(move |row, out| {
+            let nanoseconds = nanoseconds(row)?;
+            put_with(out, |out| push_time(out, nanoseconds / 1_000_000_000, nanoseconds % 1_000_000_000))
+        }),
+        _ => return None,
+    })
+}
+
+/// `per_second` is how many of the unit make a second.
+pub(super) fn timestamp<T>(
+    array: &PrimitiveArray<T>,
+    per_second: i64,
+    zoned: bool,
+    kind: Kind,
+) -> Option<Cell<'_>>
+where
+    T: ArrowPrimitiveType<Native = i64>,
+{
+    let value = move |row| {
+        let value = array.value(row);
+        let nanoseconds = value.rem_euclid(per_second) * (1_000_000_000 / per_second);
+        (value.div_euclid(per_second), nanoseconds.unsigned_abs())
+    };
+    Some(match kind {
+        Kind::Timestamp | Kind::TimestampTz => Box::new(move |row, out| {
+            let (seconds, nanoseconds) = value(row);
+            put_timestamp(out, seconds, nanoseconds)
+        }),
+        Kind::Date => Box::new(move |row, out| match value(row) {
+            (seconds, 0) if seconds.rem_euclid(DAY_SECONDS) == 0 => {
+                put_date(out, seconds.div_euclid(DAY_SECONDS))
+            }
+            (seconds, nanoseconds) => {
+                Err(Refusal::new(shown(seconds, nanoseconds), "a date has no time of day"))
+            }
+        }),
+        Kind::Text => Box::new(move |row, out| {
+            let (seconds, nanoseconds) = value(row);
+            put_with(out, |out| push_timestamp(out, seconds, nanoseconds, zoned))
+        }),
+        _ => return None,
+    })
+}
+
+fn push_timestamp(out: &mut Vec<u8>, seconds: i64, nanoseconds: u64, zoned: bool) {
+    let era = push_date(out, seconds.div_euclid(DAY_SECONDS));
+    out.push(b' ');
+    push_time(out, seconds.rem_euclid(DAY_SECONDS).unsigned_abs(), nanoseconds);
+    if zoned {
+        out.extend_from_slice(b"+00");
+    }
+    era.push(out);
+}
+
+fn shown(seconds: i64, nanoseconds: u64) -> String {
+    let mut text = Vec::new();
+    push_timestamp(&mut text, seconds, nanoseconds, false);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+fn put_date(out: &mut Vec<u8>, days: i64) -> Result<(), Refusal> {
+    // From 4713 BC to the end of year 5874897, as PostgreSQL has it.
+    match i32::try_from(days - EPOCH_DAYS) {
+        Ok(days @ -2_451_545..=2_145_031_948) => put(out, &days.to_be_bytes()),
+        _ => Err(Refusal::new(shown(days.saturating_mul(DAY_SECONDS), 0), "it is out of the range of date")),
+    }
+}
+
+fn put_timestamp(out: &mut Vec<u8>, seconds: i64, nanoseconds: u64) -> Result<(), Refusal> {
+    // From 4713 BC to the end of year 294276, as PostgreSQL has it.
+    const FIRST: i64 = -211_813_488_000_000_000;
+    const END: i64 = 9_223_371_331_200_000_000;
+    let whole = nanoseconds / 1_000;
+    let microseconds = whole + rounded(nanoseconds % 1_000, whole);
+    let since_epoch = seconds
+        .checked_sub(EPOCH_DAYS * DAY_SECONDS)
+        .and_then(|seconds| seconds.checked_mul(1_000_000))
+        .and_then(|time| time.checked_add_unsigned(microseconds));
+    match since_epoch {
+        Some(time) if (FIRST..END).contains(&time) => put(out, &time.to_be_bytes()),
+        _ => Err(Refusal::new(shown(seconds, nanoseconds), "it is out of the range of timestamp")),
+    }
+}
+
+/// What `nanoseconds`, below 1,000, add to `microseconds`: a half goes to the even one, as in PostgreSQL.
+fn rounded(nanoseconds: u64, microseconds: u64) -> u64 {
+    match nanoseconds.cmp(&500) {
+        std::cmp::Ordering::Less => 0,
+        std::cmp::Ordering::Greater => 1,
+        std::cmp::Ordering::Equal => microseconds % 2,
+    }
+}

@@ -1,0 +1,205 @@
+//! Downloads kept for the next fetch: the content under a name that holds its hash, and a sidecar that says
+//! which content is the current one. Renaming the sidecar is the one step that changes anything, so that
+//! processes which fetch the same address at once end with one whole download or the other.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use super::SourceError;
+use super::file::OpenFile;
+use super::read::hex;
+
+#[derive(Clone)]
+pub(super) struct Cache {
+    folder: PathBuf,
+    key: String,
+}
+
+/// What a server gave with a download to tell its next version by.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Validator {
+    pub(super) etag: Option<String>,
+    pub(super) last_modified: Option<String>,
+}
+
+impl Validator {
+    /// What `If-Range` may carry: a strong ETag, or else the date.
+    pub(super) fn for_range(&self) -> Option<&str> {
+        let strong = self.etag.as_deref().filter(|etag| !etag.starts_with("W/"));
+        strong.or(self.last_modified.as_deref())
+    }
+}
+
+/// The sidecar. It names the address by a hash only: addresses hold tokens.
+#[derive(Debug, Serialize, Deserialize)]
+struct Sidecar {
+    url_sha256: String,
+    #[serde(flatten)]
+    validator: Validator,
+    sha256: String,
+    bytes: u64,
+    fetched_at: jiff::Timestamp,
+}
+
+/// A whole download of an earlier fetch, open.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) file: OpenFile,
+    pub(super) sha256: String,
+    pub(super) validator: Validator,
+}
+
+impl Cache {
+    /// The place of `url`, as asked for with `headers`, in the cache at `folder`.
+    pub(super) fn open(folder: &Path, url: &Url, headers: &[(String, String)]) -> Result<Self, SourceError> {
+        fs::create_dir_all(folder).map_err(|error| trouble(folder, &error))?;
+        let mut hasher = Sha256::new();
+        hasher.update(url.as_str());
+        for (name, value) in headers {
+            hasher.update(format!("\n{name}: {value}"));
+        }
+        Ok(Self { folder: folder.to_owned(), key: hex(&hasher.finalize()) })
+    }
+
+    /// The kept download, if its file is there and has the recorded size.
+    pub(super) fn kept(&self) -> Option<Kept> {
+        let sidecar: Sidecar = serde_json::from_slice(&fs::read(self.sidecar_path()).ok()?).ok()?;
+        let file = OpenFile::open(&self.content_path(&sidecar.sha256)).ok()?;
+        let good = sidecar.url_sha256 == self.key && sidecar.bytes == file.length();
+        good.then_some(Kept { file, sha256: sidecar.sha256, validator: sidecar.validator })
+    }
+
+    /// A new file for a download, which is gone when dropped without [`Part::keep`].
+    pub(super) fn part(&self) -> Result<Part, SourceError> {
+        self.sweep_parts();
+        let path = self.folder.join(unique_name(&self.short_key()));
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .map_err(|error| trouble(&self.folder, &error))?;
+        Ok(Part { file, path })
+    }
+
+    fn short_key(&self) -> String {
+        self.key[..32].to_owned()
+    }
+
+    fn sidecar_path(&self) -> PathBuf {
+        self.folder.join(format!("{}.json", self.short_key()))
+    }
+
+    fn content_path(&self, sha256: &str) -> PathBuf {
+        self.folder.join(format!("{}-{}.data", self.short_key(), sha256.get(..16).unwrap_or(sha256)))
+    }
+
+    fn keep(&self, part: &Part, sha256: &str, bytes: u64, validator: Validator) -> std::io::Result<()> {
+        part.file.sync_all()?;
+        let content = self.content_path(sha256);
+        fs::rename(&part.path, &content)?;
+        let sidecar = Sidecar {
+            url_sha256: self.key.clone(),
+            validator,
+            sha256: sha256.to_owned(),
+            bytes,
+            fetched_at: jiff::Timestamp::now(),
+        };
+        let path = self.folder.join(unique_name(&self.short_key()));
+        let mut file = File::create_new(&path)?;
+        file.write_all(&serde_json::to_vec_pretty(&sidecar)?)?;
+        file.sync_all()?;
+        fs::rename(&path, self.sidecar_path())?;
+        File::open(&self.folder)?.sync_all()?;
+        self.sweep_versions(&content);
+        Ok(())
+    }
+
+    /// Removes older contents of the same address. Who reads one has it open and is not disturbed.
+    fn sweep_versions(&self, current: &Path) {
+        let prefix = format!("{}-", self.short_key());
+        for path in self.entries().filter(|path| path != current) {
+            if file_name(&path).starts_with(&prefix) {
+                let _ = fs::remove_file(path);
+            }
+        }
+    }
+
+    /// Removes what killed processes left. A live download writes more often than once in an hour.
+    fn sweep_parts(&self) {
+        let hour = Duration::from_secs(3600);
+        for path in self.entries().filter(|path| file_name(path).ends_with(".part")) {
+            let modified = fs::metadata(&path).and_then(|metadata| metadata.modified());
+            let age = modified.ok().and_then(|modified| SystemTime::now().duration_since(modified).ok());
+            if age.is_some_and(|age| age > hour) {
+                let _ = fs::remove_file(path);
+            }
+        }
+    }
+
+    fn entries(&self) -> impl Iterator<Item = PathBuf> {
+        fs::read_dir(&self.folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()))
+    }
+}
+
+/// A download under way.
+pub(super) struct Part {
+    file: File,
+    path: PathBuf,
+}
+
+impl Part {
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), SourceError> {
+        self.file.write_all(bytes).map_err(|error| trouble(&self.path, &error))
+    }
+
+    pub(super) fn clear(&mut self) -> Result<(), SourceError> {
+        use std::io::Seek;
+        self.file.set_len(0).and_then(|()| self.file.rewind()).map_err(|error| trouble(&self.path, &error))
+    }
+
+    /// Makes the download the current one of its address; durable when this returns. Blocks.
+    pub(super) fn keep(
+        self,
+        cache: &Cache,
+        sha256: &str,
+        bytes: u64,
+        validator: Validator,
+    ) -> Result<OpenFile, SourceError> {
+        cache
+            .keep(&self, sha256, bytes, validator)
+            .and_then(|()| OpenFile::new(self.file.try_clone()?))
+            .map_err(|error| trouble(&cache.folder, &error))
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // After `keep` the name is taken by nothing, and this does nothing.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// A name that no other process and no other download of this one uses.
+pub(super) fn unique_name(prefix: &str) -> String {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let counter = COUNTER.fetch_add(1, Ordering::Relaxed);
+    // The time keeps apart what containers with the same process ids put into a shared folder.
+    format!("{prefix}.{}.{:x}.{counter}.part", std::process::id(), since.as_nanos())
+}
+
+fn file_name(path: &Path) -> &str {
+    path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+}
+
+fn trouble(path: &Path, error: &std::io::Error) -> SourceError {
+    SourceError::io(format!("the download cache {} cannot be used", path.display()), error)
+}

@@ -1,0 +1,363 @@
+//! One download, however many tries it takes: resumed where the server can, begun anew where it cannot, and
+//! never taken for whole unless it is.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use reqwest::header::{
+    CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE,
+    IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE, RETRY_AFTER,
+};
+use reqwest::{Response, StatusCode};
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use super::cache::{Cache, Kept, Part, Validator};
+use super::file::OpenFile;
+use super::format::looks_like_html;
+use super::http::{Http, RequestError, chain, check_step};
+use super::read::hex;
+use super::{FetchOptions, Progress, SourceError, drive};
+
+/// A web page is read no further, in bytes.
+const MAX_PAGE_BYTES: usize = 1 << 20;
+/// Bytes by which a try must get further for it not to count as failed.
+const PROGRESS_BYTES: u64 = 1 << 20;
+/// A confirm page may lead to a page once more, not for ever.
+const MAX_PAGES: usize = 3;
+
+pub(super) struct Download<'a> {
+    options: &'a FetchOptions,
+    http: Http,
+    /// The location as it may be shown.
+    shown: String,
+    /// What is asked for now; a confirm page changes it.
+    url: Url,
+    drive: bool,
+}
+
+/// A whole download, durable in the cache.
+pub(super) struct Stored {
+    pub(super) file: OpenFile,
+    pub(super) sha256: String,
+    pub(super) from_cache: bool,
+}
+
+enum Answer {
+    Whole,
+    NotModified,
+    Page { html: Vec<u8>, at: Url },
+}
+
+enum Failure {
+    /// Another try may succeed, after `wait` if the server said so.
+    Passing {
+        why: String,
+        wait: Option<Duration>,
+    },
+    Final(SourceError),
+}
+
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Self {
+        Self::Final(error)
+    }
+}
+
+fn passing(why: impl Into<String>) -> Failure {
+    Failure::Passing { why: why.into(), wait: None }
+}
+
+/// What has come so far.
+struct Received {
+    part: Part,
+    bytes: u64,
+    hasher: Sha256,
+    total: Option<u64>,
+    validator: Validator,
+}
+
+impl Received {
+    fn restart(&mut self) -> Result<(), SourceError> {
+        self.part.clear()?;
+        self.bytes = 0;
+        self.hasher = Sha256::new();
+        self.total = None;
+        self.validator = Validator::default();
+        Ok(())
+    }
+
+    fn add(&mut self, bytes: &[u8]) -> Result<(), SourceError> {
+        self.part.write(bytes)?;
+        self.hasher.update(bytes);
+        self.bytes += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+impl<'a> Download<'a> {
+    pub(super) fn new(
+        options: &'a FetchOptions,
+        shown: String,
+        url: Url,
+        drive: bool,
+    ) -> Result<Self, SourceError> {
+        Ok(Self { options, http: Http::new(options, url.clone())?, shown, url, drive })
+    }
+
+    pub(super) async fn run(mut self, cache: &Cache, progress: &dyn Progress) -> Result<Stored, SourceError> {
+        let mut kept = cache.kept();
+        let (part, hasher) = (cache.part()?, Sha256::new());
+        let mut received = Received { part, bytes: 0, hasher, total: None, validator: Validator::default() };
+        let (mut pauses, mut tries, mut pages, mut furthest) = (self.pauses(), 0, 0, 0);
+        loop {
+            tries += 1;
+            match self.attempt(&mut received, kept.as_ref(), progress).await {
+                Ok(Answer::Whole) => return self.store(received, cache).await,
+                Ok(Answer::NotModified) => {
+                    if let Some(Kept { file, sha256, .. }) = kept.take() {
+                        return Ok(Stored { file, sha256, from_cache: true });
+                    }
+                }
+                Ok(Answer::Page { html, at }) => {
+                    pages += 1;
+                    self.url = self.leave_page(&html, &at, pages)?;
+                }
+                Err(Failure::Final(error)) => return Err(error),
+                Err(Failure::Passing { why, wait }) => {
+                    if received.bytes >= furthest + PROGRESS_BYTES {
+                        furthest = received.bytes;
+                        pauses = self.pauses();
+                    }
+                    let pause = pauses.next().ok_or_else(|| self.exhausted(tries, &why))?;
+                    let wait = wait.unwrap_or_default();
+                    if wait > self.options.max_retry_after {
+                        return Err(
+                            self.exhausted(tries, &format!("{why}; try again in {} s", wait.as_secs()))
+                        );
+                    }
+                    tracing::debug!(location = self.shown, why, tries, "download interrupted");
+                    tokio::time::sleep(pause.max(wait)).await;
+                }
+            }
+        }
+    }
+
+    fn pauses(&self) -> impl Iterator<Item = Duration> + use<> {
+        ExponentialBuilder::default()
+            .with_min_delay(self.options.retry_pause)
+            .with_max_delay(Duration::from_secs(60))
+            .with_max_times(self.options.retries)
+            .with_jitter()
+            .build()
+    }
+
+    fn exhausted(&self, tries: usize, why: &str) -> SourceError {
+        let tries = if tries == 1 { "one try".to_owned() } else { format!("{tries} tries") };
+        SourceError::new(format!("{} could not be fetched in {tries}: {why}", self.shown))
+            .with_hint("check the address and the network, or try again later")
+    }
+
+    async fn store(&self, received: Received, cache: &Cache) -> Result<Stored, SourceError> {
+        let sha256 = hex(&received.hasher.finalize());
+        let (cache, named) = (cache.clone(), sha256.clone());
+        // fsync of a large file takes seconds.
+        let kept = tokio::task::spawn_blocking(move || {
+            received.part.keep(&cache, &named, received.bytes, received.validator)
+        });
+        let file =
+            kept.await.map_err(|error| SourceError::new(format!("the download was stopped: {error}")))??;
+        Ok(Stored { file, sha256, from_cache: false })
+    }
+
+    fn leave_page(&self, html: &[u8], at: &Url, pages: usize) -> Result<Url, SourceError> {
+        if !self.drive {
+            return Err(SourceError::new(format!(
+                "{}: the server answered a web page, not a file",
+                self.shown
+            ))
+            .with_hint(
+                "use the address of the file itself (its download link); a login page is also answered so",
+            ));
+        }
+        if pages > MAX_PAGES {
+            return Err(SourceError::new(format!(
+                "{}: Google Drive answers one page after another",
+                self.shown
+            )));
+        }
+        let next = drive::next_step(html, at, &self.shown)?;
+        check_step(at, &next)?;
+        Ok(next)
+    }
+
+    async fn attempt(
+        &mut self,
+        received: &mut Received,
+        kept: Option<&Kept>,
+        progress: &dyn Progress,
+    ) -> Result<Answer, Failure> {
+        let mut headers = HeaderMap::new();
+        let resume = received.bytes > 0 && received.validator.for_range().is_some();
+        if resume {
+            set(&mut headers, RANGE, Some(&format!("bytes={}-", received.bytes)));
+            set(&mut headers, IF_RANGE, received.validator.for_range());
+        } else if let Some(kept) = kept {
+            set(&mut headers, IF_NONE_MATCH, kept.validator.etag.as_deref());
+            set(&mut headers, IF_MODIFIED_SINCE, kept.validator.last_modified.as_deref());
+        }
+        let url = self.url.clone();
+        let (response, at) = self.http.get(&url, &headers).await.map_err(|error| match error {
+            RequestError::Passing(why) => passing(why),
+            RequestError::Final(error) => Failure::Final(error),
+        })?;
+        match response.status() {
+            StatusCode::NOT_MODIFIED if !resume && kept.is_some() => return Ok(Answer::NotModified),
+            StatusCode::OK => {
+                received.restart()?;
+                received.total = number(response.headers(), CONTENT_LENGTH);
+                received.validator = validator(response.headers());
+            }
+            StatusCode::PARTIAL_CONTENT if resume && continues(response.headers(), received) => {}
+            StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
+                received.restart()?;
+                return Err(passing("the server could not go on where it broke off"));
+            }
+            _ => return Err(self.refused(response).await),
+        }
+        self.check_size(received.total.unwrap_or(0))?;
+        self.receive(response, at, received, progress).await
+    }
+
+    async fn receive(
+        &self,
+        mut response: Response,
+        at: Url,
+        received: &mut Received,
+        progress: &dyn Progress,
+    ) -> Result<Answer, Failure> {
+        // The beginning is held back until it shows whether a file or a page is coming.
+        let mut head = (received.bytes == 0).then(Vec::new);
+        loop {
+            let chunk = response.chunk().await.map_err(|error| passing(chain(error)))?;
+            let ended = chunk.is_none();
+            let chunk = chunk.unwrap_or_default();
+            match &mut head {
+                Some(held) => {
+                    held.extend_from_slice(&chunk);
+                    let page = looks_like_html(held);
+                    if page && (ended || held.len() > MAX_PAGE_BYTES) {
+                        return Ok(Answer::Page { html: std::mem::take(held), at });
+                    }
+                    if !page && (ended || held.len() > 1024) {
+                        let held = head.take().unwrap_or_default();
+                        self.check_size(held.len() as u64)?;
+                        received.add(&held)?;
+                    }
+                }
+                None => {
+                    self.check_size(received.bytes + chunk.len() as u64)?;
+                    received.add(&chunk)?;
+                }
+            }
+            progress.bytes(received.bytes, received.total);
+            if ended {
+                return match received.total {
+                    Some(total) if total != received.bytes => {
+                        Err(passing(format!("the body ended after {} of {total} bytes", received.bytes)))
+                    }
+                    _ => Ok(Answer::Whole),
+                };
+            }
+        }
+    }
+
+    fn check_size(&self, bytes: u64) -> Result<(), SourceError> {
+        if bytes <= self.options.max_bytes {
+            return Ok(());
+        }
+        Err(SourceError::new(format!("{} is larger than {} bytes", self.shown, self.options.max_bytes))
+            .with_hint("if that is right, raise max_bytes"))
+    }
+
+    /// What a status other than success means.
+    async fn refused(&self, response: Response) -> Failure {
+        let status = response.status();
+        if matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502..=599) {
+            let wait = response.headers().get(RETRY_AFTER).and_then(retry_after);
+            return Failure::Passing { why: format!("the server answered {status}"), wait };
+        }
+        if self.drive
+            && let Ok(page) = response.text().await
+            && let Some(error) = drive::refusal(&page, &self.shown)
+        {
+            return Failure::Final(error);
+        }
+        let error = SourceError::new(format!("{}: the server answered {status}", self.shown));
+        Failure::Final(match status.as_u16() {
+            404 | 410 if self.drive => {
+                error.with_hint("check the link, and that it is shared with anyone who has it")
+            }
+            404 | 410 => error.with_hint("there is no such file: check the address"),
+            401 | 403 | 407 => {
+                error.with_hint("the address needs a login: give the source its headers or a fresh link")
+            }
+            _ => error.with_hint("check the address in a browser"),
+        })
+    }
+}
+
+fn set(headers: &mut HeaderMap, name: HeaderName, value: Option<&str>) {
+    if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
+        headers.insert(name, value);
+    }
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+    Some(headers.get(name)?.to_str().ok()?.to_owned())
+}
+
+fn number(headers: &HeaderMap, name: HeaderName) -> Option<u64> {
+    text(headers, name)?.parse().ok()
+}
+
+fn validator(headers: &HeaderMap) -> Validator {
+    Validator { etag: text(headers, ETAG), last_modified: text(headers, LAST_MODIFIED) }
+}
+
+/// Whether a 206 goes on exactly where the received bytes end, in a file of the same length and version.
+fn continues(headers: &HeaderMap, received: &Received) -> bool {
+    let range = text(headers, CONTENT_RANGE);
+    let parts = range.as_deref().and_then(|range| range.strip_prefix("bytes ")?.split_once('/'));
+    let Some((span, total)) = parts else { return false };
+    let starts = span.split_once('-').and_then(|(start, _)| start.parse().ok()) == Some(received.bytes);
+    let same_length = total == "*" || received.total.is_none() || total.parse().ok() == received.total;
+    let etag = text(headers, ETAG);
+    let same_version = etag.is_none() || received.validator.etag.is_none() || etag == received.validator.etag;
+    starts && same_length && same_version
+}
+
+/// Seconds, or a date.
+fn retry_after(value: &HeaderValue) -> Option<Duration> {
+    let value = value.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
+    Some(Duration::try_from(date.duration_since(jiff::Timestamp::now())).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_read_in_both_spellings() {
+        assert_eq!(retry_after(&HeaderValue::from_static("7")), Some(Duration::from_secs(7)));
+        let past = HeaderValue::from_static("Wed, 21 Oct 2015 07:28:00 GMT");
+        assert_eq!(retry_after(&past), Some(Duration::ZERO));
+        let far = retry_after(&HeaderValue::from_static("Fri, 21 Oct 2095 07:28:00 GMT"));
+        assert!(far.is_some_and(|wait| wait > Duration::from_secs(86_400)));
+        assert_eq!(retry_after(&HeaderValue::from_static("soon")), None);
+    }
+}

@@ -1,0 +1,138 @@
+//! Where a source is, as the user wrote it, and as it may be shown. It only reads text: nothing is opened
+//! and nothing is asked here.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use url::Url;
+
+use super::error::nearest;
+use super::{SourceError, drive, sample};
+
+const KNOWN: &str =
+    "a path, file:///path, http://…, https://…, a Google Drive share link, or sample://vouchers";
+
+/// `Display` and `Debug` show it without user, password and secret query values.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Location {
+    File(PathBuf),
+    Http(Url),
+    /// A file shared by a Google Drive link; `url` is the link as given.
+    GoogleDrive {
+        id: String,
+        url: Url,
+    },
+    /// Rows made by elt itself, e.g. `sample://vouchers?rows=1000&seed=7`.
+    Sample {
+        generator: String,
+        query: String,
+    },
+}
+
+impl Location {
+    /// Reads a location as written in a model. Relative paths are taken from `project_root`.
+    pub fn parse(text: &str, project_root: &Path) -> Result<Self, SourceError> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(
+                SourceError::new("the source's location is empty").with_hint(format!("write {KNOWN}"))
+            );
+        }
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return Ok(Self::File(project_root.join(text)));
+        };
+        match scheme.to_ascii_lowercase().as_str() {
+            "http" | "https" => Self::from_url(parse_url(text)?),
+            "file" => parse_url(text)?.to_file_path().map(Self::File).map_err(|()| {
+                SourceError::new(format!("`{text}` names another machine"))
+                    .with_hint("write file:///the/whole/path with three slashes, or a path without file://")
+            }),
+            "sample" => {
+                let (generator, query) = rest.split_once('?').unwrap_or((rest, ""));
+                let generator = generator.trim_end_matches('/');
+                sample::check(generator, query)?;
+                Ok(Self::Sample { generator: generator.to_owned(), query: query.to_owned() })
+            }
+            other => {
+                let error = SourceError::new(format!("a source cannot be read from `{other}://`"));
+                Err(match nearest(other, ["http", "https", "file", "sample"]) {
+                    Some(near) => error.with_hint(format!("was `{near}://` meant? elt reads {KNOWN}")),
+                    None => error.with_hint(format!("elt reads {KNOWN}")),
+                })
+            }
+        }
+    }
+
+    fn from_url(url: Url) -> Result<Self, SourceError> {
+        match drive::file_id(&url)? {
+            Some(id) => Ok(Self::GoogleDrive { id, url }),
+            None => Ok(Self::Http(url)),
+        }
+    }
+
+    /// The last part of the path, from which a format may be guessed.
+    pub(super) fn file_name(&self) -> Option<String> {
+        match self {
+            Self::File(path) => path.file_name().map(|name| name.to_string_lossy().into_owned()),
+            Self::Http(url) => url.path_segments()?.next_back().map(str::to_owned),
+            Self::GoogleDrive { .. } | Self::Sample { .. } => None,
+        }
+    }
+}
+
+/// The text is not repeated: what cannot be parsed cannot be redacted either.
+fn parse_url(text: &str) -> Result<Url, SourceError> {
+    Url::parse(text).map_err(|error| {
+        SourceError::new(format!("the source's address is not a URL: {error}"))
+            .with_hint("percent-encode spaces and other special characters; a port is a number")
+    })
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Http(url) | Self::GoogleDrive { url, .. } => f.write_str(&redacted(url)),
+            Self::Sample { generator, query } if query.is_empty() => write!(f, "sample://{generator}"),
+            Self::Sample { generator, query } => write!(f, "sample://{generator}?{query}"),
+        }
+    }
+}
+
+impl fmt::Debug for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The URL without user and password, without fragment, and with `***` for query values that look secret.
+pub(super) fn redacted(url: &Url) -> String {
+    let mut shown = url.clone();
+    // Both fail only for URLs that cannot have a user, and those have none to hide.
+    let _ = shown.set_username("");
+    let _ = shown.set_password(None);
+    shown.set_fragment(None);
+    if let Some(query) = url.query() {
+        let parts: Vec<String> = query.split('&').map(redacted_pair).collect();
+        shown.set_query(Some(&parts.join("&")));
+    }
+    shown.into()
+}
+
+fn redacted_pair(pair: &str) -> String {
+    const SECRET: [&str; 11] =
+        ["token", "key", "sig", "secret", "pass", "pwd", "auth", "credential", "code", "session", "jwt"];
+    let (name, value) = pair.split_once('=').unwrap_or(("", pair));
+    let plain: String = url::form_urlencoded::parse(name.as_bytes()).map(|(name, _)| name).collect();
+    let plain = plain.to_lowercase();
+    // `country_code=Peru` is data, `code=4/0AX4…` is an OAuth grant.
+    let secret =
+        SECRET.iter().any(|word| if *word == "code" { plain == "code" } else { plain.contains(word) });
+    // A bare value (`?3fa9…`) has no name to judge by; a long one is as good as a token.
+    let bare = name.is_empty() && value.len() > 20;
+    if (secret && !value.is_empty()) || bare {
+        if name.is_empty() { "***".to_owned() } else { format!("{name}=***") }
+    } else {
+        pair.to_owned()
+    }
+}

@@ -1,0 +1,279 @@
+//! Parquet as COPY BINARY: batch by batch, so that memory does not grow with the file.
+
+use std::sync::Arc;
+
+use arrow_array::{Array, RecordBatch};
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
+use bytes::Bytes;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
+use parquet::basic::{ConvertedType, LogicalType, Type as PhysicalType};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaData;
+use parquet::schema::types::Type as ParquetType;
+
+use super::binary::{self, Cell, Kind, Meaning, Refusal};
+use super::error::list;
+use super::file::OpenFile;
+use super::{CHUNK_BYTES, RowPlace, SourceError};
+
+/// Rows decoded at a time, where they are small.
+const BATCH_ROWS: u64 = 8192;
+/// Bytes that a batch may have, by the file's own account of its rows.
+const BATCH_BYTES: u64 = 8 << 20;
+
+pub(super) struct ParquetRows {
+    shown: String,
+    file: OpenFile,
+    metadata: ArrowReaderMetadata,
+    meanings: Vec<Meaning>,
+    kinds: Vec<Kind>,
+    reader: Option<ParquetRecordBatchReader>,
+    batch: Option<RecordBatch>,
+    /// Of `batch`, the next to be written.
+    row: usize,
+    rows_read: u64,
+    stage: Stage,
+}
+
+#[derive(PartialEq)]
+enum Stage {
+    Header,
+    Rows,
+    Done,
+}
+
+impl ParquetRows {
+    /// Reads the file's description; the rows wait for [`Self::start`].
+    pub(super) fn open(file: OpenFile, shown: &str) -> Result<Self, SourceError> {
+        let damaged = |error| damaged(shown, &error);
+        let loaded = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(damaged)?;
+        let metadata = match plain_schema(&loaded) {
+            Some(schema) => {
+                let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
+                ArrowReaderMetadata::try_new(loaded.metadata().clone(), options).map_err(damaged)?
+            }
+            None => loaded,
+        };
+        let nested: Vec<String> = metadata
+            .schema()
+            .fields()
+            .iter()
+            .filter(|field| field.data_type().is_nested())
+            .map(|field| {
+                format!("{} ({})", list([field.name().as_str()]), binary::described(field.data_type()))
+            })
+            .collect();
+        if !nested.is_empty() {
+            return Err(SourceError::new(format!(
+                "{shown} has nested columns, which cannot be loaded: {}",
+                nested.join(", ")
+            ))
+            .with_hint("deliver them flat, one column for each value, or as JSON text"));
+        }
+        let meanings = meanings(metadata.metadata());
+        Ok(Self {
+            shown: shown.to_owned(),
+            file,
+            metadata,
+            meanings,
+            kinds: Vec::new(),
+            reader: None,
+            batch: None,
+            row: 0,
+            rows_read: 0,
+            stage: Stage::Header,
+        })
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        self.metadata.schema().fields().iter().map(|field| field.name().clone()).collect()
+    }
+
+    pub(super) fn rows_in_file(&self) -> u64 {
+        self.metadata.metadata().file_metadata().num_rows().max(0).unsigned_abs()
+    }
+
+    pub(super) fn rows_read(&self) -> u64 {
+        self.rows_read
+    }
+
+    /// Readies the rows for targets with these types, one for each column of the file.
+    pub(super) fn start(&mut self, type_oids: &[u32]) -> Result<(), SourceError> {
+        let mut faults = Vec::new();
+        let fields = self.metadata.schema().fields().clone();
+        for ((field, meaning), oid) in fields.iter().zip(&self.meanings).zip(type_oids) {
+            let Some(kind) = Kind::from_oid(*oid) else {
+                faults.push(format!(
+                    "{} has a type (oid {oid}) that Parquet cannot fill",
+                    list([&**field.name()])
+                ));
+                continue;
+            };
+            if !binary::is_possible(field.data_type(), *meaning, kind) {
+                let (name, held) = (list([&**field.name()]), binary::described(field.data_type()));
+                faults.push(format!("{name} holds {held}, which {} cannot take", kind.name()));
+            }
+            self.kinds.push(kind);
+        }
+        if !faults.is_empty() {
+            return Err(SourceError::new(format!(
+                "columns of {} cannot be loaded: {}",
+                self.shown,
+                faults.join("; ")
+            ))
+            .with_hint("make such a column text, and cast it in a stage model"));
+        }
+        let reader =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), self.metadata.clone())
+                .with_batch_size(batch_rows(self.metadata.metadata()))
+                .build();
+        self.reader = Some(reader.map_err(|error| damaged(&self.shown, &error))?);
+        Ok(())
+    }
+
+    pub(super) fn next_chunk(&mut self) -> Result<Option<Bytes>, SourceError> {
+        if self.stage == Stage::Done {
+            return Ok(None);
+        }
+        // The last row of a chunk goes over its size.
+        let mut out = Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 4);
+        if self.stage == Stage::Header {
+            out.extend_from_slice(binary::HEADER);
+            self.stage = Stage::Rows;
+        }
+        while out.len() < CHUNK_BYTES {
+            if self.batch.is_none() && !self.next_batch()? {
+                self.check_count()?;
+                out.extend_from_slice(&binary::TRAILER);
+                self.stage = Stage::Done;
+                break;
+            }
+            self.write_rows(&mut out)?;
+        }
+        Ok(Some(out.into()))
+    }
+
+    fn next_batch(&mut self) -> Result<bool, SourceError> {
+        let Some(batch) = self.reader.as_mut().and_then(Iterator::next) else {
+            return Ok(false);
+        };
+        self.batch = Some(batch.map_err(|error| {
+            damaged(&self.shown, &ParquetError::General(format!("after row {}: {error}", self.rows_read)))
+        })?);
+        self.row = 0;
+        Ok(true)
+    }
+
+    /// Writes rows of the batch until it ends or a chunk is full.
+    fn write_rows(&mut self, out: &mut Vec<u8>) -> Result<(), SourceError> {
+        let Some(batch) = self.batch.take() else { return Ok(()) };
+        // Empty only for pairs that `start` refused.
+        let mut cells: Vec<Cell> = Vec::with_capacity(batch.num_columns());
+        for ((array, meaning), kind) in batch.columns().iter().zip(&self.meanings).zip(&self.kinds) {
+            cells.extend(binary::cell(array, *meaning, *kind));
+        }
+        let nulls: Vec<_> = batch.columns().iter().map(|array| array.nulls()).collect();
+        // PostgreSQL has at most 1,600 columns, and the pairing gave each field one of them.
+        let fields = (cells.len() as i16).to_be_bytes();
+        while self.row < batch.num_rows() && out.len() < CHUNK_BYTES {
+            out.extend_from_slice(&fields);
+            for (index, cell) in cells.iter_mut().enumerate() {
+                if nulls[index].is_some_and(|nulls| nulls.is_null(self.row)) {
+                    out.extend_from_slice(&binary::NULL);
+                } else if let Err(refusal) = cell(self.row, out) {
+                    return Err(self.refused(batch.schema_ref().field(index), refusal));
+                }
+            }
+            self.row += 1;
+            self.rows_read += 1;
+        }
+        if self.row < batch.num_rows() {
+            drop(cells);
+            self.batch = Some(batch);
+        }
+        Ok(())
+    }
+
+    fn refused(&self, field: &Field, refusal: Refusal) -> SourceError {
+        let (row, name) = (self.rows_read + 1, field.name());
+        let value: String = refusal.value.chars().take(100).collect();
+        SourceError::new(format!(
+            "row {row}, column {} of {}: {value:?} cannot be loaded: {}",
+            list([name.as_str()]),
+            self.shown,
+            refusal.why
+        ))
+        .with_hint("make the column text, or a wider type, and cast it in a stage model")
+        .with_place(RowPlace::row(row, name, value))
+    }
+
+    fn check_count(&self) -> Result<(), SourceError> {
+        if self.rows_read == self.rows_in_file() {
+            return Ok(());
+        }
+        Err(SourceError::new(format!(
+            "{} says it has {} rows, but {} came",
+            self.shown,
+            self.rows_in_file(),
+            self.rows_read
+        ))
+        .with_hint("the file is damaged: deliver or download it again"))
+    }
+}
+
+/// The schema with dictionaries unfolded, enumerations as their words and INT96 timestamps in microseconds; `None` where nothing changes.
+/// In nanoseconds INT96 would overflow silently for years before 1677 and after 2262.
+fn plain_schema(loaded: &ArrowReaderMetadata) -> Option<Schema> {
+    let parquet = loaded.parquet_schema().root_schema().get_fields();
+    let fields: Vec<Field> = loaded
+        .schema()
+        .fields()
+        .iter()
+        .zip(parquet)
+        .map(|(field, parquet)| {
+            let int96 = parquet.is_primitive() && parquet.get_physical_type() == PhysicalType::INT96;
+            let plain = match field.data_type() {
+                DataType::Dictionary(_, values) => (**values).clone(),
+                DataType::Timestamp(_, zone) if int96 => {
+                    DataType::Timestamp(TimeUnit::Microsecond, zone.clone())
+                }
+                DataType::Binary if is_enum(parquet) => DataType::Utf8,
+                other => other.clone(),
+            };
+            field.as_ref().clone().with_data_type(plain)
+        })
+        .collect();
+    let changed = fields.iter().zip(loaded.schema().fields()).any(|(plain, field)| plain != field.as_ref());
+    changed.then(|| Schema::new_with_metadata(fields, loaded.schema().metadata().clone()))
+}
+
+fn is_enum(field: &ParquetType) -> bool {
+    let info = field.get_basic_info();
+    info.logical_type_ref() == Some(&LogicalType::Enum) || info.converted_type() == ConvertedType::ENUM
+}
+
+fn meanings(metadata: &ParquetMetaData) -> Vec<Meaning> {
+    let fields = metadata.file_metadata().schema_descr().root_schema().get_fields();
+    fields
+        .iter()
+        .map(|field| match field.get_basic_info().logical_type_ref() {
+            Some(LogicalType::Uuid) => Meaning::Uuid,
+            _ => Meaning::Plain,
+        })
+        .collect()
+}
+
+fn batch_rows(metadata: &ParquetMetaData) -> usize {
+    let bytes: u64 =
+        metadata.row_groups().iter().map(|group| group.total_byte_size().max(0).unsigned_abs()).sum();
+    let rows = metadata.file_metadata().num_rows().max(1).unsigned_abs();
+    let fitting = BATCH_BYTES / (bytes / rows).max(1);
+    usize::try_from(fitting.clamp(1, BATCH_ROWS)).unwrap_or(1)
+}
+
+fn damaged(shown: &str, error: &ParquetError) -> SourceError {
+    SourceError::new(format!("{shown} is not a whole Parquet file: {error}"))
+        .with_hint("it may have been cut off: deliver or download it again")
+}

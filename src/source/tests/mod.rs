@@ -1,0 +1,52 @@
+//! The module through its own door: parse, fetch, columns, open, chunks.
+
+mod download;
+mod files;
+mod parquet_values;
+mod real_file;
+mod server;
+
+use std::path::Path;
+use std::time::Duration;
+
+use url::Url;
+
+use super::*;
+
+/// Options for tests: quick, and with a cache of their own.
+fn options(cache: &Path) -> FetchOptions {
+    FetchOptions {
+        cache_dir: cache.to_owned(),
+        stall_timeout: Duration::from_millis(400),
+        retry_pause: Duration::from_millis(5),
+        ..FetchOptions::default()
+    }
+}
+
+fn http(url: &str) -> Location {
+    Location::Http(Url::parse(url).expect("a URL"))
+}
+
+fn local(path: &Path) -> Fetched {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let options = options(&path.with_extension("cache"));
+    runtime.block_on(fetch(&Location::File(path.to_owned()), &options, &())).expect("the file is there")
+}
+
+fn text_targets(names: &[&str]) -> Vec<Target> {
+    names.iter().map(|name| Target { name: (*name).to_owned(), type_oid: 25 }).collect()
+}
+
+fn read_all(rows: &mut Rows) -> Result<Vec<u8>, SourceError> {
+    let mut all = Vec::new();
+    while let Some(chunk) = rows.next_chunk()? {
+        all.extend_from_slice(&chunk);
+    }
+    Ok(all)
+}
+
+/// The whole of a fetched CSV.
+fn csv_text(fetched: &Fetched, columns: &[&str]) -> String {
+    let mut rows = open(fetched, &ReadOptions::default(), &text_targets(columns)).expect("it opens");
+    String::from_utf8(read_all(&mut rows).expect("it reads")).expect("UTF-8")
+}
