@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use reqwest::header::{
-    CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE,
-    IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE, RETRY_AFTER,
+    CONTENT_LENGTH, HeaderMap, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE, RETRY_AFTER,
 };
 use reqwest::{Response, StatusCode};
 use sha2::{Digest, Sha256};
@@ -15,6 +14,7 @@ use url::Url;
 use super::cache::{Cache, Kept, Part, Validator};
 use super::file::OpenFile;
 use super::format::looks_like_html;
+use super::headers::{continues, number, retry_after, set, validator};
 use super::http::{Http, RequestError, chain, check_step};
 use super::read::hex;
 use super::{FetchOptions, Progress, SourceError, drive};
@@ -85,6 +85,11 @@ impl Received {
         self.total = None;
         self.validator = Validator::default();
         Ok(())
+    }
+
+    /// Whether a 206 with these headers continues what has come.
+    fn goes_on(&self, headers: &HeaderMap) -> bool {
+        continues(headers, self.bytes, self.total, &self.validator)
     }
 
     fn add(&mut self, bytes: &[u8]) -> Result<(), SourceError> {
@@ -218,7 +223,7 @@ impl<'a> Download<'a> {
                 received.total = number(response.headers(), CONTENT_LENGTH);
                 received.validator = validator(response.headers());
             }
-            StatusCode::PARTIAL_CONTENT if resume && continues(response.headers(), received) => {}
+            StatusCode::PARTIAL_CONTENT if resume && received.goes_on(response.headers()) => {}
             StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
                 received.restart()?;
                 return Err(passing("the server could not go on where it broke off"));
@@ -304,60 +309,5 @@ impl<'a> Download<'a> {
             }
             _ => error.with_hint("check the address in a browser"),
         })
-    }
-}
-
-fn set(headers: &mut HeaderMap, name: HeaderName, value: Option<&str>) {
-    if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
-        headers.insert(name, value);
-    }
-}
-
-fn text(headers: &HeaderMap, name: HeaderName) -> Option<String> {
-    Some(headers.get(name)?.to_str().ok()?.to_owned())
-}
-
-fn number(headers: &HeaderMap, name: HeaderName) -> Option<u64> {
-    text(headers, name)?.parse().ok()
-}
-
-fn validator(headers: &HeaderMap) -> Validator {
-    Validator { etag: text(headers, ETAG), last_modified: text(headers, LAST_MODIFIED) }
-}
-
-/// Whether a 206 goes on exactly where the received bytes end, in a file of the same length and version.
-fn continues(headers: &HeaderMap, received: &Received) -> bool {
-    let range = text(headers, CONTENT_RANGE);
-    let parts = range.as_deref().and_then(|range| range.strip_prefix("bytes ")?.split_once('/'));
-    let Some((span, total)) = parts else { return false };
-    let starts = span.split_once('-').and_then(|(start, _)| start.parse().ok()) == Some(received.bytes);
-    let same_length = total == "*" || received.total.is_none() || total.parse().ok() == received.total;
-    let etag = text(headers, ETAG);
-    let same_version = etag.is_none() || received.validator.etag.is_none() || etag == received.validator.etag;
-    starts && same_length && same_version
-}
-
-/// Seconds, or a date.
-fn retry_after(value: &HeaderValue) -> Option<Duration> {
-    let value = value.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
-    Some(Duration::try_from(date.duration_since(jiff::Timestamp::now())).unwrap_or_default())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn retry_after_is_read_in_both_spellings() {
-        assert_eq!(retry_after(&HeaderValue::from_static("7")), Some(Duration::from_secs(7)));
-        let past = HeaderValue::from_static("Wed, 21 Oct 2015 07:28:00 GMT");
-        assert_eq!(retry_after(&past), Some(Duration::ZERO));
-        let far = retry_after(&HeaderValue::from_static("Fri, 21 Oct 2095 07:28:00 GMT"));
-        assert!(far.is_some_and(|wait| wait > Duration::from_secs(86_400)));
-        assert_eq!(retry_after(&HeaderValue::from_static("soon")), None);
     }
 }

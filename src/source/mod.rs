@@ -14,6 +14,7 @@ mod error;
 mod fetch;
 mod file;
 mod format;
+mod headers;
 mod http;
 mod location;
 mod parquet_file;

@@ -1,14 +1,10 @@
-//! `sample://…`: rows that elt makes itself. Knows which generators there are, not how they work.
+//! `sample://…`: rows that elt makes itself. Knows how to ask for them, not how they are made.
 
 use std::io::Read;
 
 use super::SourceError;
 use super::error::{list, nearest};
-
-mod vouchers;
-use vouchers::VoucherSample;
-
-const GENERATORS: [&str; 1] = ["vouchers"];
+use crate::generate::{self, GENERATORS};
 
 /// Refuses an unknown generator or a query that the generator does not understand.
 pub(super) fn check(generator: &str, query: &str) -> Result<(), SourceError> {
@@ -17,20 +13,16 @@ pub(super) fn check(generator: &str, query: &str) -> Result<(), SourceError> {
 
 /// The sample as CSV with a header.
 pub(super) fn reader(generator: &str, query: &str) -> Result<Box<dyn Read + Send>, SourceError> {
-    match generator {
-        "vouchers" => {
-            let sample = VoucherSample::from_query(query).map_err(|why| {
-                SourceError::new(format!("sample://vouchers?{query} is not understood: {why}"))
-                    .with_hint("write e.g. sample://vouchers?rows=100000&seed=7&edition=2018")
-            })?;
-            Ok(Box::new(sample.csv_reader()))
-        }
-        unknown => {
-            let error = SourceError::new(format!("there is no sample generator `{unknown}`"));
-            Err(match nearest(unknown, GENERATORS) {
-                Some(near) => error.with_hint(format!("was sample://{near} meant?")),
-                None => error.with_hint(format!("there is {}", list(GENERATORS))),
-            })
-        }
-    }
+    let known = generate::find(generator).map_err(|why| {
+        let names = GENERATORS.iter().map(|generator| generator.name);
+        SourceError::new(why).with_hint(match nearest(generator, names.clone()) {
+            Some(near) => format!("was sample://{near} meant?"),
+            None => format!("there is {}", list(names)),
+        })
+    })?;
+    let sample = known.sample(query).map_err(|why| {
+        SourceError::new(format!("sample://{generator}?{query} is not understood: {why}"))
+            .with_hint(format!("write e.g. sample://{generator}?{}", known.defaults))
+    })?;
+    Ok(sample.csv_reader())
 }

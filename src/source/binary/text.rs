@@ -41,7 +41,8 @@ fn push_two(out: &mut Vec<u8>, value: u64) {
     out.extend_from_slice(&[b'0' + (value / 10 % 10) as u8, b'0' + (value % 10) as u8]);
 }
 
-/// As float8 is printed: shortest that reads back the same, `2640`, `0.1`, `1e+15`, `NaN`.
+/// As float8 is printed: shortest that reads back the same, `2640`, `0.1`, `1e+15`, `NaN`. PostgreSQL gives
+/// some numbers above 2^53 a digit more, because it does not take the ends of the interval that reads back.
 pub(super) fn push_float8(out: &mut Vec<u8>, value: f64) {
     // Below 10^15 an integer's digits are its shortest form.
     if value.abs() < 1e15 && value.trunc() == value && !(value == 0.0 && value.is_sign_negative()) {

@@ -50,3 +50,14 @@ fn csv_text(fetched: &Fetched, columns: &[&str]) -> String {
     let mut rows = open(fetched, &ReadOptions::default(), &text_targets(columns)).expect("it opens");
     String::from_utf8(read_all(&mut rows).expect("it reads")).expect("UTF-8")
 }
+
+#[test]
+fn a_fetch_and_its_rows_may_move_between_threads() {
+    fn is_send<T: Send>(_: &T) {}
+    fn rows_are_send() -> impl Send {
+        Option::<(Rows, Fetched)>::None
+    }
+    let (location, options) = (Location::File("x".into()), FetchOptions::default());
+    is_send(&fetch(&location, &options, &()));
+    is_send(&rows_are_send());
+}
