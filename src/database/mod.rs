@@ -3,7 +3,9 @@
 
 mod connect;
 mod error;
+mod reader;
 mod tls;
 
 pub use connect::{Connector, Session};
 pub use error::{DatabaseError, Place};
+pub use reader::{Publication, Publications, PublishedSegment, ReadError, Reader};
