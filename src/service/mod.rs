@@ -1,1 +1,103 @@
-//! HTTP over the published layer; the only module that knows actix-web.
+//! HTTP over the published layer; the only module that knows actix-web and utoipa. It reads prod through
+//! [`Reader`] and asks for runs through [`Pipeline`]; it knows nothing of models, raw or stage.
+//!
+//! A request goes through [`envelope`] (id, headers, error form, log), [`routes`], and a handler.
+
+mod amount;
+mod body;
+mod docs;
+mod envelope;
+mod facts;
+mod fields;
+mod health;
+mod lookup;
+mod openapi;
+mod problem;
+mod refresh;
+mod routes;
+mod run_answers;
+mod runs;
+mod server;
+mod snapshot;
+mod state;
+mod timestamp;
+mod token;
+mod voucher;
+mod voucher_schema;
+
+use std::time::Duration;
+
+use jiff::civil::Date;
+
+use crate::name::Ident;
+
+pub use server::{Running, start};
+
+/// How the service is to run. [`Settings::new`] gives the defaults.
+#[derive(Clone)]
+pub struct Settings {
+    /// A name or an address to listen on.
+    pub host: String,
+    /// 0: any free port; [`Running::addr`] says which.
+    pub port: u16,
+    /// Threads that answer; `None`: one for each core.
+    pub workers: Option<usize>,
+    pub prod_schema: Ident,
+    pub lookup_date: LookupDate,
+    /// The bearer token that POST /runPipeline/ asks for; `None`: anybody may start a run.
+    pub run_token: Option<String>,
+    /// The longest body that is read. Unit: bytes.
+    pub body_limit: usize,
+    /// How long a request's headers may take to arrive.
+    pub header_timeout: Duration,
+    /// How long a request's body may take to arrive, and the run history to answer. A run itself may take
+    /// as long as it does.
+    pub request_timeout: Duration,
+    /// How long an idle connection is kept.
+    pub keep_alive: Duration,
+    /// How long a stop waits for what was begun. Whole seconds.
+    pub stop_timeout: Duration,
+    /// How often the published data is read again when no notice comes.
+    pub refresh_interval: Duration,
+}
+
+/// The UTC day that the recency of a lookup is counted to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LookupDate {
+    Today,
+    Fixed(Date),
+}
+
+/// Why the service cannot start, or stopped by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    #[error("port {port} of {host} is taken by another program; choose another port, or 0 for any free one")]
+    PortTaken { host: String, port: u16 },
+    #[error("cannot listen on {host}, port {port}: {source}")]
+    Listen { host: String, port: u16, source: std::io::Error },
+    #[error("the HTTP server failed: {0}")]
+    Server(#[source] std::io::Error),
+}
+
+impl Settings {
+    /// On this machine only, port 8080, without a token.
+    pub fn new(prod_schema: Ident) -> Self {
+        Self {
+            host: "127.0.0.1".to_owned(),
+            port: 8080,
+            workers: None,
+            prod_schema,
+            lookup_date: LookupDate::Today,
+            run_token: None,
+            body_limit: 64 * 1024,
+            header_timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(75),
+            stop_timeout: Duration::from_secs(30),
+            refresh_interval: Duration::from_secs(30),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,74 @@
+//! Reads a request's body within the limits of size and time.
+
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use actix_web::web::{Bytes, BytesMut, Payload};
+use futures_util::StreamExt;
+
+use super::problem::Problem;
+use super::state::State;
+
+/// The whole body, whatever its type. Errors: 413, 408, 400 for a body that breaks off.
+pub async fn read(request: &HttpRequest, payload: Payload, state: &State) -> Result<Bytes, Problem> {
+    let announced =
+        request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: usize| length > state.body_limit) {
+        return Err(too_large(state.body_limit));
+    }
+    tokio::time::timeout(state.request_timeout, collect(payload, state.body_limit))
+        .await
+        .unwrap_or_else(|_| Err(Problem::from_status(StatusCode::REQUEST_TIMEOUT)))
+}
+
+/// A JSON body. Errors: 415 for any other type or an encoded body, and those of [`read`].
+pub async fn read_json(request: &HttpRequest, payload: Payload, state: &State) -> Result<Bytes, Problem> {
+    let is_json = request.headers().get(CONTENT_TYPE).is_some_and(is_json);
+    let is_encoded = request
+        .headers()
+        .get(CONTENT_ENCODING)
+        .is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if !is_json || is_encoded {
+        return Err(Problem::from_status(StatusCode::UNSUPPORTED_MEDIA_TYPE).with_hint(
+            "Send the header `Content-Type: application/json` and the body as it is, not compressed.",
+        ));
+    }
+    read(request, payload, state).await
+}
+
+async fn collect(mut payload: Payload, limit: usize) -> Result<Bytes, Problem> {
+    let mut whole = Bytes::new();
+    let mut grown: Option<BytesMut> = None;
+    while let Some(part) = payload.next().await {
+        let part = part.map_err(|error| {
+            Problem::new(StatusCode::BAD_REQUEST, "broken_body", "The request's body broke off.")
+                .caused_by(error.to_string())
+        })?;
+        if whole.len() + grown.as_ref().map_or(0, BytesMut::len) + part.len() > limit {
+            return Err(too_large(limit));
+        }
+        // Nearly every body comes in one part, and is then not copied.
+        match &mut grown {
+            Some(grown) => grown.extend_from_slice(&part),
+            None if whole.is_empty() => whole = part,
+            None => {
+                let mut both = BytesMut::from(&std::mem::take(&mut whole)[..]);
+                both.extend_from_slice(&part);
+                grown = Some(both);
+            }
+        }
+    }
+    Ok(grown.map_or(whole, BytesMut::freeze))
+}
+
+fn too_large(limit: usize) -> Problem {
+    Problem::from_status(StatusCode::PAYLOAD_TOO_LARGE)
+        .with_details(serde_json::json!({ "limit_bytes": limit }))
+}
+
+/// `application/json`, with or without parameters, or a type built on it.
+fn is_json(content_type: &HeaderValue) -> bool {
+    let bytes = content_type.as_bytes();
+    let essence = bytes.split(|byte| *byte == b';').next().unwrap_or(bytes).trim_ascii().to_ascii_lowercase();
+    essence == b"application/json" || (essence.starts_with(b"application/") && essence.ends_with(b"+json"))
+}

@@ -1,0 +1,153 @@
+//! Whether the service lives, whether it can answer, and where to look next.
+//!
+//! Decided: /readyz is 200 as long as there is a snapshot to answer from, and says `degraded` while the
+//! database is away; taking such an instance out of service would turn a stale answer into none. Without a
+//! snapshot it is 503.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::routes::{Answer, Call};
+use super::state::{Database, State};
+
+#[derive(Serialize, ToSchema)]
+pub struct Health {
+    /// The process lives; nothing is said about the database.
+    #[schema(example = "ok")]
+    status: &'static str,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Readiness {
+    status: ReadinessStatus,
+    database: DatabaseStanding,
+    snapshot: Option<SnapshotStanding>,
+}
+
+#[derive(Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadinessStatus {
+    Ready,
+    /// Answering from a snapshot that cannot be renewed at the moment.
+    Degraded,
+    /// Only as details of the 503.
+    NotReady,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct DatabaseStanding {
+    status: DatabaseStatus,
+    /// Since when; null unless `away` or `unreadable`.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    since: Option<Timestamp>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DatabaseStatus {
+    Here,
+    /// Cannot be reached.
+    Away,
+    /// Reached, but what is published cannot be read; the reason is in the service's log.
+    Unreadable,
+    /// Reached, but no run has published yet.
+    NotPublished,
+    NotAskedYet,
+}
+
+/// The publication that lookups are answered from.
+#[derive(Serialize, ToSchema)]
+pub struct SnapshotStanding {
+    run_id: i64,
+    #[schema(value_type = String, format = DateTime)]
+    published_at: Timestamp,
+    /// When it was last read from the database, and found to be the newest.
+    #[schema(value_type = String, format = DateTime)]
+    loaded_at: Timestamp,
+    /// Seconds since `loaded_at`.
+    #[schema(minimum = 0)]
+    age_seconds: i64,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Welcome {
+    #[schema(example = "elt")]
+    name: &'static str,
+    version: &'static str,
+    links: Links,
+}
+
+/// Paths to go on with.
+#[derive(Serialize, ToSchema)]
+pub struct Links {
+    docs: &'static str,
+    openapi: &'static str,
+    runs: &'static str,
+    health: &'static str,
+    readiness: &'static str,
+}
+
+pub async fn lives(_: Call) -> Answer {
+    Ok(fresh().json(Health { status: "ok" }))
+}
+
+pub async fn ready(call: Call) -> Answer {
+    let readiness = readiness(&call.state);
+    match readiness.status {
+        ReadinessStatus::NotReady => Err(call.state.no_snapshot().with_details(
+            // Only strings, numbers and timestamps, which JSON can hold.
+            serde_json::to_value(readiness).unwrap_or_default(),
+        )),
+        _ => Ok(fresh().json(readiness)),
+    }
+}
+
+pub async fn welcome(_: Call) -> Answer {
+    let links = Links {
+        docs: "/docs/",
+        openapi: "/openapi.json",
+        runs: "/runs",
+        health: "/healthz",
+        readiness: "/readyz",
+    };
+    Ok(HttpResponse::Ok().json(Welcome { name: "elt", version: env!("CARGO_PKG_VERSION"), links }))
+}
+
+fn readiness(state: &State) -> Readiness {
+    let database = state.database();
+    let snapshot = state.snapshot.load().as_ref().map(|snapshot| SnapshotStanding {
+        run_id: snapshot.run_id,
+        published_at: snapshot.published_at,
+        loaded_at: snapshot.loaded_at,
+        age_seconds: Timestamp::now().duration_since(snapshot.loaded_at).as_secs().max(0),
+    });
+    let status = match (&snapshot, database) {
+        (None, _) => ReadinessStatus::NotReady,
+        (Some(_), Database::Here) => ReadinessStatus::Ready,
+        (Some(_), _) => ReadinessStatus::Degraded,
+    };
+    Readiness { status, database: DatabaseStanding::from(database), snapshot }
+}
+
+impl From<Database> for DatabaseStanding {
+    fn from(database: Database) -> Self {
+        let (status, since) = match database {
+            Database::NotAskedYet => (DatabaseStatus::NotAskedYet, None),
+            Database::Here => (DatabaseStatus::Here, None),
+            Database::Unpublished => (DatabaseStatus::NotPublished, None),
+            Database::Away(since) => (DatabaseStatus::Away, Some(since)),
+            Database::Unreadable(since) => (DatabaseStatus::Unreadable, Some(since)),
+        };
+        Self { status, since }
+    }
+}
+
+/// For what must not come out of a cache.
+pub fn fresh() -> actix_web::HttpResponseBuilder {
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")));
+    response
+}

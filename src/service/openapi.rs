@@ -1,0 +1,264 @@
+//! The API's description, OpenAPI 3.1: every path with all its answers. Built in code beside the routes, so
+//! that the errors that many paths share are said once.
+
+use serde_json::json;
+use utoipa::ToSchema;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::link::LinkBuilder;
+use utoipa::openapi::path::{
+    HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, PathItem, PathsBuilder,
+};
+use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
+use utoipa::openapi::schema::{ComponentsBuilder, ObjectBuilder, Type};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{
+    ContentBuilder, Header, InfoBuilder, OpenApi, OpenApiBuilder, Ref, Required, ResponseBuilder,
+};
+
+use super::health::{Health, Readiness, Welcome};
+use super::problem::{ErrorBody, FieldProblem};
+use super::run_answers::{Accepted, RunAnswer, RunList};
+use super::runs::{DEFAULT_LIMIT, LARGEST_LIMIT};
+use super::voucher_schema;
+
+const BEARER: &str = "run_token";
+const JSON: &str = "application/json";
+
+/// `needs_token`: starting a run asks for the bearer token.
+pub fn description(needs_token: bool) -> OpenApi {
+    let mut components = ComponentsBuilder::new()
+        .schema("VoucherRequest", voucher_schema::request())
+        .schema("VoucherAnswer", voucher_schema::answer());
+    components = with::<ErrorBody<'_>>(components);
+    components = with::<FieldProblem>(components);
+    components = with::<RunAnswer>(components);
+    components = with::<RunList>(components);
+    components = with::<Accepted>(components);
+    components = with::<Health>(components);
+    components = with::<Readiness>(components);
+    components = with::<Welcome>(components);
+    if needs_token {
+        components =
+            components.security_scheme(BEARER, SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+    }
+    let paths = PathsBuilder::new()
+        .path("/getVoucher/", post(voucher("getVoucher", "The voucher for a customer's segment")))
+        .path(
+            "/segmentation-voucher/",
+            post(voucher("segmentationVoucher", "The same as /getVoucher/, by its other name")),
+        )
+        .path("/runPipeline/", post(run_pipeline(needs_token)))
+        .path("/runs", get(runs()))
+        .path("/runs/{id}", get(run()))
+        .path("/healthz", get(plain("health", "Whether the process lives", "Health")))
+        .path("/readyz", get(readiness()))
+        .path("/openapi.json", get(openapi()))
+        .path("/", get(plain("welcome", "Where to go from here", "Welcome")));
+    OpenApiBuilder::new()
+        .info(
+            InfoBuilder::new()
+                .title("elt")
+                .version(env!("CARGO_PKG_VERSION"))
+                .description(Some(ABOUT))
+                .build(),
+        )
+        .paths(paths.build())
+        .components(Some(components.build()))
+        .build()
+}
+
+const ABOUT: &str = "Answers from what the last successful run published. Every error, on every path, has one \
+                     form: code, message, details, hint, request_id. Every path works with and without its \
+                     trailing slash.";
+
+fn voucher(id: &str, summary: &str) -> Operation {
+    let body = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name("VoucherRequest")))
+        .examples_from_iter(voucher_schema::examples());
+    let answer = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name("VoucherAnswer")))
+        .example(Some(voucher_schema::example_answer()));
+    operation(id, summary, "vouchers")
+        .request_body(Some(body_of(body, Some(Required::True))))
+        .response("200", response("The segment's most used voucher").content(JSON, answer.build()))
+        .response("400", error("malformed_json, broken_body: the body is no JSON"))
+        .response("404", error("no_segment, unknown_country: there is no voucher, and why"))
+        .response("408", error("request_timeout: the body did not arrive in time"))
+        .response("413", error("body_too_large"))
+        .response("415", error("unsupported_media_type: the body is not declared as JSON"))
+        .response(
+            "422",
+            error("invalid_body, contradictory_facts: details.fields names every field that is wrong, and what it accepts"),
+        )
+        .response("503", unavailable("not_ready, not_published: there is nothing to answer from yet"))
+        .build()
+}
+
+fn run_pipeline(needs_token: bool) -> Operation {
+    let prefer = ParameterBuilder::new()
+        .name("Prefer")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some("`respond-async`: answer 202 at once instead of waiting for the run's end"))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String).examples([json!("respond-async")])))
+        .build();
+    let accepted = response("The run has begun (with Prefer: respond-async)")
+        .header("Location", text_header("The run's own path"))
+        .header("Preference-Applied", text_header("respond-async"))
+        .link("run", LinkBuilder::new().operation_id("run").parameter("id", "$response.body#/run_id").build())
+        .content(JSON, of("RunAccepted"));
+    let done = response("The run has ended well, and is published")
+        .link("run", LinkBuilder::new().operation_id("run").parameter("id", "$response.body#/id").build())
+        .content(JSON, of("Run"));
+    let operation = operation("runPipeline", "Runs the whole pipeline", "runs")
+        .description(Some("No body is needed. The run goes on if the client leaves. One run at a time."))
+        .parameter(prefer)
+        .response("200", done)
+        .response("202", accepted)
+        .response("408", error("request_timeout: the body did not arrive in time"))
+        .response("409", error("run_busy: details.run_id is the run that is under way"))
+        .response("413", error("body_too_large"))
+        .response("500", error("run_failed, run_cancelled: details.run has the failed step and its error"))
+        .response("503", unavailable("run_not_started"));
+    if !needs_token {
+        return operation.build();
+    }
+    operation
+        .security(SecurityRequirement::new::<_, [&str; 0], &str>(BEARER, []))
+        .response(
+            "401",
+            ResponseBuilder::from(error("unauthorized"))
+                .header("WWW-Authenticate", text_header("The scheme: Bearer")),
+        )
+        .build()
+}
+
+fn runs() -> Operation {
+    let limit = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(1_usize))
+        .maximum(Some(LARGEST_LIMIT as usize))
+        .default(Some(json!(DEFAULT_LIMIT)));
+    let limit = parameter("limit", ParameterIn::Query, Required::False, "How many, the newest first", limit);
+    operation("runs", "The newest runs", "runs")
+        .parameter(limit)
+        .response("200", response("The runs").content(JSON, of("RunList")))
+        .response("422", error("invalid_parameter: limit is no whole number from 1 to 100"))
+        .response("503", unavailable("history_unavailable"))
+        .build()
+}
+
+fn run() -> Operation {
+    let id = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(1_usize))
+        .maximum(Some(i64::MAX as usize));
+    operation("run", "One run with all its steps", "runs")
+        .parameter(parameter("id", ParameterIn::Path, Required::True, "The run's id", id))
+        .response("200", response("The run").content(JSON, of("Run")))
+        .response("404", error("run_unknown"))
+        .response("503", unavailable("history_unavailable"))
+        .build()
+}
+
+fn readiness() -> Operation {
+    operation("readiness", "Whether lookups can be answered, and how fresh the answers are", "service")
+        .description(Some(
+            "200 while there is a snapshot to answer from: `ready`, or `degraded` when it cannot be renewed.",
+        ))
+        .response("200", response("Lookups are answered").content(JSON, of("Readiness")))
+        .response("503", unavailable("not_ready, not_published: details say which part is missing"))
+        .build()
+}
+
+fn openapi() -> Operation {
+    let object = ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .required("openapi")
+        .property("openapi", ObjectBuilder::new().schema_type(Type::String).examples([json!("3.1.0")]));
+    operation("openapi", "This description", "service")
+        .response(
+            "200",
+            response("OpenAPI 3.1").content(JSON, ContentBuilder::new().schema(Some(object)).build()),
+        )
+        .build()
+}
+
+/// A path that always answers 200.
+fn plain(id: &str, summary: &str, schema: &str) -> Operation {
+    operation(id, summary, "service").response("200", response(summary).content(JSON, of(schema))).build()
+}
+
+fn operation(id: &str, summary: &str, tag: &str) -> OperationBuilder {
+    OperationBuilder::new()
+        .operation_id(Some(id))
+        .summary(Some(summary))
+        .tag(tag)
+        .response("405", method_not_allowed())
+        .response("default", error("internal, or another error, always in this form"))
+}
+
+fn method_not_allowed() -> ResponseBuilder {
+    ResponseBuilder::from(error("method_not_allowed"))
+        .header("Allow", text_header("The methods that the path takes"))
+}
+
+fn unavailable(description: &str) -> ResponseBuilder {
+    ResponseBuilder::from(error(description)).header("Retry-After", text_header("Seconds to wait"))
+}
+
+fn error(description: &str) -> utoipa::openapi::Response {
+    response(description).content(JSON, of("ErrorBody")).build()
+}
+
+fn response(description: &str) -> ResponseBuilder {
+    ResponseBuilder::new()
+        .description(description)
+        .header("X-Request-Id", text_header("The client's own id where it sent a sane one, else a new one"))
+}
+
+fn text_header(description: &str) -> Header {
+    HeaderBuilder::new()
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+        .description(Some(description))
+        .build()
+}
+
+fn parameter(
+    name: &str,
+    place: ParameterIn,
+    required: Required,
+    description: &str,
+    schema: ObjectBuilder,
+) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(place)
+        .required(required)
+        .description(Some(description))
+        .schema(Some(schema))
+        .build()
+}
+
+fn body_of(content: ContentBuilder, required: Option<Required>) -> RequestBody {
+    RequestBodyBuilder::new().required(required).content(JSON, content.build()).build()
+}
+
+fn of(schema: &str) -> utoipa::openapi::Content {
+    ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build()
+}
+
+/// A type's schema and those that it refers to.
+fn with<T: ToSchema>(components: ComponentsBuilder) -> ComponentsBuilder {
+    let mut referred = Vec::new();
+    T::schemas(&mut referred);
+    components.schema_from::<T>().schemas_from_iter(referred)
+}
+
+fn get(operation: Operation) -> PathItem {
+    PathItem::new(HttpMethod::Get, operation)
+}
+
+fn post(operation: Operation) -> PathItem {
+    PathItem::new(HttpMethod::Post, operation)
+}

@@ -1,0 +1,107 @@
+//! Keeps the snapshot as new as the last publishing: a listening session brings the news, a timer stands
+//! behind it, and while the database is away the old snapshot goes on answering. Never fails, never ends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+use tokio::time::sleep;
+
+use super::snapshot::Snapshot;
+use super::state::{Database, State};
+use crate::database::{ReadError, Reader};
+use crate::name::Ident;
+
+const SHORTEST_RETRY: Duration = Duration::from_millis(200);
+const LONGEST_RETRY: Duration = Duration::from_secs(10);
+
+pub struct Refresh {
+    pub state: Arc<State>,
+    pub reader: Reader,
+    pub schema: Ident,
+    pub interval: Duration,
+}
+
+impl Refresh {
+    /// `first` is told when the first try is over, however it went.
+    pub async fn keep(self, first: oneshot::Sender<()>) {
+        let mut first = Some(first);
+        let mut retry = SHORTEST_RETRY;
+        loop {
+            // Listening begins before the read, so no publishing falls between the two.
+            let listening = self.reader.publications().await;
+            self.read().await;
+            if let Some(first) = first.take() {
+                let _ = first.send(());
+            }
+            match listening {
+                Ok(mut publications) => {
+                    retry = SHORTEST_RETRY;
+                    loop {
+                        let pause =
+                            if self.is_away() { self.interval.min(LONGEST_RETRY) } else { self.interval };
+                        tokio::select! {
+                            notice = publications.next() => match notice {
+                                Some(run_id) => tracing::debug!(run_id, "a run has published"),
+                                None => break,
+                            },
+                            () = sleep(pause) => {}
+                        }
+                        self.read().await;
+                    }
+                    tracing::debug!("the listening session has ended");
+                }
+                Err(error) => tracing::debug!(%error, "cannot listen for publishing"),
+            }
+            sleep(retry).await;
+            retry = (retry * 2).min(LONGEST_RETRY).min(self.interval.max(SHORTEST_RETRY));
+        }
+    }
+
+    fn is_away(&self) -> bool {
+        matches!(self.state.database(), Database::Away(_))
+    }
+
+    async fn read(&self) {
+        let now = Timestamp::now();
+        let standing = match self.reader.publication(&self.schema).await {
+            Ok(publication) => match Snapshot::new(publication, now) {
+                Ok(snapshot) => {
+                    self.swap(snapshot);
+                    Ok(Database::Here)
+                }
+                Err(error) => Err((Database::Unreadable(now), error)),
+            },
+            Err(error) => {
+                let standing = match &error {
+                    ReadError::Away(_) => Database::Away(now),
+                    ReadError::Unpublished => Database::Unpublished,
+                    ReadError::Unreadable(_) => Database::Unreadable(now),
+                };
+                Err((standing, error.to_string()))
+            }
+        };
+        // Told once when it changes, not at every try.
+        match standing {
+            Ok(here) => {
+                if self.state.note_database(here) {
+                    tracing::info!("the published data is read");
+                }
+            }
+            Err((standing, error)) => {
+                if self.state.note_database(standing) {
+                    tracing::warn!(error, "the published data cannot be read");
+                }
+            }
+        }
+    }
+
+    fn swap(&self, snapshot: Snapshot) {
+        let run_id = snapshot.run_id;
+        let before = self.state.snapshot.swap(Some(Arc::new(snapshot)));
+        if before.is_none_or(|before| before.run_id != run_id) {
+            tracing::info!(run_id, "answering from the publication of this run");
+        }
+    }
+}

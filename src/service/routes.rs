@@ -1,0 +1,116 @@
+//! All paths in one table. Each is served with and without the trailing slash; a method that a path does
+//! not take is answered with 405 and those that it takes.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, HeaderValue};
+use actix_web::web::{self, Data, Payload, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, guard};
+use futures_util::FutureExt;
+
+use super::problem::Problem;
+use super::state::State;
+use super::{docs, health, runs, voucher};
+
+pub type Answer = Result<HttpResponse, Problem>;
+
+/// The body is not read unless the handler does.
+pub struct Call {
+    pub request: HttpRequest,
+    pub payload: Payload,
+    pub state: Data<State>,
+}
+
+pub fn routes(config: &mut ServiceConfig) {
+    post(config, "/getVoucher", voucher::look_up);
+    post(config, "/segmentation-voucher", voucher::look_up);
+    post(config, "/runPipeline", runs::start);
+    get(config, "/runs", runs::list);
+    get(config, "/runs/{id}", runs::one);
+    get(config, "/healthz", health::lives);
+    get(config, "/readyz", health::ready);
+    get(config, "/openapi.json", docs::openapi);
+    get(config, "/docs", docs::page);
+    // Not by `get`: the page's files have no twin with a slash.
+    config.service(
+        web::resource("/docs/{file}")
+            .route(reading().to(caught(docs::file)))
+            .default_service(web::to(|| wrong_method("GET, HEAD"))),
+    );
+    get(config, "/", health::welcome);
+}
+
+pub async fn unknown_path() -> Answer {
+    Err(Problem::from_status(StatusCode::NOT_FOUND).with_hint("All paths are described at /docs."))
+}
+
+fn get<F, Fut>(config: &mut ServiceConfig, path: &str, handler: F)
+where
+    F: Fn(Call) -> Fut + Copy + 'static,
+    Fut: Future<Output = Answer> + 'static,
+{
+    config.service(
+        web::resource(spellings(path))
+            .route(reading().to(caught(handler)))
+            .default_service(web::to(|| wrong_method("GET, HEAD"))),
+    );
+}
+
+fn post<F, Fut>(config: &mut ServiceConfig, path: &str, handler: F)
+where
+    F: Fn(Call) -> Fut + Copy + 'static,
+    Fut: Future<Output = Answer> + 'static,
+{
+    config.service(
+        web::resource(spellings(path))
+            .route(web::post().to(caught(handler)))
+            .default_service(web::to(|| wrong_method("POST"))),
+    );
+}
+
+fn reading() -> actix_web::Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
+fn spellings(path: &str) -> Vec<String> {
+    match path {
+        "/" => vec![path.to_owned()],
+        _ => vec![format!("{path}/"), path.to_owned()],
+    }
+}
+
+async fn wrong_method(allowed: &'static str) -> Answer {
+    Err(Problem::from_status(StatusCode::METHOD_NOT_ALLOWED)
+        .with_hint(format!("It takes {allowed}."))
+        .with_header(ALLOW, HeaderValue::from_static(allowed)))
+}
+
+/// A panic becomes a bare 500 instead of a broken connection. Nothing shared is left half changed by it: the
+/// state is swapped or written whole.
+fn caught<F, Fut>(
+    handler: F,
+) -> impl Fn(HttpRequest, Payload, Data<State>) -> futures_util::future::LocalBoxFuture<'static, Answer> + Clone
+where
+    F: Fn(Call) -> Fut + Copy + 'static,
+    Fut: Future<Output = Answer> + 'static,
+{
+    move |request, payload, state| {
+        let answer = AssertUnwindSafe(async move { handler(Call { request, payload, state }).await });
+        Box::pin(async move {
+            answer
+                .catch_unwind()
+                .await
+                .unwrap_or_else(|panic| Err(Problem::internal(format!("panic: {}", words(&*panic)))))
+        })
+    }
+}
+
+fn words(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without words")
+}

@@ -1,0 +1,110 @@
+//! Runs as the API shows them. Apart from the pipeline's own records, so that what is promised to clients
+//! does not change with them.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::pipeline::{NodeRecord, RunRecord, RunStatus};
+
+/// One run.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Run)]
+pub struct RunAnswer {
+    #[schema(minimum = 1)]
+    id: i64,
+    target: String,
+    status: RunAnswerStatus,
+    #[schema(value_type = String, format = DateTime)]
+    started_at: Timestamp,
+    /// Null while it is running.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    finished_at: Option<Timestamp>,
+    /// Null unless it failed.
+    failed_step: Option<String>,
+    error: Option<String>,
+    /// What was loaded, built and tested; empty in lists.
+    nodes: Vec<NodeAnswer>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = RunStatus)]
+pub enum RunAnswerStatus {
+    Running,
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+/// One model, seed, load or test of a run.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RunNode)]
+pub struct NodeAnswer {
+    node: String,
+    #[schema(example = "table")]
+    kind: String,
+    #[schema(example = "built")]
+    status: String,
+    rows: Option<i64>,
+    duration_ms: i64,
+    message: Option<String>,
+}
+
+/// The newest first.
+#[derive(Serialize, ToSchema)]
+pub struct RunList {
+    pub runs: Vec<RunAnswer>,
+}
+
+/// A run that has begun.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RunAccepted)]
+pub struct Accepted {
+    #[schema(minimum = 1)]
+    pub run_id: i64,
+    #[schema(example = "running")]
+    pub status: &'static str,
+    /// Where to ask how it stands.
+    #[schema(example = "/runs/12")]
+    pub location: String,
+}
+
+impl Accepted {
+    pub fn new(run_id: i64) -> Self {
+        Self { run_id, status: "running", location: format!("/runs/{run_id}") }
+    }
+}
+
+impl From<RunRecord> for RunAnswer {
+    fn from(run: RunRecord) -> Self {
+        Self {
+            id: run.id,
+            target: run.target,
+            status: match run.status {
+                RunStatus::Running => RunAnswerStatus::Running,
+                RunStatus::Succeeded => RunAnswerStatus::Succeeded,
+                RunStatus::Failed => RunAnswerStatus::Failed,
+                RunStatus::Cancelled => RunAnswerStatus::Cancelled,
+            },
+            started_at: run.started_at,
+            finished_at: run.finished_at,
+            failed_step: run.failed_step,
+            error: run.error,
+            nodes: run.nodes.into_iter().map(NodeAnswer::from).collect(),
+        }
+    }
+}
+
+impl From<NodeRecord> for NodeAnswer {
+    fn from(node: NodeRecord) -> Self {
+        Self {
+            node: node.node,
+            kind: node.kind,
+            status: node.status,
+            rows: node.rows,
+            duration_ms: node.duration_ms,
+            message: node.message,
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Starting a run and reading about runs, through the pipeline's narrow door.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use serde_json::json;
+
+use super::body;
+use super::health::fresh;
+use super::problem::{FieldProblem, Problem};
+use super::routes::{Answer, Call};
+use super::run_answers::{Accepted, RunAnswer, RunList};
+use super::state::State;
+use crate::pipeline::{Begun, Refused, RunRecord, RunStatus};
+
+pub const DEFAULT_LIMIT: i64 = 20;
+pub const LARGEST_LIMIT: i64 = 100;
+
+/// POST /runPipeline/. The run belongs to the pipeline, not to the request: it goes on if the client leaves.
+pub async fn start(call: Call) -> Answer {
+    if let Some(token) = &call.state.run_token {
+        token.check(call.request.headers())?;
+    }
+    // Nothing in it is needed, but what is not read within the limits would be cut off without an answer.
+    body::read(&call.request, call.payload, &call.state).await?;
+    let pipeline = call.state.pipeline.clone();
+    let begun = call.state.runtime.spawn(async move { pipeline.begin().await }).await;
+    let Begun { id, finished } =
+        begun.map_err(|panic| Problem::internal(panic.to_string()))?.map_err(refused)?;
+    if wants_no_wait(call.request.headers()) {
+        let accepted = Accepted::new(id);
+        return Ok(HttpResponse::Accepted()
+            .insert_header((LOCATION, accepted.location.clone()))
+            .insert_header((HeaderName::from_static("preference-applied"), "respond-async"))
+            .json(accepted));
+    }
+    let record = call.state.runtime.spawn(finished).await;
+    finished_run(record.map_err(|panic| Problem::internal(format!("run {id}: {panic}")))?)
+}
+
+/// GET /runs: the newest first.
+pub async fn list(call: Call) -> Answer {
+    let limit = limit(call.request.query_string())?;
+    let records = within(&call.state, call.state.pipeline.runs(limit)).await?;
+    Ok(fresh().json(RunList { runs: records.into_iter().map(RunAnswer::from).collect() }))
+}
+
+/// GET /runs/{id}.
+pub async fn one(call: Call) -> Answer {
+    let asked = call.request.match_info().get("id").unwrap_or_default();
+    let unknown = || {
+        Problem::new(StatusCode::NOT_FOUND, "run_unknown", "There is no run of this id.")
+            .with_hint("GET /runs lists the newest.")
+    };
+    let id: i64 = asked.parse().ok().filter(|id| *id > 0).ok_or_else(unknown)?;
+    let record = within(&call.state, call.state.pipeline.run(id)).await?.ok_or_else(unknown)?;
+    Ok(fresh().json(RunAnswer::from(record)))
+}
+
+fn finished_run(record: RunRecord) -> Answer {
+    let (code, message) = match record.status {
+        RunStatus::Succeeded => return Ok(HttpResponse::Ok().json(RunAnswer::from(record))),
+        RunStatus::Running => {
+            return Err(Problem::internal(format!("run {} ended as still running", record.id)));
+        }
+        RunStatus::Cancelled => ("run_cancelled", format!("Run {} was cancelled.", record.id)),
+        RunStatus::Failed => (
+            "run_failed",
+            match &record.failed_step {
+                Some(step) => format!("Run {} failed at {step}.", record.id),
+                None => format!("Run {} failed.", record.id),
+            },
+        ),
+    };
+    let hint = format!("What was published before is still served. The run stays at /runs/{}.", record.id);
+    let run = serde_json::to_value(RunAnswer::from(record))
+        .map_err(|error| Problem::internal(error.to_string()))?;
+    Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, code, message)
+        .with_details(json!({ "run": run }))
+        .with_hint(hint))
+}
+
+fn refused(refused: Refused) -> Problem {
+    match refused {
+        Refused::Busy { id, since } => {
+            Problem::new(StatusCode::CONFLICT, "run_busy", format!("Run {id} is under way since {since}."))
+                .with_details(json!({ "run_id": id, "since": since, "location": format!("/runs/{id}") }))
+                .with_hint(format!("Wait for it at /runs/{id}, then try again."))
+        }
+        Refused::Failed(cause) => Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "run_not_started",
+            "The run could not be started; the reason is in the service's log.",
+        )
+        .with_header(RETRY_AFTER, HeaderValue::from_static("5"))
+        .caused_by(cause),
+    }
+}
+
+/// Asks the run history, in bounded time.
+async fn within<T: Send + 'static>(
+    state: &State,
+    asked: crate::pipeline::Answer<Result<T, String>>,
+) -> Result<T, Problem> {
+    let cause = match tokio::time::timeout(state.request_timeout, state.runtime.spawn(asked)).await {
+        Ok(Ok(Ok(known))) => return Ok(known),
+        Ok(Ok(Err(cause))) => cause,
+        Ok(Err(panic)) => return Err(Problem::internal(panic.to_string())),
+        Err(_) => format!("no answer in {:?}", state.request_timeout),
+    };
+    Err(Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "history_unavailable",
+        "The run history cannot be read at the moment.",
+    )
+    .with_header(RETRY_AFTER, HeaderValue::from_static("5"))
+    .caused_by(cause))
+}
+
+fn limit(query: &str) -> Result<i64, Problem> {
+    let mut given = url::form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "limit");
+    let Some((_, text)) = given.next() else { return Ok(DEFAULT_LIMIT) };
+    let problem = match text.parse() {
+        _ if given.next().is_some() => "is given twice",
+        Ok(limit) if (1..=LARGEST_LIMIT).contains(&limit) => return Ok(limit),
+        Ok(_) => "is out of range",
+        Err(_) => "is not a whole number",
+    };
+    let accepts = format!("a whole number from 1 to {LARGEST_LIMIT}");
+    let message = format!("limit {problem}; it accepts {accepts}.");
+    let field = FieldProblem { field: "limit".into(), problem: problem.into(), accepts: accepts.into() };
+    Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_parameter", message).with_fields(&[field]))
+}
+
+/// `Prefer: respond-async`, among others, as RFC 7240 has it.
+fn wants_no_wait(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(HeaderName::from_static("prefer"))
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|preference| {
+            let name = preference.split([';', '=']).next().unwrap_or_default();
+            name.trim().eq_ignore_ascii_case("respond-async")
+        })
+}

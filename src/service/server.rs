@@ -1,0 +1,132 @@
+//! Starts and stops the HTTP server. It listens for no signals: who started it stops it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
+use tokio::net::TcpSocket;
+use tokio::sync::oneshot;
+use tokio::task::{AbortHandle, JoinHandle};
+
+use super::envelope::envelope;
+use super::refresh::Refresh;
+use super::routes::{routes, unknown_path};
+use super::state::State;
+use super::{ServiceError, Settings};
+use crate::database::Reader;
+use crate::pipeline::Pipeline;
+
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 2048;
+
+/// How long the start waits for the database; after that the service starts without.
+const FIRST_READ: Duration = Duration::from_secs(3);
+
+/// A service that listens. Dropping it stops it without waiting for what it began.
+pub struct Running {
+    /// Where it listens; with the port that was chosen for port 0.
+    pub addr: SocketAddr,
+    handle: ServerHandle,
+    server: JoinHandle<io::Result<()>>,
+    refresh: AbortHandle,
+}
+
+/// Binds, reads the published data if it can, and answers. Must be called within a tokio runtime, on which
+/// runs then live. An absent database is no error: lookups answer 503 until it is there.
+pub async fn start(
+    settings: Settings,
+    reader: Reader,
+    pipeline: Arc<dyn Pipeline>,
+) -> Result<Running, ServiceError> {
+    let listener = listen(&settings).await?;
+    let addr = listener.local_addr().map_err(ServiceError::Server)?;
+    let state = Arc::new(State::new(&settings, pipeline, tokio::runtime::Handle::current()));
+    let server = serve(&settings, listener, state.clone())?;
+    let handle = server.handle();
+    let server = tokio::spawn(server);
+
+    let (first, read) = oneshot::channel();
+    let (schema, interval) = (settings.prod_schema, settings.refresh_interval);
+    let refresh = tokio::spawn(Refresh { state, reader, schema, interval }.keep(first)).abort_handle();
+    if tokio::time::timeout(FIRST_READ, read).await.is_err() {
+        tracing::warn!("the database did not answer yet; lookups wait for it");
+    }
+    Ok(Running { addr, handle, server, refresh })
+}
+
+impl Running {
+    /// Waits until the server ends by itself, which it does only when it fails.
+    pub async fn wait(&mut self) -> Result<(), ServiceError> {
+        match (&mut self.server).await {
+            Ok(ended) => ended.map_err(ServiceError::Server),
+            Err(panic) => Err(ServiceError::Server(io::Error::other(panic))),
+        }
+    }
+
+    /// Takes no new connections, finishes the requests that it began (up to the settings' `stop_timeout`),
+    /// ends. A run that a request waits for counts as begun; a run that outlasts the wait goes on.
+    pub async fn stop(self) {
+        self.handle.stop(true).await;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.refresh.abort();
+        // The order is sent by the call; the future only waits for the end.
+        drop(self.handle.stop(false));
+    }
+}
+
+fn serve(
+    settings: &Settings,
+    listener: std::net::TcpListener,
+    state: Arc<State>,
+) -> Result<actix_web::dev::Server, ServiceError> {
+    let state = web::Data::from(state);
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(state.clone())
+            .configure(routes)
+            .default_service(web::to(unknown_path))
+            .wrap(from_fn(envelope))
+    })
+    .disable_signals()
+    .client_request_timeout(settings.header_timeout)
+    .keep_alive(settings.keep_alive)
+    .shutdown_timeout(settings.stop_timeout.as_secs());
+    let server = match settings.workers {
+        Some(workers) => server.workers(workers.max(1)),
+        None => server,
+    };
+    Ok(server.listen(listener).map_err(ServiceError::Server)?.run())
+}
+
+/// The first address of the host that can be listened on.
+async fn listen(settings: &Settings) -> Result<std::net::TcpListener, ServiceError> {
+    let (host, port) = (settings.host.as_str(), settings.port);
+    let refused = |source: io::Error| match source.kind() {
+        io::ErrorKind::AddrInUse => ServiceError::PortTaken { host: host.to_owned(), port },
+        _ => ServiceError::Listen { host: host.to_owned(), port, source },
+    };
+    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in tokio::net::lookup_host((host, port)).await.map_err(refused)? {
+        match bind(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => last = error,
+        }
+    }
+    Err(refused(last))
+}
+
+fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A service that is started again must not wait for the old connections' last minute.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)?.into_std()
+}

@@ -1,0 +1,106 @@
+//! What all handlers share: the snapshot, how the database stands, and the settings of requests.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderValue, RETRY_AFTER};
+use arc_swap::ArcSwapOption;
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::LookupDate;
+use super::docs::Pages;
+use super::problem::Problem;
+use super::snapshot::Snapshot;
+use super::token::Token;
+use crate::pipeline::Pipeline;
+
+pub struct State {
+    /// `None` until the first publication was read. Lookups read it without a lock.
+    pub snapshot: ArcSwapOption<Snapshot>,
+    database: Mutex<Database>,
+    pub pipeline: Arc<dyn Pipeline>,
+    /// Where runs live: the caller's runtime, which outlives the workers' own and any one request.
+    pub runtime: tokio::runtime::Handle,
+    pub lookup_date: LookupDate,
+    pub run_token: Option<Token>,
+    /// Unit: bytes.
+    pub body_limit: usize,
+    pub request_timeout: Duration,
+    pub pages: Pages,
+}
+
+/// How the last read of the published layer went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Database {
+    NotAskedYet,
+    Here,
+    Unpublished,
+    /// Cannot be reached, since then.
+    Away(Timestamp),
+    /// Answers, but not with what the contract says, since then.
+    Unreadable(Timestamp),
+}
+
+impl State {
+    pub fn new(
+        settings: &super::Settings,
+        pipeline: Arc<dyn Pipeline>,
+        runtime: tokio::runtime::Handle,
+    ) -> Self {
+        Self {
+            snapshot: ArcSwapOption::empty(),
+            database: Mutex::new(Database::NotAskedYet),
+            pipeline,
+            runtime,
+            lookup_date: settings.lookup_date,
+            run_token: settings.run_token.as_deref().map(Token::new),
+            body_limit: settings.body_limit,
+            request_timeout: settings.request_timeout,
+            pages: Pages::new(settings.run_token.is_some()),
+        }
+    }
+
+    pub fn database(&self) -> Database {
+        *self.database_slot()
+    }
+
+    /// Notes how the database stands now; what goes on keeps the time when it began. Returns whether it
+    /// changed.
+    pub fn note_database(&self, now: Database) -> bool {
+        let mut slot = self.database_slot();
+        let changed = std::mem::discriminant(&*slot) != std::mem::discriminant(&now);
+        if changed {
+            *slot = now;
+        }
+        changed
+    }
+
+    fn database_slot(&self) -> MutexGuard<'_, Database> {
+        // The value is Copy and written whole, so a panic elsewhere cannot have left half of it.
+        self.database.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The 503 of a service that has nothing to answer from.
+    pub fn no_snapshot(&self) -> Problem {
+        let (code, message) = match self.database() {
+            Database::Unpublished => {
+                ("not_published", "Nothing is published yet; the pipeline has to run first.")
+            }
+            _ => ("not_ready", "The published data could not be read yet."),
+        };
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, message)
+            .with_header(RETRY_AFTER, HeaderValue::from_static("5"))
+    }
+}
+
+impl LookupDate {
+    /// The UTC date.
+    pub fn date(self) -> Date {
+        match self {
+            Self::Today => jiff::tz::Offset::UTC.to_datetime(Timestamp::now()).date(),
+            Self::Fixed(date) => date,
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The service over real HTTP, on a real PostgreSQL, as a role that may read prod only.
+
+mod documents;
+mod errors;
+mod freshness;
+mod lookups;
+mod pipeline;
+mod runs;
+mod support;
