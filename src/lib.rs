@@ -20,14 +20,18 @@
 //!
 //! `run` and `service` never meet: the service asks for a run through the [`pipeline::Pipeline`] trait.
 
+pub mod cli;
 pub mod cluster;
 pub mod database;
+pub mod desk;
 pub mod diagnostic;
+pub mod engine;
 pub mod generate;
 pub mod manifest;
 pub mod name;
 pub mod pipeline;
 pub mod project;
+pub mod run;
 pub mod service;
 pub mod source;
 pub mod template;

@@ -51,6 +51,22 @@ pub struct RunRecord {
     pub nodes: Vec<NodeRecord>,
 }
 
+impl RunRecord {
+    /// Of a run whose record cannot be read: it may have ended well or not.
+    pub fn lost(id: i64, why: &str) -> Self {
+        Self {
+            id,
+            target: String::new(),
+            status: RunStatus::Failed,
+            started_at: Timestamp::UNIX_EPOCH,
+            finished_at: None,
+            failed_step: Some("record".into()),
+            error: Some(why.to_owned()),
+            nodes: Vec::new(),
+        }
+    }
+}
+
 /// Why no run was started.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Refused {

@@ -5,21 +5,15 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use tokio_postgres::config::SslMode;
-use tokio_postgres::{AsyncMessage, Client, Config};
+use tokio_postgres::{AsyncMessage, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{DatabaseError, tls};
+use super::{DatabaseError, Session, tls};
 
 /// Knows how to reach one database; makes sessions to it.
 #[derive(Clone)]
 pub struct Connector {
     config: Config,
-    tls: MakeRustlsConnect,
-}
-
-/// One connection. Dropping it ends it.
-pub struct Session {
-    pub client: Client,
     tls: MakeRustlsConnect,
 }
 
@@ -94,7 +88,7 @@ impl Connector {
                 tracing::debug!(%error, "connection ended");
             }
         });
-        Ok(Session { client, tls: self.tls.clone() })
+        Ok(Session::new(client, self.tls.clone()))
     }
 
     /// Opens a session whose notifications (LISTEN) come out of the receiver. The receiver ends with the
@@ -122,7 +116,7 @@ impl Connector {
                 }
             }
         });
-        Ok((Session { client, tls: self.tls.clone() }, receiver))
+        Ok((Session::new(client, self.tls.clone()), receiver))
     }
 
     /// A pool of at most `size` sessions, for the service.
@@ -139,28 +133,6 @@ impl Connector {
             .create_timeout(Some(Duration::from_secs(5)))
             .build()
             .expect("a pool with timeouts has a runtime")
-    }
-}
-
-impl Session {
-    /// A handle that cancels what this session is running on the server.
-    pub fn canceller(&self) -> Canceller {
-        Canceller { token: self.client.cancel_token(), tls: self.tls.clone() }
-    }
-}
-
-/// Cancels a session's running statement from outside.
-#[derive(Clone)]
-pub struct Canceller {
-    token: tokio_postgres::CancelToken,
-    tls: MakeRustlsConnect,
-}
-
-impl Canceller {
-    pub async fn cancel(&self) {
-        if let Err(error) = self.token.cancel_query(self.tls.clone()).await {
-            tracing::debug!(%error, "cancel did not reach the server");
-        }
     }
 }
 

@@ -1,11 +1,17 @@
 //! Everything that speaks to PostgreSQL: connecting, sessions, elt's own tables. No other module names
 //! tokio-postgres.
 
+pub mod catalog;
 mod connect;
 mod error;
+pub mod history;
+mod migrate;
 mod reader;
+mod session;
 mod tls;
 
-pub use connect::{Connector, Session};
+pub use connect::Connector;
 pub use error::{DatabaseError, Place};
+pub use migrate::migrate;
 pub use reader::{Publication, Publications, PublishedSegment, ReadError, Reader};
+pub use session::{Canceller, Session, TextTable};

@@ -37,6 +37,18 @@ impl Sql {
         whole
     }
 
+    /// Nothing but white space and comments.
+    pub fn is_blank(&self) -> bool {
+        skip_blank(&self.text, 0) == self.text.len()
+    }
+
+    /// Column lists may end in a comma.
+    pub fn without_trailing_comma(mut self) -> Self {
+        let end = self.text.trim_end().trim_end_matches(',').len();
+        self.text.truncate(end);
+        self
+    }
+
     pub fn push(&mut self, text: &str) {
         self.text.push_str(text);
     }

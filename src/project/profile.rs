@@ -67,9 +67,9 @@ pub struct Fetch {
     pub max_bytes: Option<u64>,
     /// Seconds without a byte before a download counts as dead.
     pub stall_seconds: Option<u64>,
-    pub retries: Option<u32>,
+    pub retries: Option<usize>,
     /// Where Google Drive is, for those who reach it by a proxy.
-    pub google_drive_url: Option<String>,
+    pub google_drive_url: Option<url::Url>,
 }
 
 /// The parts of a profile that hold for every target.

@@ -1,0 +1,193 @@
+//! What can be typed. Arguments as typed; what they come to is decided by the commands.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// SQL-first ELT for PostgreSQL: load, build and test beside prod, publish at once, serve.
+#[derive(Debug, Parser)]
+#[command(name = "elt", version, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "Start with `elt run`, then `elt serve`. `elt help COMMAND` tells more.\n\n\
+    Exit codes: 0 all is well; 1 a model, a test or the publishing failed; 2 elt could not start.")]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// The project's folder: where profiles.yml lies
+    #[arg(long, value_name = "DIR", default_value = ".", global = true, env = "ELT_PROJECT_DIR")]
+    pub project_dir: PathBuf,
+    /// The target of profiles.yml to work on
+    #[arg(long, short = 't', value_name = "NAME", global = true, env = "ELT_TARGET")]
+    pub target: Option<String>,
+    /// Variables, as YAML: --vars '{country_codes: [Peru, China]}'. These win over profiles.yml
+    #[arg(long, value_name = "YAML", global = true)]
+    pub vars: Option<String>,
+    /// Talk in JSON, one object a line, on standard output
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Say only what went wrong
+    #[arg(long, short = 'q', global = true)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Load, build, test and publish: the whole pipeline, or what is selected
+    #[command(
+        after_help = "Everything is built and tested in a schema of the run's own, then moved into place in one \
+        transaction: readers of prod see the old state or the new one, whole.\n\n\
+        Examples:\n  elt run\n  elt run --select +segments_derived\n  elt run --vars '{voucher_history: data/history.parquet}'"
+    )]
+    Run(Work),
+    /// Like run, without loading: rules and models from what is loaded already
+    Build(Work),
+    /// Load raw tables from their sources, and publish them
+    Load(Work),
+    /// Load the rules in rules/*.csv, and publish them
+    Seed(Work),
+    /// Run the tests on what is published
+    Test(Selection),
+    /// Show the SQL that PostgreSQL would be given; opens no connection
+    Compile(Compile),
+    /// List models, rules, sources and tests
+    Ls(List),
+    /// Show rows of a published relation
+    Show(Show),
+    /// Tell how the project, its profile and its database are understood
+    Debug,
+    /// Remove what elt keeps in the project's folder: downloads, and with --database the embedded cluster
+    Clean(Clean),
+    /// Write the project's own sample data to a file
+    Generate(Generate),
+    /// Serve the published layer by HTTP
+    #[command(
+        after_help = "The service reads prod as a role that can read nothing else. Vouchers are looked up in memory, and go \
+        on being answered while the database is away.\n\nTry: curl -s http://127.0.0.1:8080/docs"
+    )]
+    Serve(Serve),
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Selection {
+    /// What to take: names and patterns, +name, name+, 2+name+1, @name, tag:, path:, layer:; a comma is "and",
+    /// a space "or"
+    #[arg(long, short = 's', value_name = "SELECTOR", num_args = 1..)]
+    pub select: Vec<String>,
+    /// What to leave out, written likewise
+    #[arg(long, value_name = "SELECTOR", num_args = 1..)]
+    pub exclude: Vec<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Work {
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Build incremental models from nothing
+    #[arg(long)]
+    pub full_refresh: bool,
+    /// Stop everything at the first failure
+    #[arg(long)]
+    pub fail_fast: bool,
+    /// Sessions that build at the same time
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub threads: Option<u16>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Compile {
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Write one file a model into this folder instead of standard output
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Compile incremental models as if they were built from nothing
+    #[arg(long)]
+    pub full_refresh: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct List {
+    #[command(flatten)]
+    pub selection: Selection,
+    /// How to write the list
+    #[arg(long, short = 'o', value_enum, default_value_t = ListOutput::Name)]
+    pub output: ListOutput,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ListOutput {
+    /// layer.name, one a line
+    Name,
+    /// The files
+    Path,
+    /// One JSON object a line, with config, parents and tests
+    Json,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Show {
+    /// The model or rule to show
+    pub model: String,
+    /// At most so many rows; 0 is all
+    #[arg(long, short = 'n', default_value_t = 20)]
+    pub limit: u64,
+    #[arg(long, short = 'o', value_enum, default_value_t = Output::Table)]
+    pub output: Output,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    Table,
+    Csv,
+    Json,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Clean {
+    /// Also remove the embedded cluster with everything in it
+    #[arg(long)]
+    pub database: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Generate {
+    /// Which sample: vouchers
+    pub sample: String,
+    #[arg(long, default_value_t = 100_000)]
+    pub rows: u64,
+    /// The same seed gives the same file
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+    /// Spelling of the 2018 or of the 2020 edition
+    #[arg(long, default_value_t = 2018)]
+    pub edition: u32,
+    #[arg(long, value_enum, default_value_t = FileFormat::Csv)]
+    pub format: FileFormat,
+    /// The file to write; `-` is standard output
+    #[arg(long, short = 'o', value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FileFormat {
+    Csv,
+    Parquet,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Serve {
+    /// The address to listen on; profiles.yml's, else 127.0.0.1
+    #[arg(long, env = "ELT_HOST")]
+    pub host: Option<String>,
+    /// The port to listen on; profiles.yml's, else 8080. 0 takes any that is free
+    #[arg(long, short = 'p', env = "ELT_PORT")]
+    pub port: Option<u16>,
+    /// Threads that answer; as many as the machine has cores where not said
+    #[arg(long, value_name = "N")]
+    pub workers: Option<usize>,
+}

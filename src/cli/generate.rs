@@ -1,0 +1,70 @@
+//! `generate`: the project's own sample data, written to a file.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::args::{FileFormat, Generate};
+use super::terminal::thousands;
+use super::{Context, Outcome, Stop};
+use crate::diagnostic::did_you_mean;
+use crate::generate::{self, GENERATORS, Sample};
+
+pub fn generate(context: &Context, arguments: &Generate) -> Outcome {
+    let generator = generate::find(&arguments.sample).map_err(|message| Stop::Error {
+        hint: did_you_mean(&arguments.sample, GENERATORS.iter().map(|generator| generator.name)),
+        message,
+    })?;
+    let query = format!("rows={}&seed={}&edition={}", arguments.rows, arguments.seed, arguments.edition);
+    let sample = generator.sample(&query).map_err(Stop::error)?;
+    let format = match arguments.format {
+        FileFormat::Csv => generate::FileFormat::Csv,
+        FileFormat::Parquet => generate::FileFormat::Parquet,
+    };
+    if arguments.out.as_os_str() == "-" {
+        let mut out = BufWriter::new(std::io::stdout());
+        let written = sample.write(format, &mut out, &mut |_| {}).and_then(|()| out.flush());
+        written.map_err(|error| Stop::error(format!("standard output: {error}")))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    write_file(context, &*sample, format, &arguments.out)
+        .map_err(|error| Stop::error(format!("{}: {error}", arguments.out.display())))?;
+    let rows = i64::try_from(sample.row_count()).unwrap_or(i64::MAX);
+    context.terminal.say(&format!("wrote {} rows to {}", thousands(rows), arguments.out.display()));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes beside and renames, so that half a file never carries the name.
+fn write_file(
+    context: &Context,
+    sample: &dyn Sample,
+    format: generate::FileFormat,
+    path: &Path,
+) -> std::io::Result<()> {
+    let bar = context.terminal.is_interactive().then(|| ProgressBar::new(sample.row_count()));
+    if let Some(bar) = &bar {
+        let style = ProgressStyle::with_template("  {bar:24} {human_pos}/{human_len} rows  {eta} left");
+        bar.set_style(style.expect("the template is a constant that holds"));
+    }
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.part", std::process::id()));
+    let part = path.with_file_name(name);
+    let written = File::create(&part).and_then(|file| {
+        let mut out = BufWriter::with_capacity(1 << 20, file);
+        let mut progress = |rows: u64| bar.iter().for_each(|bar| bar.set_position(rows));
+        sample.write(format, &mut out, &mut progress)?;
+        out.into_inner().map_err(|error| error.into_error())?.sync_all()
+    });
+    let renamed = written.and_then(|()| fs::rename(&part, path));
+    if renamed.is_err() {
+        // The first error is the one to tell.
+        let _ = fs::remove_file(&part);
+    }
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+    renamed
+}

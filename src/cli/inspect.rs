@@ -1,0 +1,173 @@
+//! Commands that look: `compile`, `ls`, `show`, `debug`; and `clean`.
+
+use std::fs;
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::args::{Clean, Compile, List, ListOutput, Show};
+use super::terminal::{faint, strong};
+use super::work::published;
+use super::{Context, Outcome, Stop, rows};
+use crate::cluster;
+use crate::diagnostic::did_you_mean;
+use crate::engine::Engine;
+use crate::manifest::select::select;
+use crate::manifest::{Body, Manifest, NodeId};
+use crate::project::{Layer, Materialization};
+
+pub fn compile(context: &Context, arguments: &Compile) -> Outcome {
+    let (_, manifest) = context.project()?;
+    let chosen = select(&manifest, &arguments.selection.select, &arguments.selection.exclude)?;
+    for id in manifest.order.iter().filter(|id| chosen.contains(id)) {
+        let node = manifest.node(*id);
+        if !matches!(node.body, Body::Model { .. }) {
+            continue;
+        }
+        let incremental = node.materialization == Materialization::Incremental && !arguments.full_refresh;
+        let sql = manifest.query(*id, incremental, &|target| manifest.published(target));
+        let text = format!("{}\n", sql.text.trim());
+        match &arguments.out {
+            Some(folder) => {
+                let path = folder.join(&node.file.path);
+                let unwritten = |error: std::io::Error| Stop::error(format!("{}: {error}", path.display()));
+                fs::create_dir_all(path.parent().unwrap_or(folder)).map_err(unwritten)?;
+                fs::write(&path, context.terminal.redact(&text)).map_err(unwritten)?;
+            }
+            None if context.terminal.json => {
+                context
+                    .terminal
+                    .json_line(&json!({"node": node.label(), "file": node.file.path, "sql": text}));
+            }
+            None => context.terminal.data(&format!("-- {} ({})\n{text}\n", node.label(), node.file.path)),
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub fn list(context: &Context, arguments: &List) -> Outcome {
+    let (_, manifest) = context.project()?;
+    let chosen = select(&manifest, &arguments.selection.select, &arguments.selection.exclude)?;
+    let as_json = arguments.output == ListOutput::Json || context.terminal.json;
+    for id in manifest.order.iter().filter(|id| chosen.contains(id)) {
+        if as_json {
+            context.terminal.json_line(&described(&manifest, *id));
+        } else if arguments.output == ListOutput::Path {
+            context.terminal.data_line(&manifest.node(*id).file.path);
+        } else {
+            context.terminal.data_line(&manifest.node(*id).label());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn described(manifest: &Manifest, id: NodeId) -> serde_json::Value {
+    let node = manifest.node(id);
+    let labels = |ids: &[NodeId]| ids.iter().map(|id| manifest.node(*id).label()).collect::<Vec<_>>();
+    let tests = manifest.tests.iter().filter(|test| test.text.targets.contains(&id));
+    let kind = match node.body {
+        Body::Source { .. } => "source",
+        Body::Rule(_) => "rule",
+        Body::Model { .. } => "model",
+    };
+    json!({
+        "name": node.name,
+        "kind": kind,
+        "layer": node.layer,
+        "domain": node.domain,
+        "file": node.file.path,
+        "materialized": node.materialization,
+        "relation": manifest.published(id).plain(),
+        "tags": node.config.tags,
+        "description": node.description,
+        "parents": labels(&node.parents),
+        "children": labels(&manifest.children[id.0]),
+        "tests": tests.map(|test| &test.name).collect::<Vec<_>>(),
+    })
+}
+
+pub async fn show(context: &Context, arguments: &Show) -> Outcome {
+    let (project, manifest) = context.project()?;
+    let name = arguments.model.rsplit('.').next().unwrap_or(&arguments.model);
+    let Some(id) = manifest.find(name) else {
+        return Err(Stop::Error {
+            message: format!("there is no model or rule `{name}`"),
+            hint: did_you_mean(name, manifest.nodes.iter().map(|node| node.name.as_str())),
+        });
+    };
+    if manifest.node(id).materialization == Materialization::Ephemeral {
+        return Err(Stop::error(format!("`{name}` is ephemeral: it has no relation of its own to show")));
+    }
+    let engine = Engine::open(&project.root, &project.target).await?;
+    let session = engine.connector.connect().await?;
+    published(&session, &manifest).await?;
+    let relation = manifest.published(id);
+    let text = rows::written(&session, &relation, arguments.limit, arguments.output).await;
+    let text = text.map_err(|error| match error.is("42P01") {
+        true => Stop::Error {
+            message: format!("{} has not been published yet", relation.plain()),
+            hint: Some(format!("publish it with `elt run --select +{name}`")),
+        },
+        false => error.into(),
+    })?;
+    context.terminal.data(&text);
+    engine.close().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub async fn debug(context: &Context) -> Outcome {
+    let terminal = &context.terminal;
+    let (project, manifest) = context.project()?;
+    let folder = fs::canonicalize(&project.root).unwrap_or_else(|_| project.root.clone());
+    let count = |test: fn(&Body) -> bool| manifest.nodes.iter().filter(|node| test(&node.body)).count();
+    let line = |name: &str, value: String| terminal.data_line(&format!("{:<10} {value}", strong(name)));
+    line("elt", env!("CARGO_PKG_VERSION").to_owned());
+    line("project", folder.display().to_string());
+    line(
+        "holds",
+        format!(
+            "{} models, {} rules, {} sources, {} tests",
+            count(|body| matches!(body, Body::Model { .. })),
+            count(|body| matches!(body, Body::Rule(_))),
+            count(|body| matches!(body, Body::Source { .. })),
+            manifest.tests.len()
+        ),
+    );
+    line("target", format!("{}, {} threads", project.target.name, project.target.threads));
+    let schemas = Layer::ALL.map(|layer| format!("{layer} in {}", manifest.schema(layer).as_str()));
+    line("schemas", schemas.join(", "));
+    for (name, value) in &project.vars {
+        line("var", format!("{name} = {value}"));
+    }
+    let engine = Engine::open(&project.root, &project.target).await?;
+    line("engine", engine.describe());
+    let session = engine.connector.connect().await?;
+    let version = session.value("select version()").await?.unwrap_or_default();
+    line("server", version);
+    let user = session.value("select current_user || ', database ' || current_database()").await?;
+    line("user", user.unwrap_or_default());
+    let reader = match engine.reader.connect().await {
+        Ok(_) => format!("{} can connect", project.target.reader_role.as_str()),
+        Err(error) => format!("{}: {error} (made by the first run)", project.target.reader_role.as_str()),
+    };
+    line("reader", reader);
+    if let Some(psql) = engine.psql() {
+        line("psql", format!("{psql}  {}", faint("(while elt runs, e.g. beside `elt serve`)")));
+    }
+    engine.close().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub fn clean(context: &Context, arguments: &Clean) -> Outcome {
+    let folder = context.global.project_dir.join(".elt");
+    let cache = folder.join("cache");
+    if cache.exists() {
+        fs::remove_dir_all(&cache).map_err(|error| Stop::error(format!("{}: {error}", cache.display())))?;
+        context.terminal.say(&format!("removed {}", cache.display()));
+    }
+    if arguments.database {
+        cluster::remove(&folder).map_err(|error| Stop::error(error.to_string()))?;
+        context.terminal.say("removed the embedded cluster");
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,184 @@
+//! The command line: what was typed is understood, done and told. The only module that knows clap and the
+//! only one that prints.
+
+mod args;
+mod generate;
+mod inspect;
+mod progress;
+mod rows;
+mod serve;
+mod terminal;
+mod work;
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+
+use args::{Cli, Command, Global};
+use terminal::Terminal;
+
+use crate::database::DatabaseError;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::engine::EngineError;
+use crate::manifest::select::SelectError;
+use crate::manifest::{Manifest, compile};
+use crate::project::{Project, Setting};
+use crate::run::RunError;
+
+/// A model, a test or the publishing failed.
+const FAILED: u8 = 1;
+/// elt could not start, or was misused.
+const UNUSABLE: u8 = 2;
+
+/// Why a command ended early.
+enum Stop {
+    /// What the user wrote is wrong.
+    Problems(Vec<Diagnostic>),
+    /// Something broke, or was asked for wrongly.
+    Error { message: String, hint: Option<String> },
+}
+
+type Outcome = Result<ExitCode, Stop>;
+
+/// What every command starts from.
+struct Context {
+    global: Global,
+    terminal: Arc<Terminal>,
+    setting: Setting,
+}
+
+/// Parses the arguments, does what they say, tells how it ended.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let env: BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let terminal = Arc::new(Terminal::new(cli.global.json, cli.global.quiet, &env));
+    log_to_stderr(cli.global.json);
+    let vars = match vars(cli.global.vars.as_deref()) {
+        Ok(vars) => vars,
+        Err(stop) => return end(&terminal, Err(stop)),
+    };
+    let setting = Setting { target: cli.global.target.clone(), vars, env };
+    let context = Context { global: cli.global, terminal: terminal.clone(), setting };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let outcome = match runtime {
+        Ok(runtime) => {
+            let outcome = runtime.block_on(dispatch(&context, cli.command));
+            runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+            outcome
+        }
+        Err(error) => Err(Stop::error(format!("no threads can be started: {error}"))),
+    };
+    end(&terminal, outcome)
+}
+
+async fn dispatch(context: &Context, command: Command) -> Outcome {
+    match command {
+        Command::Run(work) => work::run(context, "run", &work).await,
+        Command::Build(work) => work::run(context, "build", &work).await,
+        Command::Load(work) => work::run(context, "load", &work).await,
+        Command::Seed(work) => work::run(context, "seed", &work).await,
+        Command::Test(selection) => work::test(context, &selection).await,
+        Command::Compile(arguments) => inspect::compile(context, &arguments),
+        Command::Ls(arguments) => inspect::list(context, &arguments),
+        Command::Show(arguments) => inspect::show(context, &arguments).await,
+        Command::Debug => inspect::debug(context).await,
+        Command::Clean(arguments) => inspect::clean(context, &arguments),
+        Command::Generate(arguments) => generate::generate(context, &arguments),
+        Command::Serve(arguments) => serve::serve(context, &arguments).await,
+    }
+}
+
+fn end(terminal: &Terminal, outcome: Outcome) -> ExitCode {
+    match outcome {
+        Ok(code) => code,
+        Err(Stop::Problems(problems)) => {
+            terminal.diagnostics(&problems);
+            let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+            let plural = if errors == 1 { "problem" } else { "problems" };
+            terminal.say(&format!("{errors} {plural}; nothing was run."));
+            ExitCode::from(UNUSABLE)
+        }
+        Err(Stop::Error { message, hint }) => {
+            terminal.error(&message, hint.as_deref());
+            ExitCode::from(UNUSABLE)
+        }
+    }
+}
+
+/// `ELT_LOG` says what is logged, in tracing's words; warnings where it says nothing.
+fn log_to_stderr(json: bool) {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("ELT_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,elt=info"));
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second subscriber would mean that main ran twice; then the first one serves.
+    let _ = if json { subscriber.json().try_init() } else { subscriber.with_target(false).try_init() };
+}
+
+fn vars(text: Option<&str>) -> Result<serde_json::Map<String, serde_json::Value>, Stop> {
+    let Some(text) = text else { return Ok(serde_json::Map::new()) };
+    serde_yaml::from_str(text).map_err(|error| Stop::Error {
+        message: format!("--vars is not YAML of names and values: {}", error.without_snippet()),
+        hint: Some("write it like --vars '{country_codes: [Peru], min_segment_rows: 5}'".into()),
+    })
+}
+
+impl Context {
+    /// Reads and compiles the project; every problem of every file at once.
+    fn project(&self) -> Result<(Project, Manifest), Stop> {
+        let (project, mut problems) =
+            Project::read(&self.global.project_dir, &self.setting).map_err(Stop::Problems)?;
+        let (manifest, more) = compile(&project);
+        problems.extend(more);
+        if problems.iter().any(|problem| problem.severity == Severity::Error) {
+            return Err(Stop::Problems(problems));
+        }
+        self.terminal.diagnostics(&problems);
+        Ok((project, manifest))
+    }
+}
+
+impl Stop {
+    fn error(message: impl Into<String>) -> Self {
+        Self::Error { message: message.into(), hint: None }
+    }
+}
+
+impl From<SelectError> for Stop {
+    fn from(error: SelectError) -> Self {
+        Self::Error { message: error.message, hint: error.hint }
+    }
+}
+
+impl From<EngineError> for Stop {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Database(error) => error.into(),
+            EngineError::Cluster(error) => Self::error(error.to_string()),
+        }
+    }
+}
+
+impl From<DatabaseError> for Stop {
+    fn from(error: DatabaseError) -> Self {
+        Self::Error { message: error.to_string(), hint: error.hint }
+    }
+}
+
+impl From<RunError> for Stop {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Problems(problems) => Self::Problems(problems),
+            RunError::Database(error) => error.into(),
+            busy => Self::Error {
+                message: busy.to_string(),
+                hint: Some(
+                    "two runs never publish to the same prod at once; wait for that one to end".into(),
+                ),
+            },
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Shows a run as it goes: a bar on a terminal, lines elsewhere, JSON where asked for.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use super::terminal::{Terminal, duration, faint, status, thousands};
+use crate::pipeline::NodeRecord;
+use crate::run::{Event, Observer};
+
+pub struct Progress {
+    terminal: Arc<Terminal>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    bar: Option<ProgressBar>,
+    /// What is worked on, with how far a load has come.
+    under_way: BTreeMap<String, Option<(u64, Option<u64>)>>,
+    /// Passed tests are counted, not listed.
+    passed: usize,
+}
+
+impl Progress {
+    pub fn new(terminal: Arc<Terminal>) -> Self {
+        Self { terminal, state: Mutex::default() }
+    }
+
+    fn finished(&self, state: &mut State, record: &NodeRecord) {
+        state.under_way.remove(&record.node);
+        if let Some(bar) = &state.bar {
+            bar.inc(1);
+        }
+        if record.status == "passed" {
+            state.passed += 1;
+            return;
+        }
+        let rows = match (record.kind.as_str(), record.rows) {
+            ("test", Some(rows)) => format!("{} wrong", thousands(rows)),
+            (_, Some(rows)) => format!("{} rows", thousands(rows)),
+            (_, None) => String::new(),
+        };
+        let line = format!(
+            "  {} {:<11} {:<34} {rows:>18}  {}",
+            status(&record.status),
+            record.kind,
+            record.node,
+            faint(&duration(record.duration_ms))
+        );
+        self.terminal.say(line.trim_end());
+    }
+}
+
+impl State {
+    fn show_under_way(&self) {
+        let Some(bar) = &self.bar else { return };
+        let mut parts = Vec::new();
+        for (node, load) in self.under_way.iter().take(3) {
+            parts.push(match load {
+                Some((bytes, Some(total))) if *total > 0 => {
+                    format!("{node} {}%", (bytes * 100 / total).min(100))
+                }
+                Some((bytes, _)) => format!("{node} {} MB", bytes / 1_000_000),
+                None => node.clone(),
+            });
+        }
+        if self.under_way.len() > 3 {
+            parts.push(format!("and {} more", self.under_way.len() - 3));
+        }
+        bar.set_message(parts.join(", "));
+    }
+}
+
+impl Observer for Progress {
+    fn event(&self, event: Event) {
+        if self.terminal.json {
+            if let Some(line) = as_json(&event) {
+                self.terminal.json_line(&line);
+            }
+            return;
+        }
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::Began { tasks, .. } if self.terminal.is_interactive() => {
+                let bar = ProgressBar::new(tasks as u64);
+                let style = ProgressStyle::with_template("  {bar:24} {pos}/{len}  {elapsed}  {wide_msg}")
+                    .expect("the template is a constant that holds");
+                bar.set_style(style);
+                bar.enable_steady_tick(std::time::Duration::from_millis(100));
+                self.terminal.set_bar(Some(bar.clone()));
+                state.bar = Some(bar);
+            }
+            Event::Began { .. } => {}
+            Event::Started { node } => {
+                state.under_way.insert(node, None);
+                state.show_under_way();
+            }
+            Event::Loading { node, bytes, total } => {
+                state.under_way.insert(node, Some((bytes, total)));
+                state.show_under_way();
+            }
+            Event::Finished(record) => {
+                self.finished(&mut state, &record);
+                state.show_under_way();
+            }
+            Event::Publishing => {
+                if let Some(bar) = &state.bar {
+                    bar.set_message("publishing");
+                }
+            }
+            Event::Published { .. } => {}
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.terminal.set_bar(None);
+        if let Some(bar) = &self.state.lock().unwrap_or_else(PoisonError::into_inner).bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Loads tell many times a second; as lines they would be noise.
+fn as_json(event: &Event) -> Option<serde_json::Value> {
+    Some(match event {
+        Event::Began { run, tasks } => json!({"event": "began", "run": run, "tasks": tasks}),
+        Event::Started { node } => json!({"event": "started", "node": node}),
+        Event::Loading { .. } => return None,
+        Event::Finished(record) => json!({"event": "finished", "record": record}),
+        Event::Publishing => json!({"event": "publishing"}),
+        Event::Published { relations } => json!({"event": "published", "relations": relations}),
+    })
+}

@@ -1,0 +1,76 @@
+//! Rows for people and programs: a table, CSV or JSON.
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use super::args::Output;
+use super::terminal::thousands;
+use crate::database::{DatabaseError, Session, TextTable};
+use crate::name::Relation;
+
+/// Reads at most `limit` rows of a relation (0: all) and writes them as `output` says.
+pub async fn written(
+    session: &Session,
+    relation: &Relation,
+    limit: u64,
+    output: Output,
+) -> Result<String, DatabaseError> {
+    let limit = if limit == 0 { String::new() } else { format!(" limit {limit}") };
+    match output {
+        Output::Table => Ok(table(&session.table(&format!("select * from {relation}{limit}")).await?)),
+        Output::Csv => Ok(csv(&session.table(&format!("select * from {relation}{limit}")).await?)),
+        Output::Json => {
+            // The server knows which values are numbers.
+            let sql = format!("select row_to_json(r)::text from (select * from {relation}{limit}) as r");
+            let rows = session.table(&sql).await?;
+            let lines = rows.rows.into_iter().filter_map(|row| row.into_iter().next().flatten());
+            let mut text = lines.collect::<Vec<_>>().join(",\n ");
+            text = format!("[{text}]\n");
+            Ok(text)
+        }
+    }
+}
+
+/// Rows with a line under the header; numbers stand to the right.
+pub fn table(rows: &TextTable) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(&rows.columns);
+    for row in &rows.rows {
+        table.add_row(row.iter().map(|cell| cell.as_deref().map_or(String::new(), readable)));
+    }
+    for index in 0..rows.columns.len() {
+        let cells = rows.rows.iter().filter_map(|row| row[index].as_deref());
+        let numeric = cells.clone().count() > 0 && cells.clone().all(|cell| cell.parse::<f64>().is_ok());
+        if let (true, Some(column)) = (numeric, table.column_mut(index)) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let lines = table.to_string();
+    lines.lines().map(|line| format!(" {}\n", line.trim_end())).collect()
+}
+
+/// Long whole numbers get their commas, `t` and `f` become words, control characters are shown.
+fn readable(cell: &str) -> String {
+    match cell {
+        "t" => "yes".into(),
+        "f" => "no".into(),
+        _ if cell.len() > 4 && cell.len() < 18 && !cell.starts_with('0') => match cell.parse::<i64>() {
+            Ok(number) => thousands(number),
+            Err(_) => cell.escape_debug().to_string().replace("\\'", "'").replace("\\\"", "\""),
+        },
+        _ => cell.escape_debug().to_string().replace("\\'", "'").replace("\\\"", "\""),
+    }
+}
+
+/// RFC 4180, with a header; NULL is empty, the empty string is quoted.
+fn csv(rows: &TextTable) -> String {
+    let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
+    let mut write = |cells: Vec<&str>| writer.write_record(cells);
+    let written = write(rows.columns.iter().map(String::as_str).collect()).and_then(|()| {
+        rows.rows
+            .iter()
+            .try_for_each(|row| write(row.iter().map(|cell| cell.as_deref().unwrap_or("")).collect()))
+    });
+    written.expect("a vector takes all that is written, and every row has the header's length");
+    let bytes = writer.into_inner().expect("a vector flushes");
+    String::from_utf8(bytes).expect("text cells make text")
+}

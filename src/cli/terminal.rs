@@ -1,0 +1,206 @@
+//! The one place that prints. Data goes to standard output, talk to standard error. Values of environment
+//! variables that hold secrets never leave here.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::sync::Mutex;
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use crate::diagnostic::Diagnostic;
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const ODD: Style = AnsiColor::Yellow.on_default();
+const FAINT: Style = Style::new().dimmed();
+const STRONG: Style = Style::new().bold();
+
+/// How to talk.
+pub struct Terminal {
+    pub json: bool,
+    pub quiet: bool,
+    secrets: Vec<String>,
+    /// A progress bar that has to step aside for each line.
+    bar: Mutex<Option<indicatif::ProgressBar>>,
+}
+
+/// Variables whose name says that their value is nobody's business.
+const SECRET_WORDS: [&str; 7] =
+    ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "CREDENTIAL", "API_KEY", "DATABASE_URL"];
+
+impl Terminal {
+    pub fn new(json: bool, quiet: bool, env: &BTreeMap<String, String>) -> Self {
+        let secret = |name: &str| SECRET_WORDS.iter().any(|word| name.to_uppercase().contains(word));
+        let mut secrets: Vec<String> = env
+            .iter()
+            .filter(|(name, value)| secret(name) && value.len() >= 6)
+            .map(|(_, value)| value.clone())
+            .collect();
+        // A URL's password alone is a secret, too.
+        let passwords = secrets.iter().filter_map(|value| {
+            let (_, rest) = value.split_once("://")?;
+            let (user, _) = rest.rsplit_once('@')?;
+            user.split_once(':').map(|(_, password)| password.to_owned())
+        });
+        let passwords: Vec<String> = passwords.filter(|password| password.len() >= 4).collect();
+        secrets.extend(passwords);
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        Self { json, quiet, secrets, bar: Mutex::new(None) }
+    }
+
+    pub fn is_interactive(&self) -> bool {
+        std::io::stderr().is_terminal() && !self.json && !self.quiet
+    }
+
+    pub fn set_bar(&self, bar: Option<indicatif::ProgressBar>) {
+        *self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = bar;
+    }
+
+    /// Hides secrets.
+    pub fn redact(&self, text: &str) -> String {
+        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
+    }
+
+    /// Data, as it is, to standard output. A reader that went away is no failure of ours.
+    pub fn data(&self, text: &str) {
+        let text = self.redact(text);
+        self.aside(|| {
+            let mut out = anstream::stdout().lock();
+            let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        });
+    }
+
+    pub fn data_line(&self, text: &str) {
+        self.data(&format!("{text}\n"));
+    }
+
+    /// One JSON object a line, for programs.
+    pub fn json_line(&self, value: &impl Serialize) {
+        match serde_json::to_string(value) {
+            Ok(text) => self.data_line(&text),
+            Err(error) => self.say(&format!("a message could not be written as JSON: {error}")),
+        }
+    }
+
+    /// Talk, to standard error.
+    pub fn say(&self, text: &str) {
+        if !self.quiet && !self.json {
+            self.always(text);
+        }
+    }
+
+    fn always(&self, text: &str) {
+        let text = self.redact(text);
+        self.aside(|| {
+            let _ = writeln!(anstream::stderr().lock(), "{text}");
+        });
+    }
+
+    fn aside(&self, print: impl FnOnce()) {
+        let bar = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        match bar {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+
+    /// What is wrong, all of it, with a count at the end.
+    pub fn diagnostics(&self, problems: &[Diagnostic]) {
+        for problem in problems {
+            if self.json {
+                self.json_line(&serde_json::json!({"event": "problem", "problem": problem}));
+            } else {
+                let styled = std::io::stderr().is_terminal();
+                self.always(&format!("{}\n", problem.render(styled)));
+            }
+        }
+    }
+
+    /// Something broke: a sentence, and what to do.
+    pub fn error(&self, message: &str, hint: Option<&str>) {
+        if self.json {
+            return self.json_line(&serde_json::json!({"event": "error", "message": message, "hint": hint}));
+        }
+        self.always(&format!("{BAD}error{BAD:#}: {message}"));
+        if let Some(hint) = hint {
+            self.hint(hint);
+        }
+    }
+
+    /// On a line of its own, so that it can be seen and copied.
+    pub fn hint(&self, text: &str) {
+        self.say(&format!("{STRONG}hint{STRONG:#}: {text}"));
+    }
+
+    pub fn note(&self, text: &str) {
+        self.say(&format!("{ODD}note{ODD:#}: {text}"));
+    }
+}
+
+/// A status word in its colour.
+pub fn status(word: &str) -> String {
+    let style = match word {
+        "built" | "passed" => GOOD,
+        "failed" => BAD,
+        "warned" => ODD,
+        _ => FAINT,
+    };
+    format!("{style}{word:<7}{style:#}")
+}
+
+pub fn strong(text: &str) -> String {
+    format!("{STRONG}{text}{STRONG:#}")
+}
+
+pub fn faint(text: &str) -> String {
+    format!("{FAINT}{text}{FAINT:#}")
+}
+
+/// `1234567` as `1,234,567`.
+pub fn thousands(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    if number < 0 { format!("-{out}") } else { out }
+}
+
+/// `0.04 s`, `3.2 s`, `2 min 5 s`.
+pub fn duration(milliseconds: i64) -> String {
+    match milliseconds {
+        ..10_000 => format!("{:.2} s", milliseconds as f64 / 1000.0),
+        ..60_000 => format!("{:.1} s", milliseconds as f64 / 1000.0),
+        _ => format!("{} min {} s", milliseconds / 60_000, milliseconds % 60_000 / 1000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_of_the_environment_are_hidden() {
+        let env = BTreeMap::from([
+            ("DATABASE_URL".to_owned(), "postgres://u:hunter22@h/d".to_owned()),
+            ("HOME".to_owned(), "/home/someone".to_owned()),
+        ]);
+        let terminal = Terminal::new(false, false, &env);
+        assert_eq!(
+            terminal.redact("x postgres://u:hunter22@h/d hunter22 /home/someone"),
+            "x *** *** /home/someone"
+        );
+    }
+
+    #[test]
+    fn numbers_and_times_are_written_for_people() {
+        assert_eq!(thousands(1_234_567), "1,234,567");
+        assert_eq!(thousands(-120), "-120");
+        assert_eq!(duration(41), "0.04 s");
+        assert_eq!(duration(125_000), "2 min 5 s");
+    }
+}

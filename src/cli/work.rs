@@ -1,0 +1,213 @@
+//! `run`, `build`, `load`, `seed` and `test`.
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::args::{Output, Selection, Work};
+use super::progress::Progress;
+use super::terminal::{duration, strong};
+use super::{Context, FAILED, Outcome, Stop, rows};
+use crate::diagnostic::Severity;
+use crate::engine::{Engine, fetch_options};
+use crate::manifest::select::select;
+use crate::manifest::{Manifest, NodeId};
+use crate::pipeline::{NodeRecord, RunStatus};
+use crate::project::{Layer, Materialization};
+use crate::run::{self, Observer, Place, Request};
+
+pub async fn run(context: &Context, command: &str, work: &Work) -> Outcome {
+    let begun = Instant::now();
+    let (mut project, manifest) = context.project()?;
+    if let Some(threads) = work.threads {
+        project.target.threads = usize::from(threads);
+    }
+    let selection = selection(&manifest, command, &work.selection)?;
+    let engine = Engine::open(&project.root, &project.target).await?;
+    let place = Place {
+        connector: engine.connector.clone(),
+        reader_role: project.target.reader_role.clone(),
+        root: project.root.clone(),
+        fetch: fetch_options(&project),
+        target: project.target.clone(),
+    };
+    let manifest = Arc::new(manifest);
+    let request = Request {
+        command: command.to_owned(),
+        selection,
+        full_refresh: work.full_refresh,
+        fail_fast: work.fail_fast,
+    };
+    let run = run::prepare(&place, manifest.clone(), &request).await?;
+    let cancel = cancel_on_signal(context);
+    context.terminal.say(&format!(
+        "{} run {} on target {} ({})",
+        strong("elt"),
+        run.id,
+        place.target.name,
+        engine.describe()
+    ));
+    let progress: Arc<dyn Observer> = Arc::new(Progress::new(context.terminal.clone()));
+    let outcome = run.finish(progress.clone(), cancel).await;
+    drop(progress);
+    context.terminal.diagnostics(&outcome.problems);
+    for note in &outcome.notes {
+        context.terminal.note(note);
+    }
+    let good = outcome.status == RunStatus::Succeeded;
+    if good && command == "run" && !context.terminal.json {
+        report(context, &engine, &manifest, &request.selection).await?;
+    }
+    summary(context, command, &outcome, begun);
+    engine.close().await?;
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+}
+
+/// The nodes that a command is about: of those selected, those it handles.
+fn selection(manifest: &Manifest, command: &str, written: &Selection) -> Result<BTreeSet<NodeId>, Stop> {
+    let chosen = select(manifest, &written.select, &written.exclude)?;
+    let handles = |id: &NodeId| {
+        let materialization = manifest.node(*id).materialization;
+        match command {
+            "load" => materialization == Materialization::Load,
+            "seed" => materialization == Materialization::Seed,
+            "build" => materialization != Materialization::Load,
+            _ => true,
+        }
+    };
+    let chosen: BTreeSet<NodeId> = chosen.into_iter().filter(handles).collect();
+    if !chosen.iter().any(|id| manifest.node(*id).is_built()) {
+        return Err(Stop::Error {
+            message: format!("there is nothing to {command} in this selection"),
+            hint: Some("`elt ls` lists what there is, and takes the same --select".into()),
+        });
+    }
+    Ok(chosen)
+}
+
+/// Prints the relations whose config says `report=true`.
+async fn report(
+    context: &Context,
+    engine: &Engine,
+    manifest: &Manifest,
+    selection: &BTreeSet<NodeId>,
+) -> Result<(), Stop> {
+    let reported =
+        manifest.order.iter().filter(|id| manifest.node(**id).config.report && selection.contains(id));
+    let session = engine.connector.connect().await?;
+    for id in reported {
+        let node = manifest.node(*id);
+        let text = rows::written(&session, &manifest.published(*id), 40, Output::Table).await?;
+        context.terminal.data_line(&format!("\n{}  {}", strong(&node.label()), node.description));
+        context.terminal.data(&text);
+    }
+    Ok(())
+}
+
+fn summary(context: &Context, command: &str, outcome: &run::Outcome, begun: Instant) {
+    let milliseconds = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
+    let terminal = &context.terminal;
+    if terminal.json {
+        return terminal.json_line(&json!({
+            "event": "ended", "run": outcome.run, "status": outcome.status, "duration_ms": milliseconds,
+            "published": outcome.published, "failed_step": outcome.failed_step, "notes": outcome.notes,
+        }));
+    }
+    let counted = counts(&outcome.nodes);
+    let took = duration(milliseconds);
+    match outcome.status {
+        RunStatus::Succeeded => {
+            let relations = if outcome.published == 1 { "relation" } else { "relations" };
+            terminal.say(&format!(
+                "\n{} {} {relations} in {took}: {counted}",
+                strong("Published"),
+                outcome.published
+            ));
+            let next = match command {
+                "load" | "seed" => "elt build",
+                _ => "elt serve",
+            };
+            terminal.say(&format!("Next: {}", strong(next)));
+        }
+        RunStatus::Cancelled => {
+            terminal.say(&format!("\nCancelled after {took}; prod is as it was. {counted}"))
+        }
+        _ => {
+            let step = outcome.failed_step.as_deref().unwrap_or("a step");
+            terminal
+                .say(&format!("\n{} at {step} after {took}; prod is as it was: {counted}", strong("Failed")));
+        }
+    }
+}
+
+/// `6 built, 14 tests passed, 1 failed`.
+fn counts(records: &[NodeRecord]) -> String {
+    let count = |status: &str| records.iter().filter(|record| record.status == status).count();
+    let tests = |number: usize| if number == 1 { "test" } else { "tests" };
+    let mut parts = Vec::new();
+    for status in ["built", "passed", "warned", "failed", "skipped"] {
+        match (status, count(status)) {
+            (_, 0) => {}
+            ("passed" | "warned", number) => parts.push(format!("{number} {} {status}", tests(number))),
+            (_, number) => parts.push(format!("{number} {status}")),
+        }
+    }
+    parts.join(", ")
+}
+
+/// The first Ctrl-C or SIGTERM cancels what runs on the server; a second one ends the process.
+pub(super) fn cancel_on_signal(context: &Context) -> CancellationToken {
+    let cancel = CancellationToken::new();
+    let (token, terminal) = (cancel.clone(), context.terminal.clone());
+    tokio::spawn(async move {
+        super::serve::signal().await;
+        terminal.say("cancelling what runs on the server; press again to leave at once");
+        token.cancel();
+        super::serve::signal().await;
+        std::process::exit(130);
+    });
+    cancel
+}
+
+pub async fn test(context: &Context, written: &Selection) -> Outcome {
+    let begun = Instant::now();
+    let (project, manifest) = context.project()?;
+    let chosen = select(&manifest, &written.select, &written.exclude)?;
+    let tests: Vec<usize> = (0..manifest.tests.len())
+        .filter(|index| manifest.tests[*index].text.targets.iter().any(|target| chosen.contains(target)))
+        .collect();
+    if tests.is_empty() {
+        return Err(Stop::error("no test is about what is selected"));
+    }
+    let engine = Engine::open(&project.root, &project.target).await?;
+    let session = engine.connector.connect().await?;
+    published(&session, &manifest).await?;
+    let progress: Arc<dyn Observer> = Arc::new(Progress::new(context.terminal.clone()));
+    progress.event(run::Event::Began { run: 0, tasks: tests.len() });
+    let (records, problems) = run::test_published(&session, &manifest, &tests, &progress).await;
+    drop(progress);
+    context.terminal.diagnostics(&problems);
+    let took = duration(i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX));
+    context.terminal.say(&format!("{} in {took}", counts(&records)));
+    let failed = problems.iter().any(|problem| problem.severity == Severity::Error);
+    engine.close().await?;
+    Ok(if failed { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
+}
+
+/// Nothing can be read before something was published.
+pub(super) async fn published(session: &crate::database::Session, manifest: &Manifest) -> Result<(), Stop> {
+    let schemas = Layer::ALL.map(|layer| manifest.schema(layer).clone());
+    for schema in schemas {
+        if crate::database::catalog::schema_exists(session, &schema).await? {
+            return Ok(());
+        }
+    }
+    Err(Stop::Error {
+        message: "nothing has been published to this target yet".into(),
+        hint: Some("publish with `elt run`".into()),
+    })
+}

@@ -1,0 +1,198 @@
+//! What the database itself says of its relations.
+
+use tokio_postgres::types::Oid;
+
+use super::{DatabaseError, Session};
+use crate::name::{Ident, Relation};
+
+/// A column of a relation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    pub name: String,
+    /// Of a domain its base type.
+    pub type_oid: u32,
+    /// As `format_type` writes it, e.g. `numeric(12,2)`.
+    pub data_type: String,
+}
+
+/// A relation that stands where one is to be published.
+#[derive(Debug, Clone)]
+pub struct Existing {
+    pub oid: u32,
+    pub relation: Relation,
+    /// `r` table, `v` view, `m` materialized view, and so on, as in `pg_class.relkind`.
+    pub kind: char,
+    /// Whether elt published it.
+    pub owned: bool,
+}
+
+/// Something outside a set of relations that depends on one inside it.
+#[derive(Debug, Clone)]
+pub struct Dependent {
+    pub relation: Relation,
+    pub kind: char,
+    /// How far from the set: what depends on a dependent comes later.
+    pub depth: i32,
+    /// The view's query, all names with schema.
+    pub definition: String,
+    /// `security_barrier=true, …`, or empty.
+    pub options: String,
+}
+
+/// The columns of a relation in their order; empty where there is no such relation.
+pub async fn columns(session: &Session, relation: &Relation) -> Result<Vec<Column>, DatabaseError> {
+    let sql = "select a.attname, coalesce(nullif(t.typbasetype, 0), a.atttypid), \
+                 format_type(a.atttypid, a.atttypmod) \
+               from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_type t on t.oid = a.atttypid \
+               join pg_namespace n on n.oid = c.relnamespace \
+               where n.nspname = $1 and c.relname = $2 and a.attnum > 0 and not a.attisdropped order by a.attnum";
+    let rows = session.client.query(sql, &[&relation.schema.as_str(), &relation.name.as_str()]).await?;
+    Ok(rows
+        .iter()
+        .map(|row| Column { name: row.get(0), type_oid: row.get(1), data_type: row.get(2) })
+        .collect())
+}
+
+/// Those of `relations` that exist.
+pub async fn existing(session: &Session, relations: &[Relation]) -> Result<Vec<Existing>, DatabaseError> {
+    let sql = "select c.oid, n.nspname, c.relname, c.relkind, r.name is not null \
+               from unnest($1::text[], $2::text[]) as wanted(schema_name, name) \
+               join pg_namespace n on n.nspname = wanted.schema_name \
+               join pg_class c on c.relnamespace = n.oid and c.relname = wanted.name \
+               left join elt.relations r on r.schema_name = n.nspname and r.name = c.relname";
+    let schemas: Vec<&str> = relations.iter().map(|relation| relation.schema.as_str()).collect();
+    let names: Vec<&str> = relations.iter().map(|relation| relation.name.as_str()).collect();
+    let rows = session.client.query(sql, &[&schemas, &names]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Existing {
+                oid: row.get(0),
+                relation: relation(row.get(1), row.get(2))?,
+                kind: row.get::<_, i8>(3) as u8 as char,
+                owned: row.get(4),
+            })
+        })
+        .collect()
+}
+
+/// Everything that depends on the relations `oids` and is not among them: views first, nearest first.
+/// Names in definitions carry their schema only where the search path is empty: set it before.
+pub async fn dependents(session: &Session, oids: &[u32]) -> Result<Vec<Dependent>, DatabaseError> {
+    let sql = "with recursive found(oid, depth) as ( \
+                 select unnest($1::oid[]), 0 \
+                 union \
+                 select r.ev_class, f.depth + 1 from found f \
+                 join pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = f.oid \
+                   and d.classid = 'pg_rewrite'::regclass \
+                 join pg_rewrite r on r.oid = d.objid and r.ev_class <> f.oid \
+                 where f.depth < 1000 \
+               ), deepest as (select oid, max(depth) as depth from found group by oid) \
+               select n.nspname, c.relname, c.relkind, f.depth, pg_get_viewdef(c.oid), \
+                 coalesce(array_to_string(c.reloptions, ', '), '') \
+               from deepest f join pg_class c on c.oid = f.oid join pg_namespace n on n.oid = c.relnamespace \
+               where f.oid <> all($1::oid[]) order by f.depth";
+    let oids: Vec<Oid> = oids.to_vec();
+    let rows = session.client.query(sql, &[&oids]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Dependent {
+                relation: relation(row.get(0), row.get(1))?,
+                kind: row.get::<_, i8>(2) as u8 as char,
+                depth: row.get(3),
+                definition: row.get::<_, Option<String>>(4).unwrap_or_default(),
+                options: row.get(5),
+            })
+        })
+        .collect()
+}
+
+/// Tables outside `oids` with a foreign key to one inside.
+pub async fn foreign_keys_to(
+    session: &Session,
+    oids: &[u32],
+) -> Result<Vec<(Relation, Relation)>, DatabaseError> {
+    let sql = "select n.nspname, c.relname, tn.nspname, t.relname from pg_constraint k \
+               join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = c.relnamespace \
+               join pg_class t on t.oid = k.confrelid join pg_namespace tn on tn.oid = t.relnamespace \
+               where k.contype = 'f' and k.confrelid = any($1::oid[]) and k.conrelid <> all($1::oid[])";
+    let oids: Vec<Oid> = oids.to_vec();
+    let rows = session.client.query(sql, &[&oids]).await?;
+    rows.iter()
+        .map(|row| Ok((relation(row.get(0), row.get(1))?, relation(row.get(2), row.get(3))?)))
+        .collect()
+}
+
+/// The grants on relations other than their owner's own, as `GRANT` statements for `{relation}`.
+pub async fn grants(session: &Session, oids: &[u32]) -> Result<Vec<(Relation, String)>, DatabaseError> {
+    let sql = "select n.nspname, c.relname, format('grant %s on %I.%I to %s%s', a.privilege_type, n.nspname, \
+                 c.relname, case a.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end, \
+                 case when a.is_grantable then ' with grant option' else '' end) \
+               from pg_class c join pg_namespace n on n.oid = c.relnamespace, aclexplode(c.relacl) a \
+               where c.oid = any($1::oid[]) and a.grantee <> c.relowner";
+    let oids: Vec<Oid> = oids.to_vec();
+    let rows = session.client.query(sql, &[&oids]).await?;
+    rows.iter().map(|row| Ok((relation(row.get(0), row.get(1))?, row.get(2)))).collect()
+}
+
+/// Relations of a schema that no view reads: these can be dropped. At most `limit`.
+pub async fn droppable(
+    session: &Session,
+    schema: &Ident,
+    limit: i64,
+) -> Result<Vec<(Relation, char)>, DatabaseError> {
+    let sql = "select n.nspname, c.relname, c.relkind from pg_class c \
+               join pg_namespace n on n.oid = c.relnamespace \
+               where n.nspname = $1 and c.relkind in ('r', 'p', 'v', 'm', 'f') and not exists ( \
+                 select from pg_depend d join pg_rewrite r on r.oid = d.objid and r.ev_class <> c.oid \
+                 where d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid \
+                   and d.classid = 'pg_rewrite'::regclass) limit $2";
+    let rows = session.client.query(sql, &[&schema.as_str(), &limit]).await?;
+    rows.iter()
+        .map(|row| Ok((relation(row.get(0), row.get(1))?, row.get::<_, i8>(2) as u8 as char)))
+        .collect()
+}
+
+pub async fn schema_exists(session: &Session, schema: &Ident) -> Result<bool, DatabaseError> {
+    let sql = "select exists (select from pg_namespace where nspname = $1)";
+    Ok(session.client.query_one(sql, &[&schema.as_str()]).await?.get(0))
+}
+
+pub async fn role_exists(session: &Session, role: &Ident) -> Result<bool, DatabaseError> {
+    let sql = "select exists (select from pg_roles where rolname = $1)";
+    Ok(session.client.query_one(sql, &[&role.as_str()]).await?.get(0))
+}
+
+/// Who holds locks that `relations` wait for: process id, user and since when, as one sentence each.
+pub async fn lock_holders(session: &Session, oids: &[u32]) -> Result<Vec<String>, DatabaseError> {
+    let sql = "select distinct format('process %s of %s, in a transaction since %s', a.pid, \
+                 coalesce(a.usename, '?'), coalesce(to_char(a.xact_start, 'HH24:MI:SS'), '?')) \
+               from pg_locks l join pg_stat_activity a on a.pid = l.pid \
+               where l.relation = any($1::oid[]) and l.granted and a.pid <> pg_backend_pid() \
+                 and l.database = (select oid from pg_database where datname = current_database())";
+    let oids: Vec<Oid> = oids.to_vec();
+    let rows = session.client.query(sql, &[&oids]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// Writes what a run published into the ledger.
+pub async fn own(
+    session: &Session,
+    run: i64,
+    published: &[(Relation, String, &str)],
+) -> Result<(), DatabaseError> {
+    let sql = "insert into elt.relations (schema_name, name, node, kind, run_id) \
+               select n.*, $5 from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as n \
+               on conflict (schema_name, name) do update \
+               set node = excluded.node, kind = excluded.kind, run_id = excluded.run_id, published_at = now()";
+    let schemas: Vec<&str> = published.iter().map(|(relation, _, _)| relation.schema.as_str()).collect();
+    let names: Vec<&str> = published.iter().map(|(relation, _, _)| relation.name.as_str()).collect();
+    let nodes: Vec<&str> = published.iter().map(|(_, node, _)| node.as_str()).collect();
+    let kinds: Vec<&str> = published.iter().map(|(_, _, kind)| *kind).collect();
+    session.client.execute(sql, &[&schemas, &names, &nodes, &kinds, &run]).await?;
+    Ok(())
+}
+
+fn relation(schema: &str, name: &str) -> Result<Relation, DatabaseError> {
+    let ident = |name: &str| Ident::new(name).map_err(|error| DatabaseError::new(error.to_string()));
+    Ok(Relation::new(ident(schema)?, ident(name)?))
+}

@@ -1,0 +1,219 @@
+//! The record of runs, their nodes and loads, in elt's own schema.
+
+use jiff::Timestamp;
+use tokio_postgres::Row;
+
+use super::{DatabaseError, Session, session::application_name};
+use crate::pipeline::{NodeRecord, RunRecord, RunStatus};
+
+/// What is known of a run when it begins.
+pub struct NewRun<'a> {
+    pub target: &'a str,
+    pub prod_schema: &'a str,
+    pub command: &'a str,
+    pub host: &'a str,
+    pub started_by: &'a str,
+}
+
+/// Who holds the run lock.
+#[derive(Debug, Clone)]
+pub struct Holder {
+    pub id: i64,
+    pub started_at: Timestamp,
+    pub host: String,
+    pub process_id: i64,
+    pub started_by: String,
+    pub command: String,
+}
+
+/// Where a loaded table's rows came from.
+#[derive(Debug, Clone)]
+pub struct LoadRecord {
+    pub node: String,
+    pub location: String,
+    pub bytes: i64,
+    pub rows: i64,
+    pub sha256: Option<String>,
+    pub from_cache: bool,
+    pub duration_ms: i64,
+}
+
+const LOCK_KEY: &str = "hashtextextended('elt run ' || $1, 0)";
+
+/// Takes the run lock of a prod schema, if nobody has it. It goes with the session.
+pub async fn try_lock(session: &Session, prod_schema: &str) -> Result<bool, DatabaseError> {
+    let sql = format!("select pg_try_advisory_lock({LOCK_KEY})");
+    Ok(session.client.query_one(&sql, &[&prod_schema]).await?.get(0))
+}
+
+/// The run that holds, or last held, the lock of a prod schema.
+pub async fn holder(session: &Session, prod_schema: &str) -> Result<Option<Holder>, DatabaseError> {
+    let sql = "select id, started_at, host, process_id, started_by, command from elt.runs \
+               where prod_schema = $1 and status = 'running' order by id desc limit 1";
+    let row = session.client.query_opt(sql, &[&prod_schema]).await?;
+    Ok(row.map(|row| Holder {
+        id: row.get(0),
+        started_at: row.get(1),
+        host: row.get(2),
+        process_id: row.get(3),
+        started_by: row.get(4),
+        command: row.get(5),
+    }))
+}
+
+/// Writes that a run began; its id.
+pub async fn begin(session: &Session, run: &NewRun<'_>) -> Result<i64, DatabaseError> {
+    let sql = "insert into elt.runs (target, prod_schema, command, elt_version, host, process_id, started_by) \
+               values ($1, $2, $3, $4, $5, $6, $7) returning id";
+    let process_id = i64::from(std::process::id());
+    let version = env!("CARGO_PKG_VERSION");
+    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 7] =
+        [&run.target, &run.prod_schema, &run.command, &version, &run.host, &process_id, &run.started_by];
+    Ok(session.client.query_one(sql, &values).await?.get(0))
+}
+
+/// Writes how a run ended. Inside a publishing transaction it becomes true with the publishing.
+pub async fn finish(
+    session: &Session,
+    id: i64,
+    status: RunStatus,
+    failure: Option<(&str, &str)>,
+) -> Result<(), DatabaseError> {
+    let sql = "update elt.runs set status = $2, finished_at = clock_timestamp(), failed_step = $3, error = $4 \
+               where id = $1";
+    let (step, error) = failure.unzip();
+    session.client.execute(sql, &[&id, &status_name(status), &step, &error]).await?;
+    Ok(())
+}
+
+/// Marks the runs of this schema that died; their ids. Only for who holds the lock.
+pub async fn bury_dead(session: &Session, prod_schema: &str, own: i64) -> Result<Vec<i64>, DatabaseError> {
+    let sql = "update elt.runs set status = 'cancelled', finished_at = clock_timestamp(), \
+               error = 'the process that ran it died' \
+               where prod_schema = $1 and status = 'running' and id <> $2 returning id";
+    let rows = session.client.query(sql, &[&prod_schema, &own]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// Ends what sessions of a dead run still do on the server.
+pub async fn end_sessions_of(session: &Session, run: i64) -> Result<(), DatabaseError> {
+    let sql = "select pg_terminate_backend(pid) from pg_stat_activity \
+               where application_name = $1 and datname = current_database() and pid <> pg_backend_pid()";
+    session.client.query(sql, &[&application_name(run)]).await?;
+    Ok(())
+}
+
+/// Ended runs whose schemas may still be there. `own` counts as ended.
+pub async fn runs_with_litter(session: &Session, prod_schema: &str) -> Result<Vec<i64>, DatabaseError> {
+    let sql = "select id from elt.runs where litter and prod_schema = $1 order by id";
+    let rows = session.client.query(sql, &[&prod_schema]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+pub async fn litter_is_gone(session: &Session, run: i64) -> Result<(), DatabaseError> {
+    session.client.execute("update elt.runs set litter = false where id = $1", &[&run]).await?;
+    Ok(())
+}
+
+/// Writes the nodes of a run, in one statement.
+pub async fn record_nodes(session: &Session, run: i64, nodes: &[NodeRecord]) -> Result<(), DatabaseError> {
+    let sql = "insert into elt.run_nodes (run_id, position, node, kind, status, row_count, duration_ms, message) \
+               select $1, n.* from unnest($2::int[], $3::text[], $4::text[], $5::text[], $6::bigint[], \
+               $7::bigint[], $8::text[]) as n on conflict do nothing";
+    let position: Vec<i32> = (0..).take(nodes.len()).collect();
+    let column = |of: fn(&NodeRecord) -> &str| nodes.iter().map(of).collect::<Vec<&str>>();
+    let rows: Vec<Option<i64>> = nodes.iter().map(|node| node.rows).collect();
+    let durations: Vec<i64> = nodes.iter().map(|node| node.duration_ms).collect();
+    let messages: Vec<Option<&str>> = nodes.iter().map(|node| node.message.as_deref()).collect();
+    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 8] = [
+        &run,
+        &position,
+        &column(|node| &node.node),
+        &column(|node| &node.kind),
+        &column(|node| &node.status),
+        &rows,
+        &durations,
+        &messages,
+    ];
+    session.client.execute(sql, &values).await?;
+    Ok(())
+}
+
+pub async fn record_load(session: &Session, run: i64, load: &LoadRecord) -> Result<(), DatabaseError> {
+    let sql = "insert into elt.loads (run_id, node, location, bytes, row_count, sha256, from_cache, duration_ms) \
+               values ($1, $2, $3, $4, $5, $6, $7, $8)";
+    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 8] = [
+        &run,
+        &load.node,
+        &load.location,
+        &load.bytes,
+        &load.rows,
+        &load.sha256,
+        &load.from_cache,
+        &load.duration_ms,
+    ];
+    session.client.execute(sql, &values).await?;
+    Ok(())
+}
+
+/// How long each node took when it was last built, in milliseconds.
+pub async fn last_durations(session: &Session) -> Result<Vec<(String, i64)>, DatabaseError> {
+    let sql = "select distinct on (node) node, duration_ms from elt.run_nodes \
+               where status = 'built' and run_id > (select coalesce(max(id), 0) - 20 from elt.runs) \
+               order by node, run_id desc";
+    let rows = session.client.query(sql, &[]).await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+const RUN_COLUMNS: &str = "id, target, status, started_at, finished_at, failed_step, error";
+
+/// The newest runs of a prod schema first.
+pub async fn runs(session: &Session, prod_schema: &str, limit: i64) -> Result<Vec<RunRecord>, DatabaseError> {
+    let sql = format!("select {RUN_COLUMNS} from elt.runs where prod_schema = $1 order by id desc limit $2");
+    Ok(session.client.query(&sql, &[&prod_schema, &limit]).await?.iter().map(run_record).collect())
+}
+
+/// One run of a prod schema, with its nodes.
+pub async fn run(session: &Session, prod_schema: &str, id: i64) -> Result<Option<RunRecord>, DatabaseError> {
+    let sql = format!("select {RUN_COLUMNS} from elt.runs where id = $1 and prod_schema = $2");
+    let Some(row) = session.client.query_opt(&sql, &[&id, &prod_schema]).await? else { return Ok(None) };
+    let sql = "select node, kind, status, row_count, duration_ms, message from elt.run_nodes \
+               where run_id = $1 order by position";
+    let nodes = session.client.query(sql, &[&id]).await?;
+    let nodes = nodes.iter().map(|row| NodeRecord {
+        node: row.get(0),
+        kind: row.get(1),
+        status: row.get(2),
+        rows: row.get(3),
+        duration_ms: row.get(4),
+        message: row.get(5),
+    });
+    Ok(Some(RunRecord { nodes: nodes.collect(), ..run_record(&row) }))
+}
+
+fn run_record(row: &Row) -> RunRecord {
+    RunRecord {
+        id: row.get(0),
+        target: row.get(1),
+        status: match row.get(2) {
+            "running" => RunStatus::Running,
+            "succeeded" => RunStatus::Succeeded,
+            "failed" => RunStatus::Failed,
+            _ => RunStatus::Cancelled,
+        },
+        started_at: row.get(3),
+        finished_at: row.get(4),
+        failed_step: row.get(5),
+        error: row.get(6),
+        nodes: Vec::new(),
+    }
+}
+
+fn status_name(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Running => "running",
+        RunStatus::Succeeded => "succeeded",
+        RunStatus::Failed => "failed",
+        RunStatus::Cancelled => "cancelled",
+    }
+}

@@ -1,0 +1,135 @@
+//! One connection and what is done on it: statements, results as text, COPY.
+
+use bytes::Bytes;
+use futures_util::SinkExt;
+use tokio::sync::mpsc;
+use tokio_postgres::{Client, SimpleQueryMessage};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::DatabaseError;
+use crate::name::{Ident, literal};
+
+/// One connection. Dropping it ends it.
+pub struct Session {
+    pub(super) client: Client,
+    pub(super) tls: MakeRustlsConnect,
+}
+
+/// Rows as PostgreSQL writes them; `None` is NULL.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TextTable {
+    pub columns: Vec<String>,
+    pub rows: Vec<Vec<Option<String>>>,
+}
+
+impl Session {
+    pub(super) fn new(client: Client, tls: MakeRustlsConnect) -> Self {
+        Self { client, tls }
+    }
+
+    /// A handle that cancels what this session is running on the server.
+    pub fn canceller(&self) -> Canceller {
+        Canceller { token: self.client.cancel_token(), tls: self.tls.clone() }
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    /// Runs one or more statements; the row count that the last one reported.
+    pub async fn run(&self, sql: &str) -> Result<u64, DatabaseError> {
+        let messages = self.client.simple_query(sql).await?;
+        let last = messages.into_iter().rev().find_map(|message| match message {
+            SimpleQueryMessage::CommandComplete(rows) => Some(rows),
+            _ => None,
+        });
+        Ok(last.unwrap_or(0))
+    }
+
+    /// Runs one query; its rows as text.
+    pub async fn table(&self, sql: &str) -> Result<TextTable, DatabaseError> {
+        let mut table = TextTable::default();
+        for message in self.client.simple_query(sql).await? {
+            match message {
+                SimpleQueryMessage::RowDescription(columns) => {
+                    table.columns = columns.iter().map(|column| column.name().to_owned()).collect();
+                }
+                SimpleQueryMessage::Row(row) => {
+                    table.rows.push((0..row.len()).map(|index| row.get(index).map(str::to_owned)).collect());
+                }
+                _ => {}
+            }
+        }
+        Ok(table)
+    }
+
+    /// The single value of a query, as text.
+    pub async fn value(&self, sql: &str) -> Result<Option<String>, DatabaseError> {
+        let table = self.table(sql).await?;
+        Ok(table.rows.into_iter().next().and_then(|row| row.into_iter().next().flatten()))
+    }
+
+    /// Sends `chunks` into a `COPY … FROM STDIN`; the rows that arrived. An error among the chunks ends the
+    /// COPY without a row.
+    pub async fn copy_in<E: Send + 'static>(
+        &self,
+        statement: &str,
+        mut chunks: mpsc::Receiver<Result<Bytes, E>>,
+    ) -> Result<Result<u64, E>, DatabaseError> {
+        let sink = self.client.copy_in::<_, Bytes>(statement).await?;
+        let mut sink = std::pin::pin!(sink);
+        while let Some(chunk) = chunks.recv().await {
+            match chunk {
+                Ok(bytes) => {
+                    if let Err(error) = sink.send(bytes).await {
+                        // The server's own words come with the end of the COPY, not with the broken send.
+                        return Err(sink.finish().await.err().unwrap_or(error).into());
+                    }
+                }
+                // Dropping the sink sends CopyFail: the server forgets all rows.
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        Ok(Ok(sink.finish().await?))
+    }
+
+    /// As sessions that build are set up: named after their run, not waiting for the disk (the publishing
+    /// transaction does), and ended by the server when elt is gone.
+    pub async fn prepare_for_build(&self, run: i64) -> Result<(), DatabaseError> {
+        let name = literal(&application_name(run));
+        self.run(&format!(
+            "set application_name = {name}; set synchronous_commit = off; set client_min_messages = warning"
+        ))
+        .await?;
+        // Not every platform can watch a client; there a lost client's query runs to its end.
+        if let Err(error) = self.run("set client_connection_check_interval = '1s'").await {
+            tracing::debug!(%error, "the server cannot watch for lost clients");
+        }
+        Ok(())
+    }
+
+    /// Makes a schema that did not exist.
+    pub async fn create_schema(&self, schema: &Ident) -> Result<(), DatabaseError> {
+        self.run(&format!("create schema {schema}")).await.map(drop)
+    }
+}
+
+/// What sessions of a run call themselves, so that a later run can end those of a dead one.
+pub(super) fn application_name(run: i64) -> String {
+    format!("elt run {run}")
+}
+
+/// Cancels a session's running statement from outside.
+#[derive(Clone)]
+pub struct Canceller {
+    token: tokio_postgres::CancelToken,
+    tls: MakeRustlsConnect,
+}
+
+impl Canceller {
+    pub async fn cancel(&self) {
+        if let Err(error) = self.token.cancel_query(self.tls.clone()).await {
+            tracing::debug!(%error, "cancel did not reach the server");
+        }
+    }
+}

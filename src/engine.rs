@@ -1,0 +1,114 @@
+//! Which PostgreSQL a target means: the one its URL names, or the project's own private cluster.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::cluster::{Cluster, ClusterError};
+use crate::database::{Connector, DatabaseError};
+use crate::project::{Project, Target};
+use crate::source::FetchOptions;
+
+/// The database of the embedded cluster.
+const EMBEDDED_DATABASE: &str = "elt";
+
+/// A server that can be reached. Keeps the embedded one running while it is held.
+pub struct Engine {
+    pub connector: Connector,
+    /// Connects as who may read prod and nothing else.
+    pub reader: Connector,
+    cluster: Option<Cluster>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+impl Engine {
+    /// Starts or joins the embedded cluster where the target has no URL. `root` is the project's folder.
+    pub async fn open(root: &Path, target: &Target) -> Result<Self, EngineError> {
+        if let Some(url) = &target.url {
+            let connector = Connector::from_url(url)?;
+            let reader = match &target.reader_url {
+                Some(url) => Connector::from_url(url)?,
+                None => connector.with_setting("role", target.reader_role.as_str()),
+            };
+            return Ok(Self { connector, reader, cluster: None });
+        }
+        let folder = root.join(".elt");
+        let cluster = tokio::task::spawn_blocking(move || Cluster::open(&folder, &[])).await;
+        let cluster = cluster.expect("opening a cluster does not panic")?;
+        let connector =
+            Connector::from_socket(cluster.socket_dir(), cluster.port(), cluster.user(), EMBEDDED_DATABASE);
+        make_database(&connector).await?;
+        let reader = connector.with_user(target.reader_role.as_str());
+        Ok(Self { connector, reader, cluster: Some(cluster) })
+    }
+
+    /// The `psql` that opens this database, for a person to type. Never with a password.
+    pub fn psql(&self) -> Option<String> {
+        let cluster = self.cluster.as_ref()?;
+        Some(format!(
+            "psql -h {} -p {} -U {} {EMBEDDED_DATABASE}",
+            cluster.socket_dir().display(),
+            cluster.port(),
+            cluster.user()
+        ))
+    }
+
+    pub fn describe(&self) -> String {
+        match &self.cluster {
+            Some(cluster) => {
+                format!("embedded PostgreSQL {} in {}", cluster.version(), cluster.data_dir().display())
+            }
+            None => "the PostgreSQL of the target's URL".to_owned(),
+        }
+    }
+
+    /// Lets go of the server; the last user of the embedded one stops it.
+    pub async fn close(self) -> Result<(), EngineError> {
+        if let Some(cluster) = self.cluster {
+            let closed = tokio::task::spawn_blocking(move || cluster.close()).await;
+            closed.expect("closing a cluster does not panic")?;
+        }
+        Ok(())
+    }
+}
+
+/// How this project's sources are fetched.
+pub fn fetch_options(project: &Project) -> FetchOptions {
+    let written = &project.profile.fetch;
+    let mut options = FetchOptions { cache_dir: project.root.join(".elt/cache"), ..FetchOptions::default() };
+    if let Some(bytes) = written.max_bytes {
+        options.max_bytes = bytes;
+    }
+    if let Some(seconds) = written.stall_seconds {
+        options.stall_timeout = Duration::from_secs(seconds);
+    }
+    if let Some(retries) = written.retries {
+        options.retries = retries;
+    }
+    if let Some(url) = &written.google_drive_url {
+        options.google_drive_url = url.clone();
+    }
+    options
+}
+
+/// A new cluster has no database of elt's yet.
+async fn make_database(connector: &Connector) -> Result<(), DatabaseError> {
+    match connector.connect().await {
+        Ok(_) => Ok(()),
+        Err(error) if error.is("3D000") => {
+            let session = connector.with_database("postgres").connect().await?;
+            match session.run(&format!("create database {EMBEDDED_DATABASE}")).await {
+                // Another process was quicker.
+                Err(error) if !error.is("42P04") && !error.is("23505") => Err(error),
+                _ => Ok(()),
+            }
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,186 @@
+//! Builds one node in the run's own schema: view, table, rules table, or what is added to an incremental one.
+
+use std::fmt::Write;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use super::failure::{located, sql_problem};
+use super::work::{Built, Done, Shared};
+use super::{incremental, plan::Plan};
+use crate::database::{Session, catalog};
+use crate::diagnostic::{Diagnostic, Location, did_you_mean};
+use crate::manifest::{Body, Manifest, Node, NodeId, Sql};
+use crate::name::{Ident, Relation, literal};
+use crate::project::{Index, Materialization, Rule};
+
+/// A problem, boxed: results are passed through many hands.
+pub(super) type Problem = Box<Diagnostic>;
+
+/// From how many rows on the planner is told what a new table holds.
+const ANALYZE_FROM: u64 = 1000;
+
+pub(super) async fn build(shared: &Shared, session: &Session, id: NodeId) -> Result<Done, Problem> {
+    let (manifest, plan) = (&shared.manifest, &shared.plan);
+    let node = manifest.node(id);
+    let relation = plan.building(manifest, id);
+    if plan.added_to.contains(&id) {
+        return incremental::add(shared, session, id).await;
+    }
+    let rows = match (&node.body, node.materialization) {
+        (Body::Rule(rule), _) => Some(fill_rule(session, node, rule, &relation).await?),
+        (_, Materialization::View) => {
+            let sql = query(manifest, plan, id, false).wrap(&format!("create view {relation} as\n"), "");
+            session.run(&sql.text).await.map_err(|error| sql_problem(&error, &sql, &node.file))?;
+            None
+        }
+        _ => {
+            let sql = query(manifest, plan, id, false).wrap(&format!("create table {relation} as\n"), "");
+            let rows = session.run(&sql.text).await;
+            Some(rows.map_err(|error| sql_problem(&error, &sql, &node.file))?)
+        }
+    };
+    finish(session, node, &relation, rows).await?;
+    Ok(Done::built(Built { id, delta: None }, rows.map(count)))
+}
+
+/// A node's query as this run must read it.
+pub(super) fn query(manifest: &Manifest, plan: &Plan, id: NodeId, incremental: bool) -> Sql {
+    manifest.query(id, incremental, &|target| plan.name(manifest, Some(id), target))
+}
+
+pub(super) fn count(rows: u64) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
+}
+
+/// Indexes, comments and statistics of a relation that was just made.
+pub(super) async fn finish(
+    session: &Session,
+    node: &Node,
+    relation: &Relation,
+    rows: Option<u64>,
+) -> Result<(), Problem> {
+    let whole = Location::start_of(&node.file);
+    let mut sql = String::new();
+    let described = node.columns.iter().any(|column| !column.description.is_empty());
+    if described || !node.config.indexes.is_empty() || !node.config.unique_key.is_empty() {
+        let columns =
+            catalog::columns(session, relation).await.map_err(|error| located(&error, whole.clone()))?;
+        let known: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+        check_columns(node, &known)?;
+        if rows.is_some() {
+            for index in indexes(node) {
+                write_index(&mut sql, relation, &index);
+            }
+        }
+        for column in node.columns.iter().filter(|column| !column.description.is_empty()) {
+            let name = ident(&column.name, &column.place)?;
+            let _ = write!(sql, "comment on column {relation}.{name} is {};", literal(&column.description));
+        }
+    }
+    if !node.description.is_empty() {
+        let what = if rows.is_some() { "table" } else { "view" };
+        let _ = write!(sql, "comment on {what} {relation} is {};", literal(&node.description));
+    }
+    if rows.is_some_and(|rows| rows >= ANALYZE_FROM) {
+        let _ = write!(sql, "analyze {relation};");
+    }
+    if !sql.is_empty() {
+        session.run(&sql).await.map_err(|error| located(&error, whole))?;
+    }
+    Ok(())
+}
+
+/// What YAML and config say of columns must be about columns that are there.
+fn check_columns(node: &Node, known: &[&str]) -> Result<(), Problem> {
+    let unknown = |name: &str, place: Location| {
+        Diagnostic::error("unknown-column", format!("`{}` has no column `{name}`", node.name.as_str()))
+            .at(place)
+            .hint(
+                did_you_mean(name, known.iter().copied())
+                    .unwrap_or_else(|| format!("it has {}", known.join(", "))),
+            )
+    };
+    for column in &node.columns {
+        if !known.contains(&column.name.as_str()) {
+            return Err(Box::new(unknown(&column.name, column.place.clone())));
+        }
+    }
+    let configured =
+        node.config.indexes.iter().flat_map(|index| &index.columns).chain(&node.config.unique_key);
+    for name in configured {
+        if !known.contains(&name.as_str()) {
+            let at = node.file.text.find(name.as_str()).unwrap_or(0);
+            return Err(Box::new(unknown(name, Location::new(&node.file, at..at + name.len()))));
+        }
+    }
+    Ok(())
+}
+
+/// The indexes of the config; an incremental model's key has one of its own.
+fn indexes(node: &Node) -> Vec<Index> {
+    let mut indexes = node.config.indexes.clone();
+    let key = &node.config.unique_key;
+    if node.materialization == Materialization::Incremental
+        && !key.is_empty()
+        && !indexes.iter().any(|index| index.columns == *key)
+    {
+        indexes.push(Index { columns: key.clone(), unique: false, method: None });
+    }
+    indexes
+}
+
+fn write_index(sql: &mut String, relation: &Relation, index: &Index) {
+    let unique = if index.unique { "unique " } else { "" };
+    let method = index.method.as_deref().and_then(|method| Ident::new(method).ok());
+    let method = method.map(|method| format!(" using {method}")).unwrap_or_default();
+    let columns: Vec<String> = index
+        .columns
+        .iter()
+        .filter_map(|column| Ident::new(column).ok())
+        .map(|column| column.to_string())
+        .collect();
+    let _ = write!(sql, "create {unique}index on {relation}{method} ({});", columns.join(", "));
+}
+
+fn ident(name: &str, place: &Location) -> Result<Ident, Problem> {
+    Ident::new(name)
+        .map_err(|error| Box::new(Diagnostic::error("bad-name", error.to_string()).at(place.clone())))
+}
+
+/// A rules file, typed as declared or as its values show, copied in as it is.
+async fn fill_rule(session: &Session, node: &Node, rule: &Rule, relation: &Relation) -> Result<u64, Problem> {
+    let whole = || Location::start_of(&node.file);
+    let columns: Vec<String> =
+        rule.columns.iter().map(|column| format!("{} {}", column.name, column.data_type)).collect();
+    session
+        .run(&format!("create table {relation} ({})", columns.join(", ")))
+        .await
+        .map_err(|error| located(&error, whole()))?;
+    let (sender, receiver) = mpsc::channel::<Result<Bytes, std::convert::Infallible>>(1);
+    let text = Bytes::copy_from_slice(rule.file.text.as_bytes());
+    sender.try_send(Ok(text)).expect("an open channel with room for one takes one");
+    drop(sender);
+    let statement = format!("copy {relation} from stdin with (format csv, header true)");
+    match session.copy_in(&statement, receiver).await {
+        Ok(Ok(rows)) => Ok(rows),
+        Ok(Err(never)) => match never {},
+        Err(error) => {
+            let line = error.context.as_deref().and_then(line_of_copy);
+            let at = line.and_then(|line| span_of_line(&node.file.text, line));
+            Err(Box::new(located(&error, at.map_or_else(whole, |span| Location::new(&node.file, span)))))
+        }
+    }
+}
+
+/// `COPY t, line 5, column c: "x"`: 5.
+fn line_of_copy(context: &str) -> Option<usize> {
+    let after = context.split(", line ").nth(1)?;
+    after.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+fn span_of_line(text: &str, line: usize) -> Option<std::ops::Range<usize>> {
+    let start = text.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum::<usize>();
+    let length = text.get(start..)?.lines().next()?.len();
+    Some(start..start + length)
+}

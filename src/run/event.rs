@@ -1,0 +1,38 @@
+//! What happens during a run, as it happens, for whoever watches.
+
+use crate::pipeline::NodeRecord;
+
+#[derive(Debug, Clone)]
+pub enum Event {
+    Began {
+        run: i64,
+        tasks: usize,
+    },
+    /// A node or test is being worked on.
+    Started {
+        node: String,
+    },
+    /// A load gets on: bytes of the file, of how many.
+    Loading {
+        node: String,
+        bytes: u64,
+        total: Option<u64>,
+    },
+    Finished(NodeRecord),
+    Publishing,
+    Published {
+        relations: usize,
+    },
+}
+
+/// Somebody who watches a run. Called from many tasks; must not block.
+pub trait Observer: Send + Sync + 'static {
+    fn event(&self, event: Event);
+}
+
+/// Nobody watches.
+pub struct Silent;
+
+impl Observer for Silent {
+    fn event(&self, _: Event) {}
+}

@@ -1,0 +1,147 @@
+//! A run: load, build, test, publish, sweep. Everything is built beside what is published, in a schema of
+//! the run's own, and moved into place in one transaction, or not at all.
+
+mod build;
+mod event;
+mod failure;
+mod incremental;
+mod load;
+mod plan;
+mod publish;
+mod schedule;
+mod start;
+mod sweep;
+mod verify;
+mod work;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::database::{Connector, DatabaseError, Session, history};
+use crate::diagnostic::Diagnostic;
+use crate::manifest::Manifest;
+use crate::name::Ident;
+use crate::pipeline::{NodeRecord, RunStatus};
+use crate::project::Target;
+use crate::source::FetchOptions;
+
+pub use event::{Event, Observer, Silent};
+pub use failure::{located, sql_problem};
+pub use plan::{Plan, Request};
+pub use start::{RunError, prepare};
+pub use sweep::sweep;
+pub use verify::test_published;
+
+/// Where a run happens.
+#[derive(Clone)]
+pub struct Place {
+    pub connector: Connector,
+    pub target: Target,
+    pub root: PathBuf,
+    pub fetch: FetchOptions,
+    /// Whether the service's role may be made: not where somebody else administers roles.
+    pub reader_role: Ident,
+}
+
+/// How a run ended. Everything in it is also in the history.
+#[derive(Debug)]
+pub struct Outcome {
+    pub run: i64,
+    pub status: RunStatus,
+    pub nodes: Vec<NodeRecord>,
+    /// What went wrong, at the user's own places.
+    pub problems: Vec<Diagnostic>,
+    /// The step that failed: a node, `publish`, or the like.
+    pub failed_step: Option<String>,
+    pub published: usize,
+    /// Things the user should know that are no failure.
+    pub notes: Vec<String>,
+}
+
+/// A run that has its lock and its number, and has built nothing yet.
+pub struct Begun {
+    pub id: i64,
+    control: Session,
+    place: Place,
+    manifest: Arc<Manifest>,
+    plan: Plan,
+}
+
+impl Begun {
+    /// Goes through with the run. Never leaves prod other than whole; on cancel, what runs on the server is
+    /// cancelled too.
+    pub async fn finish(self, observer: Arc<dyn Observer>, cancel: CancellationToken) -> Outcome {
+        let id = self.id;
+        observer.event(Event::Began { run: id, tasks: self.plan.tasks() });
+        let built = work::build_and_test(&self, observer.clone(), cancel.clone()).await;
+        let mut outcome = Outcome {
+            run: id,
+            status: RunStatus::Failed,
+            published: 0,
+            failed_step: built.failed_step(),
+            nodes: built.records,
+            problems: built.problems,
+            notes: built.notes,
+        };
+        if cancel.is_cancelled() {
+            outcome.status = RunStatus::Cancelled;
+            outcome.failed_step.get_or_insert_with(|| "cancelled".into());
+        } else if outcome.failed_step.is_none() {
+            observer.event(Event::Publishing);
+            let publication = publish::Publication {
+                run: id,
+                manifest: &self.manifest,
+                reader_role: &self.place.reader_role,
+                built: &built.built,
+                records: &outcome.nodes,
+            };
+            match publish::publish(&self.control, &publication, &cancel).await {
+                Ok(published) => {
+                    outcome.status = RunStatus::Succeeded;
+                    outcome.published = published.relations;
+                    outcome.notes.extend(published.notes);
+                    observer.event(Event::Published { relations: published.relations });
+                }
+                Err(problem) => {
+                    outcome.failed_step = Some("publish".into());
+                    outcome.problems.push(*problem);
+                    if cancel.is_cancelled() {
+                        outcome.status = RunStatus::Cancelled;
+                    }
+                }
+            }
+        }
+        self.close(&mut outcome).await;
+        outcome
+    }
+
+    /// Records a run that did not publish, and sweeps.
+    async fn close(self, outcome: &mut Outcome) {
+        if outcome.status != RunStatus::Succeeded
+            && let Err(error) = self.record_failure(outcome).await
+        {
+            outcome.notes.push(format!("the end of run {} could not be recorded: {error}", self.id));
+        }
+        let schema = self.manifest.schema(crate::project::Layer::Prod).as_str();
+        match sweep::sweep(&self.control, schema).await {
+            Ok(left) => outcome.notes.extend(left),
+            Err(error) => {
+                outcome
+                    .notes
+                    .push(format!("old relations are still there, the next run drops them: {error}"));
+            }
+        }
+    }
+
+    async fn record_failure(&self, outcome: &Outcome) -> Result<(), DatabaseError> {
+        let step = outcome.failed_step.as_deref().unwrap_or("run");
+        let text = match outcome.problems.first() {
+            Some(problem) => failure::one_line(problem),
+            None => "cancelled".to_owned(),
+        };
+        history::record_nodes(&self.control, self.id, &outcome.nodes).await?;
+        history::finish(&self.control, self.id, outcome.status, Some((step, &text))).await
+    }
+}

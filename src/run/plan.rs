@@ -1,0 +1,149 @@
+//! What a run will do, decided before it does anything: which nodes, where each is read from, which tests.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::database::catalog::Existing;
+use crate::diagnostic::{Diagnostic, Location};
+use crate::manifest::{Body, Manifest, Node, NodeId};
+use crate::name::{Ident, Relation};
+use crate::project::Materialization;
+
+/// What was asked for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// `run`, `build`, `load`, `seed`: for the history.
+    pub command: String,
+    pub selection: BTreeSet<NodeId>,
+    pub full_refresh: bool,
+    pub fail_fast: bool,
+}
+
+/// What will be done.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Nodes to build, parents first.
+    pub build: Vec<NodeId>,
+    /// Incremental models that are added to, not built anew.
+    pub added_to: BTreeSet<NodeId>,
+    /// Indices of tests.
+    pub tests: Vec<usize>,
+    pub fail_fast: bool,
+    chosen: BTreeSet<NodeId>,
+    /// The run's own schema; set when the run has its number.
+    pub build_schema: Ident,
+}
+
+impl Plan {
+    /// Decides. `existing` are the relations that stand where nodes are published.
+    pub fn make(
+        manifest: &Manifest,
+        request: &Request,
+        existing: &[Existing],
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let standing: HashMap<&Relation, &Existing> =
+            existing.iter().map(|one| (&one.relation, one)).collect();
+        let chosen: BTreeSet<NodeId> =
+            request.selection.iter().copied().filter(|id| manifest.node(*id).is_built()).collect();
+        let build: Vec<NodeId> = manifest.order.iter().copied().filter(|id| chosen.contains(id)).collect();
+        let mut problems = Vec::new();
+        let mut added_to = BTreeSet::new();
+        for id in &build {
+            let node = manifest.node(*id);
+            let published = manifest.published(*id);
+            let before = standing.get(&published);
+            if before.is_some_and(|before| !before.owned) {
+                problems.push(foreign(node, &published));
+            }
+            if node.materialization == Materialization::Incremental
+                && !request.full_refresh
+                && before.is_some_and(|before| before.kind == 'r')
+            {
+                added_to.insert(*id);
+            }
+            for parent in needed(manifest, *id) {
+                let missing = !chosen.contains(&parent)
+                    && manifest.node(parent).is_built()
+                    && !standing.contains_key(&manifest.published(parent));
+                if missing {
+                    problems.push(never_published(node, manifest.node(parent)));
+                }
+            }
+        }
+        let tests = (0..manifest.tests.len())
+            .filter(|index| {
+                let targets = &manifest.tests[*index].text.targets;
+                let reads_built = targets.iter().any(|target| chosen.contains(target));
+                let readable =
+                    targets.iter().flat_map(|target| with_needed(manifest, *target)).all(|target| {
+                        chosen.contains(&target)
+                            || standing.contains_key(&manifest.published(target))
+                            || !manifest.node(target).is_built()
+                    });
+                reads_built && readable
+            })
+            .collect();
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let build_schema = Ident::new("elt_run").expect("a constant name is good");
+        Ok(Self { build, added_to, tests, fail_fast: request.fail_fast, chosen, build_schema })
+    }
+
+    pub fn tasks(&self) -> usize {
+        self.build.len() + self.tests.len()
+    }
+
+    pub fn builds(&self, id: NodeId) -> bool {
+        self.chosen.contains(&id)
+    }
+
+    /// Where a node that this run builds stands until it is published.
+    pub fn building(&self, manifest: &Manifest, id: NodeId) -> Relation {
+        Relation::new(self.build_schema.clone(), manifest.node(id).name.clone())
+    }
+
+    /// What `reader`'s SQL calls a node: the new one where this run builds it, the published one otherwise.
+    /// `this` is always the published one.
+    pub fn name(&self, manifest: &Manifest, reader: Option<NodeId>, id: NodeId) -> Relation {
+        if self.builds(id) && reader != Some(id) {
+            self.building(manifest, id)
+        } else {
+            manifest.published(id)
+        }
+    }
+}
+
+/// The relations that a node's SQL reads: its parents, and through ephemeral ones theirs.
+pub(super) fn needed(manifest: &Manifest, id: NodeId) -> Vec<NodeId> {
+    manifest.node(id).parents.iter().flat_map(|parent| with_needed(manifest, *parent)).collect()
+}
+
+fn with_needed(manifest: &Manifest, id: NodeId) -> Vec<NodeId> {
+    if manifest.node(id).materialization == Materialization::Ephemeral && !is_source(manifest.node(id)) {
+        needed(manifest, id)
+    } else {
+        vec![id]
+    }
+}
+
+fn is_source(node: &Node) -> bool {
+    matches!(node.body, Body::Source { .. })
+}
+
+fn foreign(node: &Node, published: &Relation) -> Diagnostic {
+    let message = format!("{} is there already, and elt did not make it", published.plain());
+    Diagnostic::error("not-ours", message).at(Location::start_of(&node.file)).hint(
+        "elt never replaces what it did not make: rename the model, or drop or move that relation yourself",
+    )
+}
+
+fn never_published(node: &Node, parent: &Node) -> Diagnostic {
+    let message = format!(
+        "`{}` reads `{}`, which has never been published and is not part of this run",
+        node.name.as_str(),
+        parent.name.as_str()
+    );
+    Diagnostic::error("not-published", message)
+        .at(Location::start_of(&node.file))
+        .hint(format!("build it too: --select +{}", node.name.as_str()))
+}

@@ -1,0 +1,348 @@
+//! One transaction that puts everything a run built into its place. Readers see all of the old state or all
+//! of the new one.
+//!
+//! Old relations move to a schema aside, new ones move in, views that read the old ones are pointed at the
+//! new ones, grants are carried over, the run's record is written. All locks are taken at once and only
+//! waited for briefly: less than the server waits before it looks for a deadlock, so that a reader is never
+//! the one to fail.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use super::start::old_schema;
+use super::sweep::kind_word;
+use super::work::Built;
+use crate::database::catalog::{self, Dependent, Existing};
+use crate::database::{DatabaseError, Session, history};
+use crate::diagnostic::Diagnostic;
+use crate::manifest::{Manifest, NodeId};
+use crate::name::{Ident, Relation};
+use crate::pipeline::{NodeRecord, RunStatus};
+use crate::project::{Layer, Materialization};
+
+/// How long, in all, to try for the locks.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The longest wait for the locks in one try.
+const LOCK_WAIT_MS: u64 = 400;
+
+/// What is to be published.
+pub(super) struct Publication<'a> {
+    pub run: i64,
+    pub manifest: &'a Manifest,
+    pub reader_role: &'a Ident,
+    pub built: &'a [Built],
+    pub records: &'a [NodeRecord],
+}
+
+pub(super) struct Published {
+    pub relations: usize,
+    pub notes: Vec<String>,
+}
+
+enum Stop {
+    /// Somebody held a lock: try again.
+    Locked(DatabaseError),
+    Database(DatabaseError),
+    Refused(Diagnostic),
+}
+
+impl From<DatabaseError> for Stop {
+    fn from(error: DatabaseError) -> Self {
+        // lock_not_available, deadlock_detected.
+        if error.is("55P03") || error.is("40P01") { Self::Locked(error) } else { Self::Database(error) }
+    }
+}
+
+/// Publishes, trying again while others hold locks. After an error everything is as it was.
+pub(super) async fn publish(
+    session: &Session,
+    publication: &Publication<'_>,
+    cancel: &CancellationToken,
+) -> Result<Published, Box<Diagnostic>> {
+    let until = Instant::now() + PATIENCE;
+    let mut pause = Duration::from_millis(20);
+    loop {
+        match attempt(session, publication).await {
+            Ok(published) => return Ok(published),
+            Err(stop) => {
+                let rolled_back = session.run("rollback").await;
+                match stop {
+                    Stop::Locked(_) if cancel.is_cancelled() => return Err(cancelled()),
+                    Stop::Locked(_) if Instant::now() < until && rolled_back.is_ok() => {}
+                    Stop::Locked(error) => return Err(locked(session, publication, &error).await),
+                    Stop::Database(error) => return Err(failed(&error)),
+                    Stop::Refused(problem) => return Err(Box::new(problem)),
+                }
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = cancel.cancelled() => return Err(cancelled()),
+        }
+        pause = (pause * 2).min(Duration::from_secs(1));
+    }
+}
+
+async fn attempt(session: &Session, publication: &Publication<'_>) -> Result<Published, Stop> {
+    let manifest = publication.manifest;
+    let wait = lock_wait(session).await?;
+    // An empty search path makes the server write every name with its schema.
+    session
+        .run(&format!("begin; set local lock_timeout = '{wait}ms'; set local synchronous_commit = on; set local search_path = ''"))
+        .await?;
+    let moving = Moving::find(session, publication).await?;
+    moving.lock(session).await?;
+
+    let mut sql: Vec<String> = Vec::new();
+    let old = old_schema(publication.run);
+    if !moving.replaced.is_empty() {
+        sql.push(format!("create schema {old}"));
+    }
+    for before in &moving.replaced {
+        sql.push(format!("alter {} {} set schema {old}", kind_word(before.kind), before.relation));
+    }
+    for built in publication.built.iter().filter(|built| built.delta.is_none()) {
+        let published = manifest.published(built.id);
+        let from = Relation::new(super::start::build_schema(publication.run), published.name.clone());
+        sql.push(format!("alter {} {from} set schema {}", word(manifest, built.id), published.schema));
+    }
+    for built in publication.built {
+        if let Some(delta) = &built.delta {
+            sql.extend(delta.statements(&manifest.published(built.id)));
+        }
+    }
+    sql.extend(views_over_deltas(publication));
+    sql.extend(moving.dependents.iter().map(recreate));
+    sql.extend(moving.grants);
+    sql.extend(reader_grants(session, publication).await?);
+    sql.extend(publication_row(session, publication).await?);
+    for statements in sql.chunks(500) {
+        session.run(&statements.join(";\n")).await?;
+    }
+
+    record(session, publication).await?;
+    session.run("commit").await?;
+    let notes = moving.dependents.iter().filter(|view| !moving.owned.contains(&view.relation)).map(|view| {
+        format!("the view {} is not elt's; it now reads the new relations", view.relation.plain())
+    });
+    Ok(Published { relations: publication.built.len(), notes: notes.collect() })
+}
+
+/// Less than the time after which the server looks for deadlocks.
+async fn lock_wait(session: &Session) -> Result<u64, DatabaseError> {
+    let sql = "select setting from pg_settings where name = 'deadlock_timeout'";
+    let milliseconds = session.value(sql).await?.and_then(|text| text.parse::<u64>().ok()).unwrap_or(1000);
+    Ok((milliseconds / 2).clamp(1, LOCK_WAIT_MS))
+}
+
+fn word(manifest: &Manifest, id: NodeId) -> &'static str {
+    if manifest.node(id).materialization == Materialization::View { "view" } else { "table" }
+}
+
+/// What stands in the way of the new relations, and what hangs on it.
+struct Moving {
+    replaced: Vec<Existing>,
+    /// Published incremental tables that rows are added to.
+    added_to: Vec<Existing>,
+    /// Views that read what is replaced, nearest first.
+    dependents: Vec<Dependent>,
+    /// The relations among the dependents that elt owns.
+    owned: HashSet<Relation>,
+    grants: Vec<String>,
+}
+
+impl Moving {
+    async fn find(session: &Session, publication: &Publication<'_>) -> Result<Self, Stop> {
+        let manifest = publication.manifest;
+        let wanted: Vec<Relation> =
+            publication.built.iter().map(|built| manifest.published(built.id)).collect();
+        let added: HashSet<Relation> = publication
+            .built
+            .iter()
+            .filter(|built| built.delta.is_some())
+            .map(|built| manifest.published(built.id))
+            .collect();
+        let standing = catalog::existing(session, &wanted).await?;
+        if let Some(foreign) = standing.iter().find(|one| !one.owned) {
+            return Err(Stop::Refused(not_ours(&foreign.relation)));
+        }
+        let (added_to, replaced): (Vec<_>, Vec<_>) =
+            standing.into_iter().partition(|one| added.contains(&one.relation));
+        let oids: Vec<u32> = replaced.iter().map(|one| one.oid).collect();
+        let mut dependents = Vec::new();
+        let mut owned = HashSet::new();
+        let mut grants = Vec::new();
+        if !oids.is_empty() {
+            dependents = catalog::dependents(session, &oids).await?;
+            if let Some(other) = dependents.iter().find(|one| one.kind != 'v') {
+                return Err(Stop::Refused(hangs_on(&other.relation, kind_word(other.kind))));
+            }
+            if let Some((table, target)) = catalog::foreign_keys_to(session, &oids).await?.into_iter().next()
+            {
+                return Err(Stop::Refused(hangs_on(
+                    &table,
+                    &format!("foreign key to {} of the table", target.plain()),
+                )));
+            }
+            let relations: Vec<Relation> = dependents.iter().map(|one| one.relation.clone()).collect();
+            let known = catalog::existing(session, &relations).await?;
+            owned = known.into_iter().filter(|one| one.owned).map(|one| one.relation).collect();
+            // Written for the old relations, these name by then the new ones.
+            grants = catalog::grants(session, &oids).await?.into_iter().map(|(_, grant)| grant).collect();
+        }
+        Ok(Self { replaced, added_to, dependents, owned, grants })
+    }
+
+    /// Takes every lock that publishing needs. Views take theirs when they are altered: locking one by name
+    /// would lock all that it reads, too.
+    async fn lock(&self, session: &Session) -> Result<(), Stop> {
+        let tables = |relations: &[Existing], kind| -> Vec<String> {
+            relations.iter().filter(|one| one.kind == kind).map(|one| one.relation.to_string()).collect()
+        };
+        let replaced = tables(&self.replaced, 'r');
+        let added = tables(&self.added_to, 'r');
+        if !replaced.is_empty() {
+            session.run(&format!("lock table {} in access exclusive mode", replaced.join(", "))).await?;
+        }
+        if !added.is_empty() {
+            session.run(&format!("lock table {} in share row exclusive mode", added.join(", "))).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The view as it was, over what now has the names it reads.
+fn recreate(view: &Dependent) -> String {
+    let options = if view.options.is_empty() { String::new() } else { format!(" with ({})", view.options) };
+    format!("create or replace view {}{options} as {}", view.relation, view.definition.trim_end_matches(';'))
+}
+
+/// Views of this run that were built over an incremental model's old and new rows read the published table
+/// from now on.
+fn views_over_deltas(publication: &Publication<'_>) -> Vec<String> {
+    let manifest = publication.manifest;
+    let added: HashSet<NodeId> =
+        publication.built.iter().filter(|built| built.delta.is_some()).map(|built| built.id).collect();
+    let over = |id: NodeId| super::plan::needed(manifest, id).iter().any(|parent| added.contains(parent));
+    let built: HashMap<NodeId, &Built> = publication.built.iter().map(|built| (built.id, built)).collect();
+    let views = manifest.order.iter().filter(|id| {
+        built.contains_key(id) && manifest.node(**id).materialization == Materialization::View && over(**id)
+    });
+    views
+        .map(|id| {
+            let query = manifest.query(*id, false, &|target| manifest.published(target));
+            format!("create or replace view {} as {}", manifest.published(*id), query.text)
+        })
+        .collect()
+}
+
+async fn reader_grants(
+    session: &Session,
+    publication: &Publication<'_>,
+) -> Result<Vec<String>, DatabaseError> {
+    let role = publication.reader_role;
+    if !catalog::role_exists(session, role).await? {
+        return Ok(Vec::new());
+    }
+    let manifest = publication.manifest;
+    let prod: Vec<String> = publication
+        .built
+        .iter()
+        .filter(|built| manifest.node(built.id).layer == Layer::Prod)
+        .map(|built| manifest.published(built.id).to_string())
+        .collect();
+    Ok(if prod.is_empty() {
+        Vec::new()
+    } else {
+        vec![format!("grant select on {} to {role}", prod.join(", "))]
+    })
+}
+
+/// One row in prod says which run its readers see; it changes with the relations.
+async fn publication_row(session: &Session, publication: &Publication<'_>) -> Result<Vec<String>, Stop> {
+    let schema = publication.manifest.schema(Layer::Prod);
+    let name = Ident::new("_elt_publication").expect("a constant name is good");
+    let row = Relation::new(schema.clone(), name);
+    let standing = catalog::existing(session, std::slice::from_ref(&row)).await?;
+    let run = publication.run;
+    let mut sql = Vec::new();
+    match standing.first() {
+        Some(one) if !one.owned => return Err(Stop::Refused(not_ours(&row))),
+        Some(_) => {}
+        None => {
+            sql.push(format!(
+                "create table {row} (run_id bigint not null, published_at timestamptz not null)"
+            ));
+            sql.push(format!(
+                "comment on table {row} is 'Which run this schema shows. One row, written by elt.'"
+            ));
+            sql.push(format!("insert into {row} values ({run}, now())"));
+            if catalog::role_exists(session, publication.reader_role).await? {
+                sql.push(format!("grant select on {row} to {}", publication.reader_role));
+            }
+        }
+    }
+    sql.push(format!("update {row} set run_id = {run}, published_at = now()"));
+    // Every publication is told, also one that only changed other layers: who listens looks at the row.
+    sql.push(format!("notify elt_published, '{run}'"));
+    Ok(sql)
+}
+
+async fn record(session: &Session, publication: &Publication<'_>) -> Result<(), DatabaseError> {
+    let manifest = publication.manifest;
+    let mut owned: Vec<(Relation, String, &str)> = publication
+        .built
+        .iter()
+        .map(|built| {
+            let node = manifest.node(built.id);
+            (manifest.published(built.id), node.label(), node.materialization.name())
+        })
+        .collect();
+    let name = Ident::new("_elt_publication").expect("a constant name is good");
+    owned.push((Relation::new(manifest.schema(Layer::Prod).clone(), name), "elt".into(), "table"));
+    catalog::own(session, publication.run, &owned).await?;
+    history::record_nodes(session, publication.run, publication.records).await?;
+    history::finish(session, publication.run, RunStatus::Succeeded, None).await
+}
+
+fn not_ours(relation: &Relation) -> Diagnostic {
+    let message = format!("{} is there already, and elt did not make it", relation.plain());
+    Diagnostic::error("not-ours", message).hint(
+        "elt never replaces what it did not make: rename the model, or drop or move that relation yourself",
+    )
+}
+
+fn hangs_on(relation: &Relation, what: &str) -> Diagnostic {
+    let message = format!("the {what} {} depends on a relation that this run replaces", relation.plain());
+    Diagnostic::error("depended-on", message)
+        .hint("elt does not drop what it did not make; drop it yourself, or make it a model")
+}
+
+fn failed(error: &DatabaseError) -> Box<Diagnostic> {
+    let message = format!("publishing failed, prod is as it was: {error}");
+    Box::new(Diagnostic::error("publish", message).maybe_hint(error.hint.clone()))
+}
+
+fn cancelled() -> Box<Diagnostic> {
+    Box::new(Diagnostic::error("cancelled", "cancelled while waiting to publish; prod is as it was"))
+}
+
+async fn locked(session: &Session, publication: &Publication<'_>, error: &DatabaseError) -> Box<Diagnostic> {
+    let relations: Vec<Relation> =
+        publication.built.iter().map(|built| publication.manifest.published(built.id)).collect();
+    let oids = match catalog::existing(session, &relations).await {
+        Ok(existing) => existing.iter().map(|one| one.oid).collect(),
+        Err(_) => Vec::new(),
+    };
+    let holders = catalog::lock_holders(session, &oids).await.unwrap_or_default();
+    let message =
+        format!("published relations were in use for {} s, prod is as it was: {error}", PATIENCE.as_secs());
+    let hint = if holders.is_empty() {
+        "run again when long transactions on prod have ended".to_owned()
+    } else {
+        format!("in the way: {}", holders.join("; "))
+    };
+    Box::new(Diagnostic::error("prod-in-use", message).hint(hint))
+}

@@ -1,0 +1,155 @@
+//! From a request to a run that holds the lock: nothing is built before it is known that it may be.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Begun, Place, Plan, Request, sweep};
+use crate::database::history::{self, Holder, NewRun};
+use crate::database::{DatabaseError, Session, catalog, migrate};
+use crate::diagnostic::Diagnostic;
+use crate::manifest::Manifest;
+use crate::name::{Ident, Relation};
+use crate::project::Layer;
+
+/// Why a run did not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error("run {} ({} by {} on {}) is under way since {}", holder.id, holder.command, holder.started_by, holder.host, holder.started_at.strftime("%Y-%m-%d %H:%M:%S UTC"))]
+    Busy { holder: Holder },
+    /// The lock is held, but by nobody who wrote down who it is.
+    #[error("another run is about to begin")]
+    BusyUnknown,
+    #[error("the project cannot be run")]
+    Problems(Vec<Diagnostic>),
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+/// How long to wait for the lock of a run whose process has just died.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Connects, takes the run lock, cleans up after dead runs and plans. Two runs at once: the second is
+/// refused and told who holds the lock.
+pub async fn prepare(place: &Place, manifest: Arc<Manifest>, request: &Request) -> Result<Begun, RunError> {
+    let mut control = place.connector.connect().await?;
+    migrate(&mut control).await?;
+    let prod = manifest.schema(Layer::Prod).as_str().to_owned();
+    take_lock(&control, &prod).await?;
+
+    let started_by =
+        std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "?".into());
+    let host = host_name();
+    let id = history::begin(
+        &control,
+        &NewRun {
+            target: &place.target.name,
+            prod_schema: &prod,
+            command: &request.command,
+            host: &host,
+            started_by: &started_by,
+        },
+    )
+    .await?;
+    match begin(&control, place, &manifest, request, id, &prod).await {
+        Ok(plan) => Ok(Begun { id, control, place: place.clone(), manifest, plan }),
+        Err(error) => {
+            let text = match &error {
+                RunError::Problems(problems) => {
+                    problems.first().map_or_else(String::new, super::failure::one_line)
+                }
+                other => other.to_string(),
+            };
+            let failed = crate::pipeline::RunStatus::Failed;
+            // The first error is the one to tell; that it could not be recorded too adds nothing.
+            let _ = history::finish(&control, id, failed, Some(("plan", &text))).await;
+            let _ = sweep(&control, &prod).await;
+            Err(error)
+        }
+    }
+}
+
+async fn begin(
+    control: &Session,
+    place: &Place,
+    manifest: &Manifest,
+    request: &Request,
+    id: i64,
+    prod: &str,
+) -> Result<Plan, RunError> {
+    for dead in history::bury_dead(control, prod, id).await? {
+        history::end_sessions_of(control, dead).await?;
+    }
+    let relations: Vec<Relation> = manifest.ids().map(|id| manifest.published(id)).collect();
+    let existing = catalog::existing(control, &relations).await?;
+    let mut plan = Plan::make(manifest, request, &existing).map_err(RunError::Problems)?;
+    control.prepare_for_build(id).await?;
+    for layer in Layer::ALL {
+        let schema = manifest.schema(layer);
+        if !catalog::schema_exists(control, schema).await? {
+            control.run(&format!("create schema if not exists {schema}")).await?;
+        }
+    }
+    make_reader_role(control, &place.reader_role, manifest.schema(Layer::Prod)).await?;
+    plan.build_schema = build_schema(id);
+    control.create_schema(&plan.build_schema).await?;
+    Ok(plan)
+}
+
+/// Where a run builds.
+pub(super) fn build_schema(run: i64) -> Ident {
+    Ident::new(format!("elt_run_{run}")).expect("a number makes a short name")
+}
+
+/// Where a run puts what it replaced, until it is dropped.
+pub(super) fn old_schema(run: i64) -> Ident {
+    Ident::new(format!("elt_old_{run}")).expect("a number makes a short name")
+}
+
+async fn take_lock(control: &Session, prod: &str) -> Result<(), RunError> {
+    let until = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        if history::try_lock(control, prod).await? {
+            return Ok(());
+        }
+        let holder = history::holder(control, prod).await?;
+        // The server lets go of a dead process's lock when it notices; that takes a moment.
+        let gone =
+            holder.as_ref().is_some_and(|holder| holder.host == host_name() && !is_alive(holder.process_id));
+        if !(gone || holder.is_none()) || tokio::time::Instant::now() > until {
+            return Err(holder.map_or(RunError::BusyUnknown, |holder| RunError::Busy { holder }));
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn is_alive(process_id: i64) -> bool {
+    let id = i32::try_from(process_id).ok().and_then(rustix::process::Pid::from_raw);
+    id.is_some_and(|id| match rustix::process::test_kill_process(id) {
+        Ok(()) => true,
+        Err(error) => error == rustix::io::Errno::PERM,
+    })
+}
+
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// The role that may read prod and nothing else. Where roles are somebody else's to make, a run goes on
+/// without; `elt serve` then says what is missing.
+async fn make_reader_role(control: &Session, role: &Ident, prod: &Ident) -> Result<(), DatabaseError> {
+    if !catalog::role_exists(control, role).await? {
+        match control.run(&format!("create role {role} login")).await {
+            Ok(_) => {}
+            // Made by another database's run in this moment, or not ours to make.
+            Err(error) if error.is("42710") || error.is("23505") => {}
+            Err(error) if error.is("42501") => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+    // Two runs in two databases may write the same role's row at once.
+    let grant = format!(
+        "grant usage on schema {prod} to {role}; \
+         alter default privileges in schema {prod} grant select on tables to {role}"
+    );
+    control.run(&grant).await.map(drop)
+}

@@ -1,0 +1,56 @@
+//! Drops what runs left: relations they replaced, and what runs that failed or died had built. In batches,
+//! without CASCADE, and only in schemas that runs of this project made.
+
+use super::start::{build_schema, old_schema};
+use crate::database::{DatabaseError, Session, catalog, history};
+use crate::name::Ident;
+
+/// Relations dropped in one transaction: each takes a lock, and the server's table of locks is bounded.
+const BATCH: i64 = 200;
+
+/// Sweeps all ended runs of a prod schema. What cannot be dropped stays for the next run, and is told.
+/// Only for who holds the run lock.
+pub async fn sweep(session: &Session, prod_schema: &str) -> Result<Vec<String>, DatabaseError> {
+    let mut told = Vec::new();
+    for run in history::runs_with_litter(session, prod_schema).await? {
+        let mut gone = true;
+        for schema in [build_schema(run), old_schema(run)] {
+            if let Err(error) = drop_schema(session, &schema).await {
+                gone = false;
+                told.push(format!("the schema {} is still there: {error}", schema.as_str()));
+            }
+        }
+        if gone {
+            history::litter_is_gone(session, run).await?;
+        }
+    }
+    Ok(told)
+}
+
+async fn drop_schema(session: &Session, schema: &Ident) -> Result<(), DatabaseError> {
+    if !catalog::schema_exists(session, schema).await? {
+        return Ok(());
+    }
+    loop {
+        let relations = catalog::droppable(session, schema, BATCH).await?;
+        if relations.is_empty() {
+            break;
+        }
+        let drops: Vec<String> = relations
+            .iter()
+            .map(|(relation, kind)| format!("drop {} if exists {relation}", kind_word(*kind)))
+            .collect();
+        session.run(&format!("set lock_timeout = '5s'; {}", drops.join("; "))).await?;
+    }
+    session.run(&format!("drop schema if exists {schema}")).await.map(drop)
+}
+
+/// What DDL calls a `pg_class.relkind`.
+pub(super) fn kind_word(kind: char) -> &'static str {
+    match kind {
+        'v' => "view",
+        'm' => "materialized view",
+        'f' => "foreign table",
+        _ => "table",
+    }
+}
