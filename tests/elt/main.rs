@@ -1,0 +1,14 @@
+//! Tests through the front door: the real binary, a real PostgreSQL, a database each.
+
+#[path = "../support/database.rs"]
+mod database;
+mod support;
+
+mod failures;
+mod history;
+mod incremental;
+mod main_job;
+mod readers;
+mod selection;
+mod spelling;
+mod walls;

@@ -1,0 +1,56 @@
+//! Readers of prod see the whole old state or the whole new one, and never an error, while runs publish.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::support::Project;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_hammering_prod_during_20_runs_see_no_gap_and_no_mixture() {
+    let project = Project::new(&[
+        ("models/stage/s.sql", "{{ config(materialized='table') }} select {{ var('n') }} as n from generate_series(1, 500)"),
+        ("models/prod/a.sql", "{{ config(materialized='table') }} select n from {{ ref('s') }}"),
+        ("models/prod/b.sql", "select n from {{ ref('a') }}"),
+        ("models/prod/c.sql", "{{ config(materialized='table') }} select n from {{ ref('b') }}"),
+        ("models/prod/d.sql", "{{ config(materialized='incremental', unique_key='k') }} select 1 as k, {{ var('n') }} as n"),
+    ])
+    .await;
+    project.good(&["run", "--vars", "{n: 0}"]);
+    let stop = Arc::new(AtomicBool::new(false));
+    let reads = Arc::new(AtomicU64::new(0));
+    let mut readers = Vec::new();
+    for reader in 0..3 {
+        let (stop, reads) = (stop.clone(), reads.clone());
+        let session = project.database.session().await;
+        readers.push(tokio::spawn(async move {
+            // In one statement, and over several in one transaction.
+            let single = "select string_agg(distinct n::text, ',') || ' ' || count(*) from (\
+                          select n from prod.a union all select n from prod.b union all select n from prod.c \
+                          union all select n from prod.d) t";
+            while !stop.load(Ordering::Relaxed) {
+                let state = session.value(single).await.expect("a reader never fails").expect("never empty");
+                assert!(state.ends_with(" 1501") && !state.contains(','), "reader {reader} saw {state}");
+                session.run("begin").await.expect("a reader never fails");
+                let mut states = Vec::new();
+                for name in ["c", "b", "a"] {
+                    let sql = format!("select max(n) || ' ' || count(*) from prod.{name}");
+                    states.push(session.value(&sql).await.expect("a reader never fails"));
+                }
+                session.run("commit").await.expect("a reader never fails");
+                states.dedup();
+                let whole = states.iter().all(|state| state.as_deref().is_some_and(|text| text.ends_with(" 500")));
+                assert!(whole, "reader {reader} saw {states:?}");
+                reads.fetch_add(1, Ordering::Relaxed);
+            }
+        }));
+    }
+    for n in 1..=20 {
+        project.good(&["run", "--vars", &format!("{{n: {n}}}")]);
+    }
+    stop.store(true, Ordering::Relaxed);
+    for reader in readers {
+        reader.await.expect("no reader saw anything wrong");
+    }
+    assert!(reads.load(Ordering::Relaxed) > 100, "the readers did read");
+    assert_eq!(project.value("select distinct n from prod.b").await, "20");
+}
