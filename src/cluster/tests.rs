@@ -52,6 +52,9 @@ fn a_cluster_starts_cold_is_shared_and_stops_with_its_last_user() {
     assert!(sql(&first, "show server_version").starts_with(&first.version().to_string()));
     assert_eq!(fs::metadata(first.socket_dir()).unwrap().mode() & 0o777, 0o700);
 
+    let group = rustix::process::getpgid(Pid::from_raw(first.server.pid)).unwrap();
+    assert_ne!(group, rustix::process::getpgrp(), "a Ctrl-C of the terminal would reach the server");
+
     let second = timed("joined", || Cluster::open(folder.path(), &[]).unwrap());
     assert_eq!(second.server.pid, first.server.pid);
     let home = second.home.clone();
