@@ -15,6 +15,8 @@ use crate::name::Ident;
 
 const SHORTEST_RETRY: Duration = Duration::from_millis(200);
 const LONGEST_RETRY: Duration = Duration::from_secs(10);
+/// Between reads while a session listens but the last read failed.
+const RETRY_READ: Duration = Duration::from_secs(1);
 
 pub struct Refresh {
     pub state: Arc<State>,
@@ -26,6 +28,8 @@ pub struct Refresh {
 impl Refresh {
     /// `first` is told when the first try is over, however it went.
     pub async fn keep(self, first: oneshot::Sender<()>) {
+        // An interval of nothing would be a busy loop.
+        let interval = self.interval.max(SHORTEST_RETRY);
         let mut first = Some(first);
         let mut retry = SHORTEST_RETRY;
         loop {
@@ -39,8 +43,7 @@ impl Refresh {
                 Ok(mut publications) => {
                     retry = SHORTEST_RETRY;
                     loop {
-                        let pause =
-                            if self.is_away() { self.interval.min(LONGEST_RETRY) } else { self.interval };
+                        let pause = if self.is_away() { interval.min(RETRY_READ) } else { interval };
                         tokio::select! {
                             notice = publications.next() => match notice {
                                 Some(run_id) => tracing::debug!(run_id, "a run has published"),
@@ -55,7 +58,7 @@ impl Refresh {
                 Err(error) => tracing::debug!(%error, "cannot listen for publishing"),
             }
             sleep(retry).await;
-            retry = (retry * 2).min(LONGEST_RETRY).min(self.interval.max(SHORTEST_RETRY));
+            retry = (retry * 2).min(LONGEST_RETRY).min(interval);
         }
     }
 
