@@ -118,7 +118,10 @@ fn run_pipeline(needs_token: bool) -> Operation {
         .response("408", error("request_timeout: the body did not arrive in time"))
         .response("409", error("run_busy: details.run_id is the run that is under way"))
         .response("413", error("body_too_large"))
-        .response("500", error("run_failed, run_cancelled: details.run has the failed step and its error"))
+        .response(
+            "500",
+            error("run_failed, run_cancelled: details.run has the failed step and its error; or internal"),
+        )
         .response("503", unavailable("run_not_started"));
     if !needs_token {
         return operation.build();
@@ -195,7 +198,7 @@ fn operation(id: &str, summary: &str, tag: &str) -> OperationBuilder {
         .summary(Some(summary))
         .tag(tag)
         .response("405", method_not_allowed())
-        .response("default", error("internal, or another error, always in this form"))
+        .response("500", error("internal: the cause is in the service's log"))
 }
 
 fn method_not_allowed() -> ResponseBuilder {
