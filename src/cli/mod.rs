@@ -164,7 +164,7 @@ impl From<EngineError> for Stop {
 
 impl From<DatabaseError> for Stop {
     fn from(error: DatabaseError) -> Self {
-        Self::Error { message: error.to_string(), hint: error.hint }
+        Self::Error { message: error.to_string(), hint: error.hint.clone() }
     }
 }
 

@@ -172,10 +172,13 @@ pub fn thousands(number: i64) -> String {
 
 /// `0.04 s`, `3.2 s`, `2 min 5 s`.
 pub fn duration(milliseconds: i64) -> String {
-    match milliseconds {
-        ..10_000 => format!("{:.2} s", milliseconds as f64 / 1000.0),
-        ..60_000 => format!("{:.1} s", milliseconds as f64 / 1000.0),
-        _ => format!("{} min {} s", milliseconds / 60_000, milliseconds % 60_000 / 1000),
+    let seconds = milliseconds as f64 / 1000.0;
+    if milliseconds < 10_000 {
+        format!("{seconds:.2} s")
+    } else if milliseconds < 60_000 {
+        format!("{seconds:.1} s")
+    } else {
+        format!("{} min {} s", milliseconds / 60_000, milliseconds % 60_000 / 1000)
     }
 }
 

@@ -2,9 +2,13 @@
 
 use std::fmt;
 
-/// What PostgreSQL, or the way to it, answered.
+/// What PostgreSQL, or the way to it, answered. Boxed, for it travels in many results.
 #[derive(Debug, Clone)]
-pub struct DatabaseError {
+pub struct DatabaseError(Box<Answer>);
+
+/// The parts of a [`DatabaseError`].
+#[derive(Debug, Clone, Default)]
+pub struct Answer {
     /// SQLSTATE, where the server answered at all.
     pub code: Option<String>,
     pub message: String,
@@ -23,21 +27,21 @@ pub struct Place {
     pub character: u32,
 }
 
+impl std::ops::Deref for DatabaseError {
+    type Target = Answer;
+
+    fn deref(&self) -> &Answer {
+        &self.0
+    }
+}
+
 impl DatabaseError {
     pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            code: None,
-            message: message.into(),
-            detail: None,
-            hint: None,
-            context: None,
-            place: None,
-            subject: None,
-        }
+        Self(Box::new(Answer { message: message.into(), ..Answer::default() }))
     }
 
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.0.hint = Some(hint.into());
         self
     }
 
@@ -77,7 +81,7 @@ impl From<tokio_postgres::Error> for DatabaseError {
             }
             _ => None,
         };
-        Self {
+        Self(Box::new(Answer {
             code: Some(server.code().code().to_owned()),
             message: server.message().to_owned(),
             detail: server.detail().map(str::to_owned),
@@ -85,7 +89,7 @@ impl From<tokio_postgres::Error> for DatabaseError {
             context: server.where_().map(str::to_owned),
             place,
             subject: server.constraint().or(server.column()).or(server.table()).map(str::to_owned),
-        }
+        }))
     }
 }
 

@@ -25,8 +25,8 @@ pub struct NodeId(pub usize);
 pub enum Body {
     /// A model: its SQL as built from nothing, and, where it is incremental, as added to.
     Model {
-        full: Text,
-        incremental: Option<Text>,
+        full: Box<Text>,
+        incremental: Option<Box<Text>>,
     },
     Rule(Rule),
     /// A table that something else than elt makes.

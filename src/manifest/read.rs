@@ -108,7 +108,7 @@ impl<'a> Reader<'a> {
         });
         let mut references = vec![full.references.clone()];
         references.extend(incremental.as_ref().map(|text| text.references.clone()));
-        let text = |rendered| Text { rendered, targets: Vec::new() };
+        let text = |rendered| Box::new(Text { rendered, targets: Vec::new() });
         self.add(&model.name, Location::start_of(&model.file), references, |name| Node {
             name,
             layer: model.layer,

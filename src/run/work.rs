@@ -75,8 +75,15 @@ pub(super) async fn build_and_test(
         Ok(sessions) => sessions,
         Err(error) => {
             work.problems
-                .push(Diagnostic::error("connection-lost", error.to_string()).maybe_hint(error.hint));
-            work.records.push(record("connect".into(), "connect", "failed", None, 0, Some(error.message)));
+                .push(Diagnostic::error("connection-lost", error.to_string()).maybe_hint(error.hint.clone()));
+            work.records.push(record(
+                "connect".into(),
+                "connect",
+                "failed",
+                None,
+                0,
+                Some(error.message.clone()),
+            ));
             return work;
         }
     };

@@ -11,7 +11,10 @@ async fn a_failed_test_leaves_the_old_prod_in_place() {
     let project = Project::new(&[
         ("models/stage/a.sql", "{{ config(materialized='table') }} select 1 as n"),
         ("models/prod/b.sql", "{{ config(materialized='table') }} select n from {{ ref('a') }}"),
-        ("models/prod/b.yml", "models: [{name: b, columns: [{name: n, tests: [{accepted_values: {values: [1]}}]}]}]"),
+        (
+            "models/prod/b.yml",
+            "models: [{name: b, columns: [{name: n, tests: [{accepted_values: {values: [1]}}]}]}]",
+        ),
     ])
     .await;
     project.good(&["run"]);
@@ -19,7 +22,11 @@ async fn a_failed_test_leaves_the_old_prod_in_place() {
     let failed = project.elt(&["run"]).expect(1);
     failed.says("accepted_values_b_n found 1 row").says("models/prod/b.yml:1:").says("prod is as it was");
     assert_eq!(project.value("select n from prod.b").await, "1");
-    assert_eq!(project.value("select n from stage.a").await, "1", "nothing of the run is published, not even stage");
+    assert_eq!(
+        project.value("select n from stage.a").await,
+        "1",
+        "nothing of the run is published, not even stage"
+    );
     assert_eq!(litter(&project).await, "0");
 }
 
@@ -42,7 +49,10 @@ async fn a_failed_test_stops_what_comes_after_it() {
 async fn a_test_that_only_warns_lets_the_run_publish() {
     let project = Project::new(&[
         ("models/stage/a.sql", "select null::int as n"),
-        ("models/stage/a.yml", "models: [{name: a, columns: [{name: n, tests: [{not_null: {severity: warn}}]}]}]"),
+        (
+            "models/stage/a.yml",
+            "models: [{name: a, columns: [{name: n, tests: [{not_null: {severity: warn}}]}]}]",
+        ),
         ("tests/nothing_is_negative.sql", "select * from {{ ref('a') }} where n < 0"),
     ])
     .await;
@@ -63,7 +73,8 @@ async fn postgresql_errors_are_shown_at_the_models_own_line() {
     .await;
     let failed = project.elt(&["run"]).expect(1);
     let at = failed.stderr.find("error[").expect("an error is told");
-    let text: String = failed.stderr[at..].lines().take(7).map(|line| format!("{}\n", line.trim_end())).collect();
+    let text: String =
+        failed.stderr[at..].lines().take(7).map(|line| format!("{}\n", line.trim_end())).collect();
     insta::assert_snapshot!(text, @r#"
     error[unknown-column]: column "nn" does not exist
      --> models/stage/broken.sql:5:17
@@ -95,7 +106,10 @@ async fn every_problem_of_every_file_is_told_at_once_and_nothing_is_run() {
         ("models/raw/r.sql", "select * from {{ ref('numbers') }}"),
         ("models/prod/p.sql", "select * from {{ ref('r') }}"),
         ("models/lost.sql", "select 1"),
-        ("models/stage/more.yml", "models: [{name: numbers, columns: [{name: n, tests: [uniqe]}]}, {name: ghost}]"),
+        (
+            "models/stage/more.yml",
+            "models: [{name: numbers, columns: [{name: n, tests: [uniqe]}]}, {name: ghost}]",
+        ),
         ("rules/r.csv", "a,b\n1\n"),
         NUMBERS,
     ])
@@ -134,7 +148,8 @@ async fn a_misspelt_config_word_and_a_wrong_value_are_told_with_their_place() {
 
 #[tokio::test]
 async fn a_relation_that_elt_did_not_make_is_never_replaced() {
-    let project = Project::new(&[("models/prod/b.sql", "{{ config(materialized='table') }} select 1 as n")]).await;
+    let project =
+        Project::new(&[("models/prod/b.sql", "{{ config(materialized='table') }} select 1 as n")]).await;
     project.database.run("create schema prod; create table prod.b as select 'mine' as n").await;
     project.elt(&["run"]).expect(2).says("prod.b is there already, and elt did not make it");
     assert_eq!(project.value("select n from prod.b").await, "mine");
@@ -142,7 +157,8 @@ async fn a_relation_that_elt_did_not_make_is_never_replaced() {
 
 #[tokio::test]
 async fn what_others_hung_on_prod_survives_a_run_and_reads_the_new_rows() {
-    let project = Project::new(&[("models/prod/b.sql", "{{ config(materialized='table') }} select 1 as n")]).await;
+    let project =
+        Project::new(&[("models/prod/b.sql", "{{ config(materialized='table') }} select 1 as n")]).await;
     project.good(&["run"]);
     project
         .database
@@ -167,7 +183,8 @@ async fn what_others_hung_on_prod_survives_a_run_and_reads_the_new_rows() {
 
 #[tokio::test]
 async fn a_second_run_is_refused_and_told_who_holds_the_lock() {
-    let project = Project::new(&[("models/prod/b.sql", "{{ config(materialized='table') }} select pg_sleep(3)")]).await;
+    let project =
+        Project::new(&[("models/prod/b.sql", "{{ config(materialized='table') }} select pg_sleep(3)")]).await;
     let first = project.start(&["run"]);
     wait_for(&project, "select count(*) from elt.runs where status = 'running'", "1").await;
     let begun = Instant::now();
@@ -180,7 +197,9 @@ async fn a_second_run_is_refused_and_told_who_holds_the_lock() {
 
 #[tokio::test]
 async fn ctrl_c_cancels_on_the_server_and_leaves_nothing() {
-    let project = Project::new(&[("models/prod/b.sql", "{{ config(materialized='table') }} select pg_sleep(60)")]).await;
+    let project =
+        Project::new(&[("models/prod/b.sql", "{{ config(materialized='table') }} select pg_sleep(60)")])
+            .await;
     let run = project.start(&["run"]);
     let sleeping = "select count(*) from pg_stat_activity where query like '%pg_sleep(60)%' and state = 'active' \
                     and datname = current_database() and pid <> pg_backend_pid()";
@@ -196,10 +215,19 @@ async fn ctrl_c_cancels_on_the_server_and_leaves_nothing() {
 #[tokio::test]
 async fn kill_9_at_any_moment_leaves_prod_whole_and_the_next_run_cleans_up() {
     let project = Project::new(&[
-        ("models/prod/a.sql", "{{ config(materialized='table') }} select {{ var('n') }} as n from generate_series(1, 20000)"),
-        ("models/prod/b.sql", "{{ config(materialized='table') }} select n, pg_sleep(0.02) from {{ ref('a') }} limit 1"),
+        (
+            "models/prod/a.sql",
+            "{{ config(materialized='table') }} select {{ var('n') }} as n from generate_series(1, 20000)",
+        ),
+        (
+            "models/prod/b.sql",
+            "{{ config(materialized='table') }} select n, pg_sleep(0.02) from {{ ref('a') }} limit 1",
+        ),
         ("models/prod/c.sql", "select distinct n from {{ ref('a') }}"),
-        ("models/prod/d.sql", "{{ config(materialized='table', indexes=[{'columns': ['n']}]) }} select n from {{ ref('c') }}"),
+        (
+            "models/prod/d.sql",
+            "{{ config(materialized='table', indexes=[{'columns': ['n']}]) }} select n from {{ ref('c') }}",
+        ),
     ])
     .await;
     project.good(&["run", "--vars", "{n: 0}"]);
@@ -224,13 +252,17 @@ async fn kill_9_at_any_moment_leaves_prod_whole_and_the_next_run_cleans_up() {
 
 #[tokio::test]
 async fn a_table_in_use_is_waited_for_and_nobody_deadlocks() {
-    let project = Project::new(&[("models/prod/b.sql", "{{ config(materialized='table') }} select 1 as n")]).await;
+    let project =
+        Project::new(&[("models/prod/b.sql", "{{ config(materialized='table') }} select 1 as n")]).await;
     project.good(&["run"]);
     let reader = project.database.session().await;
     reader.run("begin; select * from prod.b").await.expect("the table is there");
     let run = project.start(&["run"]);
     tokio::time::sleep(Duration::from_millis(2500)).await;
-    assert_eq!(reader.value("select n from prod.b").await.expect("a reader is never the victim").as_deref(), Some("1"));
+    assert_eq!(
+        reader.value("select n from prod.b").await.expect("a reader is never the victim").as_deref(),
+        Some("1")
+    );
     reader.run("commit").await.expect("the reader ends");
     Ended::new(&["run"], run.wait_with_output().expect("it ends")).expect(0);
 }
@@ -238,7 +270,10 @@ async fn a_table_in_use_is_waited_for_and_nobody_deadlocks() {
 #[tokio::test]
 async fn rows_that_do_not_fit_are_named_by_file_line_and_column_and_nothing_is_loaded() {
     let project = Project::new(&[
-        ("models/raw/orders.sql", "{{ config(materialized='load', source='orders.csv') }}\nid int,\namount numeric"),
+        (
+            "models/raw/orders.sql",
+            "{{ config(materialized='load', source='orders.csv') }}\nid int,\namount numeric",
+        ),
         ("orders.csv", "id,amount\n1,2.5\n2,many\n"),
     ])
     .await;

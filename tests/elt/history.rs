@@ -12,7 +12,10 @@ async fn runs_nodes_loads_and_owned_relations_are_recorded() {
     ])
     .await;
     project.good(&["run"]);
-    assert_eq!(project.value("select status || ' ' || (finished_at >= started_at) from elt.runs").await, "succeeded true");
+    assert_eq!(
+        project.value("select status || ' ' || (finished_at >= started_at) from elt.runs").await,
+        "succeeded true"
+    );
     let nodes = "select string_agg(node || ' ' || kind || ' ' || status || ' ' || coalesce(row_count::text, '-'), ', ' order by position) from elt.run_nodes";
     assert_eq!(project.value(nodes).await, "raw.r load built 2, stage.s view built -, prod.p table built 2");
     let load = "select location || ' ' || bytes || ' ' || row_count || ' ' || sha256 from elt.loads";
@@ -21,14 +24,15 @@ async fn runs_nodes_loads_and_owned_relations_are_recorded() {
         project.value(load).await,
         "r.csv 7 2 e1c6b9a8a77b24a4ff2f3dbcb4f3e3b3d1e0f8b7e6f8d6d2f0d6f0c0b8c6ab1f"
     );
-    assert_eq!(project.value("select count(*) from elt.relations").await, "4", "with the row that names the run");
+    assert_eq!(
+        project.value("select count(*) from elt.relations").await,
+        "4",
+        "with the row that names the run"
+    );
     assert_eq!(project.value("select run_id from prod._elt_publication").await, "1");
 
     project.write("models/stage/s.sql", "select id / 0 as id from {{ ref('r') }}");
     project.elt(&["run"]).expect(1);
     let failure = "select status || ': ' || failed_step || ': ' || error from elt.runs where id = 2";
-    assert_eq!(
-        project.value(failure).await,
-        "failed: prod.p: models/prod/p.sql:1:1: division by zero"
-    );
+    assert_eq!(project.value(failure).await, "failed: prod.p: models/prod/p.sql:1:1: division by zero");
 }

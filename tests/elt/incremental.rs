@@ -15,7 +15,10 @@ async fn new_rows_replace_old_ones_with_the_same_key() {
     let project = Project::new(&[
         ("models/stage/events.sql", EVENTS),
         ("models/prod/seen.sql", "select id, v from {{ ref('events') }}"),
-        ("models/prod/counted.sql", "{{ config(materialized='table') }} select count(*) as n from {{ ref('events') }}"),
+        (
+            "models/prod/counted.sql",
+            "{{ config(materialized='table') }} select count(*) as n from {{ ref('events') }}",
+        ),
     ])
     .await;
     project.good(&["run", "--vars", "{rows: \"(1, 'a'), (2, 'b')\"}"]);
@@ -23,8 +26,16 @@ async fn new_rows_replace_old_ones_with_the_same_key() {
     project.good(&["run", "--vars", "{rows: \"(1, 'z'), (2, 'c'), (3, 'd')\"}"]);
     assert_eq!(rows(&project, "stage.events").await, "1a 2c 3d");
     assert_eq!(rows(&project, "prod.seen").await, "1a 2c 3d", "a view over it reads the published table");
-    assert_eq!(project.value("select n from prod.counted").await, "3", "what reads it in the run sees old and new");
-    assert_eq!(project.value("select 'stage.events'::regclass::oid").await, oid, "the table is added to, not replaced");
+    assert_eq!(
+        project.value("select n from prod.counted").await,
+        "3",
+        "what reads it in the run sees old and new"
+    );
+    assert_eq!(
+        project.value("select 'stage.events'::regclass::oid").await,
+        oid,
+        "the table is added to, not replaced"
+    );
 
     project.good(&["run", "--full-refresh", "--vars", "{rows: \"(9, 'x')\"}"]);
     assert_eq!(rows(&project, "stage.events").await, "9x");

@@ -89,8 +89,18 @@ async fn csv_parquet_gzip_and_both_editions_give_the_same_segments() {
     for (edition, format) in [("2018", "csv"), ("2018", "parquet"), ("2020", "csv"), ("2020", "parquet")] {
         let file = format!("history_{edition}.{format}");
         project.good(&[
-            "generate", "vouchers", "--rows", "4000", "--seed", "5", "--edition", edition, "--format", format,
-            "--out", &file,
+            "generate",
+            "vouchers",
+            "--rows",
+            "4000",
+            "--seed",
+            "5",
+            "--edition",
+            edition,
+            "--format",
+            format,
+            "--out",
+            &file,
         ]);
         project.good(&["run", "--vars", &format!("{{voucher_history: {file}, reference_date: row}}")]);
         seen.push((edition, project.value(segments).await, quality(&project, "rows_kept").await));
@@ -148,7 +158,8 @@ async fn cleaning_rules_can_be_switched_off_and_misspelt_ones_are_refused() {
     project.write("hand.csv", HAND_MADE);
     project.good(&["run", "--vars", "{voucher_history: hand.csv, cleaning_rules: [empty_total_orders]}"]);
     assert_eq!(quality(&project, "rows_kept").await, "9");
-    let off = "select string_agg(step, ',' order by step_order) from prod.voucher_data_quality where not is_active";
+    let off =
+        "select string_agg(step, ',' order by step_order) from prod.voucher_data_quality where not is_active";
     assert_eq!(
         project.value(off).await,
         "empty_voucher_amount,zero_orders_with_dates,one_order_two_dates,last_before_first"

@@ -8,11 +8,17 @@ use crate::support::Project;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readers_hammering_prod_during_20_runs_see_no_gap_and_no_mixture() {
     let project = Project::new(&[
-        ("models/stage/s.sql", "{{ config(materialized='table') }} select {{ var('n') }} as n from generate_series(1, 500)"),
+        (
+            "models/stage/s.sql",
+            "{{ config(materialized='table') }} select {{ var('n') }} as n from generate_series(1, 500)",
+        ),
         ("models/prod/a.sql", "{{ config(materialized='table') }} select n from {{ ref('s') }}"),
         ("models/prod/b.sql", "select n from {{ ref('a') }}"),
         ("models/prod/c.sql", "{{ config(materialized='table') }} select n from {{ ref('b') }}"),
-        ("models/prod/d.sql", "{{ config(materialized='incremental', unique_key='k') }} select 1 as k, {{ var('n') }} as n"),
+        (
+            "models/prod/d.sql",
+            "{{ config(materialized='incremental', unique_key='k') }} select 1 as k, {{ var('n') }} as n",
+        ),
     ])
     .await;
     project.good(&["run", "--vars", "{n: 0}"]);
@@ -38,7 +44,8 @@ async fn readers_hammering_prod_during_20_runs_see_no_gap_and_no_mixture() {
                 }
                 session.run("commit").await.expect("a reader never fails");
                 states.dedup();
-                let whole = states.iter().all(|state| state.as_deref().is_some_and(|text| text.ends_with(" 500")));
+                let whole =
+                    states.iter().all(|state| state.as_deref().is_some_and(|text| text.ends_with(" 500")));
                 assert!(whole, "reader {reader} saw {states:?}");
                 reads.fetch_add(1, Ordering::Relaxed);
             }

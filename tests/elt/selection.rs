@@ -7,7 +7,10 @@ async fn chain() -> Project {
         ("models/raw/src/r.sql", "{{ config(materialized='load', source='r.csv') }}"),
         ("r.csv", "id,name\n1,a\n2,\"\"\n3,\n"),
         ("models/stage/x/s.sql", "{{ config(tags=['nightly']) }} select id, name from {{ ref('r') }}"),
-        ("models/prod/y/p.sql", "{{ config(materialized='table') }} select count(*) as n from {{ ref('s') }}"),
+        (
+            "models/prod/y/p.sql",
+            "{{ config(materialized='table') }} select count(*) as n from {{ ref('s') }}",
+        ),
         ("models/prod/y/q.sql", "select n + 1 as n from {{ ref('p') }}"),
         ("rules/k.csv", "code,label\n1,one\n2,two\n"),
         ("tests/no_gap.sql", "select 1 where not exists (select from {{ ref('s') }})"),
@@ -45,7 +48,11 @@ async fn a_part_can_be_built_on_what_is_published() {
     assert_eq!(project.value("select n from prod.q").await, "4");
     project.write("r.csv", "id,name\n1,a\n");
     project.good(&["load"]);
-    assert_eq!(project.value("select count(*) from stage.s").await, "1", "a view that was not rebuilt reads the new table");
+    assert_eq!(
+        project.value("select count(*) from stage.s").await,
+        "1",
+        "a view that was not rebuilt reads the new table"
+    );
     project.good(&["run", "--select", "p"]);
     assert_eq!(project.value("select n from prod.q").await, "2", "and so does one over a rebuilt table");
     project.good(&["test"]).says("1 test passed");
@@ -55,7 +62,10 @@ async fn a_part_can_be_built_on_what_is_published() {
 async fn null_and_the_empty_string_are_told_apart_in_csv() {
     let project = chain().await;
     project.good(&["load"]);
-    assert_eq!(project.value("select string_agg(coalesce(name, '<null>'), ',' order by id) from raw.r").await, "a,,<null>");
+    assert_eq!(
+        project.value("select string_agg(coalesce(name, '<null>'), ',' order by id) from raw.r").await,
+        "a,,<null>"
+    );
 }
 
 #[tokio::test]
@@ -71,14 +81,18 @@ async fn show_prints_tables_csv_and_json() {
          2  two
     ");
     assert_eq!(project.good(&["show", "k", "--output", "csv", "--limit", "1"]).stdout, "code,label\n1,one\n");
-    let json: serde_json::Value = serde_json::from_str(&project.good(&["show", "k", "-o", "json"]).stdout).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_str(&project.good(&["show", "k", "-o", "json"]).stdout).unwrap();
     assert_eq!(json[1], serde_json::json!({"code": 2, "label": "two"}));
 }
 
 #[tokio::test]
 async fn compile_opens_no_connection_and_debug_tells_what_is_understood() {
     let project = chain().await;
-    let away = project.command(&["compile", "--select", "p"]).env("DATABASE_URL", "postgres://127.0.0.1:1/x").output();
+    let away = project
+        .command(&["compile", "--select", "p"])
+        .env("DATABASE_URL", "postgres://127.0.0.1:1/x")
+        .output();
     let text = String::from_utf8(away.unwrap().stdout).unwrap();
     assert!(text.contains("select count(*) as n from \"stage\".\"s\""), "{text}");
     project.good(&["compile", "--out", "compiled"]);
@@ -90,7 +104,8 @@ async fn compile_opens_no_connection_and_debug_tells_what_is_understood() {
 async fn json_output_is_one_object_a_line() {
     let project = chain().await;
     let run = project.good(&["run", "--json"]);
-    let events: Vec<serde_json::Value> = run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events: Vec<serde_json::Value> =
+        run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(events.first().unwrap()["event"], "began");
     let end = events.last().unwrap();
     assert_eq!((end["event"].as_str(), end["status"].as_str()), (Some("ended"), Some("succeeded")));

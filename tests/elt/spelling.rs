@@ -18,7 +18,9 @@ async fn names_with_quotes_spaces_and_capitals_work_and_too_long_ones_are_refuse
 
 #[tokio::test]
 async fn one_name_in_two_places_is_refused_naming_both() {
-    let project = Project::new(&[("models/stage/a.sql", "select 1 as n"), ("models/prod/a.sql", "select 1 as n")]).await;
+    let project =
+        Project::new(&[("models/stage/a.sql", "select 1 as n"), ("models/prod/a.sql", "select 1 as n")])
+            .await;
     project.elt(&["compile"]).expect(2).says("taken twice: by models/prod/a.sql and by models/stage/a.sql");
 }
 
@@ -34,14 +36,21 @@ async fn sources_of_others_are_read_and_never_built() {
     project.good(&["run"]);
     assert_eq!(project.value("select id from stage.s").await, "7");
     project.write("models/stage/t.sql", "select * from {{ source('shop', 'ordres') }}");
-    project.elt(&["compile"]).expect(2).says("there is no source `shop.ordres`").says("did you mean `shop.orders`?");
+    project
+        .elt(&["compile"])
+        .expect(2)
+        .says("there is no source `shop.ordres`")
+        .says("did you mean `shop.orders`?");
 }
 
 #[tokio::test]
 async fn generic_tests_find_what_they_are_for() {
     let project = Project::new(&[
         ("models/stage/p.sql", "select * from (values (1), (2)) as t(id)"),
-        ("models/stage/a.sql", "select * from (values (1, 'x', 1, 5), (1, 'y', 4, null), (null, 'z', 9, 8)) as t(id, v, lo, hi)"),
+        (
+            "models/stage/a.sql",
+            "select * from (values (1, 'x', 1, 5), (1, 'y', 4, null), (null, 'z', 9, 8)) as t(id, v, lo, hi)",
+        ),
         (
             "models/stage/a.yml",
             r#"
@@ -63,7 +72,10 @@ models:
           - range: {arguments: {min: 2, max: 8}}
 "#,
         ),
-        ("macros/mine.sql", "{% test mine(model, limit) %}select * from {{ model }} offset {{ limit }}{% endtest %}"),
+        (
+            "macros/mine.sql",
+            "{% test mine(model, limit) %}select * from {{ model }} offset {{ limit }}{% endtest %}",
+        ),
     ])
     .await;
     let ended = project.elt(&["run"]).expect(1);

@@ -23,10 +23,45 @@ const OWNERS: &[(&str, &[&str])] = &[
 
 /// Modules, and what they must not name of the others: pure ones know no socket, clock or environment.
 const STRANGERS: &[(&str, &[&str])] = &[
-    ("service", &["crate::run", "crate::project", "crate::manifest", "crate::template", "crate::source", "crate::desk"]),
+    (
+        "service",
+        &[
+            "crate::run",
+            "crate::project",
+            "crate::manifest",
+            "crate::template",
+            "crate::source",
+            "crate::desk",
+        ],
+    ),
     ("run", &["crate::service", "crate::cli", "crate::desk"]),
-    ("manifest", &["crate::database", "crate::run", "crate::service", "crate::cli", "std::env", "std::fs", "tokio", "SystemTime", "Instant::"]),
-    ("template", &["crate::database", "crate::run", "crate::project", "std::env", "std::fs", "tokio", "SystemTime", "Instant::"]),
+    (
+        "manifest",
+        &[
+            "crate::database",
+            "crate::run",
+            "crate::service",
+            "crate::cli",
+            "std::env",
+            "std::fs",
+            "tokio",
+            "SystemTime",
+            "Instant::",
+        ],
+    ),
+    (
+        "template",
+        &[
+            "crate::database",
+            "crate::run",
+            "crate::project",
+            "std::env",
+            "std::fs",
+            "tokio",
+            "SystemTime",
+            "Instant::",
+        ],
+    ),
     ("project", &["crate::database", "crate::run", "std::env", "tokio", "SystemTime", "Instant::"]),
     ("source", &["crate::database", "crate::run", "crate::project"]),
     ("generate", &["crate::database", "crate::source", "std::fs", "SystemTime", "std::env"]),
@@ -41,7 +76,11 @@ fn each_library_has_one_owner() {
         let (module, code) = (module_of(&file), code_of(&file));
         for (word, owners) in OWNERS {
             if code.contains(word) && !owners.contains(&module.as_str()) {
-                broken.push(format!("{} names {word}, which belongs to {}", file.display(), owners.join(", ")));
+                broken.push(format!(
+                    "{} names {word}, which belongs to {}",
+                    file.display(),
+                    owners.join(", ")
+                ));
             }
         }
     }
@@ -82,7 +121,8 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
 
 /// The first folder or file under `src`.
 fn module_of(file: &Path) -> String {
-    let inside = file.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).expect("it lies in src");
+    let inside =
+        file.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).expect("it lies in src");
     let first = inside.components().next().expect("a file has a name").as_os_str().to_string_lossy();
     first.trim_end_matches(".rs").to_owned()
 }

@@ -29,7 +29,8 @@ fn cluster() -> Arc<Cluster> {
     std::fs::create_dir_all(&folder).expect("the target folder can be written");
     // What tests write need not survive a power cut.
     let settings = [("fsync", "off"), ("max_connections", "200"), ("full_page_writes", "off")];
-    let cluster = Cluster::open(&folder, &settings).unwrap_or_else(|error| panic!("no PostgreSQL for tests: {error}"));
+    let cluster =
+        Cluster::open(&folder, &settings).unwrap_or_else(|error| panic!("no PostgreSQL for tests: {error}"));
     let cluster = Arc::new(cluster);
     *shared = Arc::downgrade(&cluster);
     cluster
@@ -40,7 +41,8 @@ impl TestDatabase {
         let cluster = cluster();
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("test_{}_{number}", std::process::id());
-        let administration = Connector::from_socket(cluster.socket_dir(), cluster.port(), cluster.user(), "postgres");
+        let administration =
+            Connector::from_socket(cluster.socket_dir(), cluster.port(), cluster.user(), "postgres");
         let session = administration.connect().await.expect("the test cluster answers");
         session.run(&format!("drop database if exists {name}")).await.expect("an old one can be dropped");
         session.run(&format!("create database {name}")).await.expect("a database can be made");
@@ -66,8 +68,12 @@ impl TestDatabase {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        let administration =
-            Connector::from_socket(self.cluster.socket_dir(), self.cluster.port(), self.cluster.user(), "postgres");
+        let administration = Connector::from_socket(
+            self.cluster.socket_dir(),
+            self.cluster.port(),
+            self.cluster.user(),
+            "postgres",
+        );
         let sql = format!("drop database if exists {} with (force)", self.name);
         // A runtime of its own: tests drop this inside and outside of one.
         let dropping = std::thread::spawn(move || {

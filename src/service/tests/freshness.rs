@@ -90,8 +90,7 @@ async fn the_role_of_the_service_can_read_prod_and_nothing_else() {
         "delete from prod.segments_derived",
         "create table prod.mine (x int)",
     ] {
-        let error =
-            crate::database::DatabaseError::from(session.client.batch_execute(forbidden).await.unwrap_err());
+        let error = session.run(forbidden).await.unwrap_err();
         assert!(error.is("42501"), "{forbidden}: {error}");
     }
 }

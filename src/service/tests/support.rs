@@ -42,15 +42,14 @@ pub async fn test_database() -> TestDatabase {
     let server = Connector::from_url(&url).unwrap();
     let name = format!("elt_service_{:016x}", rand::random::<u64>());
     let session = server.connect().await.unwrap();
-    session.client.batch_execute(&format!("create database {name}")).await.unwrap();
-    session.client.batch_execute(&format!("create role {name} login password 'reads-prod'")).await.unwrap();
+    session.run(&format!("create database {name}")).await.unwrap();
+    session.run(&format!("create role {name} login password 'reads-prod'")).await.unwrap();
     let owner = server.with_database(&name);
     owner
         .connect()
         .await
         .unwrap()
-        .client
-        .batch_execute(&format!(
+        .run(&format!(
             "create schema raw; create table raw.voucher_history (x int);
              create schema stage; create table stage.segment_rules (x int);
              create schema prod; grant usage on schema prod to {name};
@@ -82,7 +81,7 @@ impl TestDatabase {
     }
 
     pub async fn execute(&self, sql: &str) {
-        self.owner.connect().await.unwrap().client.batch_execute(sql).await.unwrap();
+        self.owner.connect().await.unwrap().run(sql).await.unwrap();
     }
 
     /// Publishes as the runner does: new tables move into the place of the old, and the record, all in one
@@ -119,20 +118,16 @@ impl TestDatabase {
     pub async fn go_away(&self) {
         let session = self.server.connect().await.unwrap();
         let name = &self.name;
-        session
-            .client
-            .batch_execute(&format!("alter database {name} allow_connections false"))
-            .await
-            .unwrap();
+        session.run(&format!("alter database {name} allow_connections false")).await.unwrap();
         let thrown_out =
             format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'");
-        session.client.batch_execute(&thrown_out).await.unwrap();
+        session.run(&thrown_out).await.unwrap();
     }
 
     pub async fn come_back(&self) {
         let session = self.server.connect().await.unwrap();
         let sql = format!("alter database {} allow_connections true", self.name);
-        session.client.batch_execute(&sql).await.unwrap();
+        session.run(&sql).await.unwrap();
     }
 }
 
@@ -144,8 +139,8 @@ impl Drop for TestDatabase {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let session = server.connect().await.unwrap();
-                session.client.batch_execute(&format!("drop database {name} with (force)")).await.unwrap();
-                session.client.batch_execute(&format!("drop role {name}")).await.unwrap();
+                session.run(&format!("drop database {name} with (force)")).await.unwrap();
+                session.run(&format!("drop role {name}")).await.unwrap();
             });
         });
         let _ = sweep.join();
