@@ -120,7 +120,7 @@ fn log_to_stderr(json: bool) {
 
 fn vars(text: Option<&str>) -> Result<serde_json::Map<String, serde_json::Value>, Stop> {
     let Some(text) = text else { return Ok(serde_json::Map::new()) };
-    serde_yaml::from_str(text).map_err(|error| Stop::Error {
+    crate::project::yaml::read(text).map_err(|error| Stop::Error {
         message: format!("--vars is not YAML of names and values: {}", error.without_snippet()),
         hint: Some("write it like --vars '{country_codes: [Peru], min_segment_rows: 5}'".into()),
     })

@@ -7,6 +7,7 @@ mod layer;
 mod profile;
 mod properties;
 mod rules;
+pub mod yaml;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

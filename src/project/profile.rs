@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use serde_yaml::Spanned;
 
-use super::{Layer, Setting, properties::yaml_problem};
+use super::{Layer, Setting, yaml};
 use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
 use crate::name::Ident;
 use crate::template::{Library, Scope};
@@ -112,9 +112,9 @@ impl Target {
 impl Profile {
     pub(super) fn read(file: &Arc<SourceFile>, setting: &Setting) -> Result<(Self, Target), Vec<Diagnostic>> {
         let written: Written = if file.text.trim().is_empty() {
-            serde_yaml::from_str("{}").expect("an empty map is a profile: every field has a default")
+            yaml::read("{}").expect("an empty map is a profile: every field has a default")
         } else {
-            serde_yaml::from_str(&file.text).map_err(|error| vec![yaml_problem(file, &error)])?
+            yaml::read(&file.text).map_err(|error| vec![yaml::problem(file, &error)])?
         };
         let scope = Scope { env: setting.env.clone(), vars: setting.vars.clone(), ..Scope::default() };
         let library = Library::new(&[], scope)?;
@@ -138,7 +138,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn place<T>(&self, value: &Spanned<T>) -> Location {
-        super::properties::place(self.file, value)
+        yaml::place(self.file, value)
     }
 
     /// Text with its `{{ env_var(…) }}` filled in. An empty text counts as absent.

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use serde_yaml::Spanned;
 
+use super::yaml::{self, place};
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 
 #[derive(Debug, Deserialize)]
@@ -131,7 +132,7 @@ pub(super) fn read(file: &Arc<SourceFile>) -> Result<(Vec<Properties>, Vec<Sourc
     if file.text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
         return Ok((Vec::new(), Vec::new()));
     }
-    let written: Written = serde_yaml::from_str(&file.text).map_err(|error| yaml_problem(file, &error))?;
+    let written: Written = yaml::read(&file.text).map_err(|error| yaml::problem(file, &error))?;
     let mut entries = Vec::new();
     for entry in written.models.into_iter().chain(written.rules) {
         entries.push(entry.read(file)?);
@@ -220,24 +221,4 @@ fn test_entry(
     }
     let name = name.rsplit('.').next().unwrap_or(&name).to_owned();
     Ok(TestEntry { name, column: column.map(str::to_owned), arguments, place })
-}
-
-pub(super) fn place<T>(file: &Arc<SourceFile>, value: &Spanned<T>) -> Location {
-    let span = value.referenced.span();
-    let start = span.byte_offset().unwrap_or(0) as usize;
-    let length = span.byte_len().unwrap_or(0) as usize;
-    let end = (start + length).min(file.text.len());
-    let text = file.text.get(start..end).unwrap_or_default();
-    Location::new(file, start..start + text.lines().next().unwrap_or_default().len())
-}
-
-/// A YAML problem at its own place, in one sentence.
-pub(super) fn yaml_problem(file: &Arc<SourceFile>, error: &serde_yaml::Error) -> Diagnostic {
-    let plain = error.without_snippet();
-    let message = plain.to_string();
-    let message = message.lines().next().unwrap_or("this is not the YAML expected here").trim().to_owned();
-    let start = error.location().and_then(|at| at.span().byte_offset()).unwrap_or(0) as usize;
-    let length = error.location().and_then(|at| at.span().byte_len()).unwrap_or(1) as usize;
-    let end = (start + length.max(1)).min(file.text.len());
-    Diagnostic::error("yaml", message).at(Location::new(file, start.min(end)..end))
 }

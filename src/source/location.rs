@@ -39,7 +39,9 @@ impl Location {
             );
         }
         let Some((scheme, rest)) = text.split_once("://") else {
-            return Ok(Self::File(project_root.join(text)));
+            // `./data.csv` would only be a longer name for it.
+            let here = project_root == Path::new(".");
+            return Ok(Self::File(if here { text.into() } else { project_root.join(text) }));
         };
         match scheme.to_ascii_lowercase().as_str() {
             "http" | "https" => Self::from_url(parse_url(text)?),

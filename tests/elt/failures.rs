@@ -77,7 +77,7 @@ async fn postgresql_errors_are_shown_at_the_models_own_line() {
         failed.stderr[at..].lines().take(7).map(|line| format!("{}\n", line.trim_end())).collect();
     insta::assert_snapshot!(text, @r#"
     error[unknown-column]: column "nn" does not exist
-     --> models/stage/broken.sql:5:17
+     --> models/stage/broken.sql:5:15
       |
     5 | {% endfor %}  nn as total
       |               ^^
@@ -183,8 +183,11 @@ async fn what_others_hung_on_prod_survives_a_run_and_reads_the_new_rows() {
 
 #[tokio::test]
 async fn a_second_run_is_refused_and_told_who_holds_the_lock() {
-    let project =
-        Project::new(&[("models/prod/b.sql", "{{ config(materialized='table') }} select pg_sleep(3)")]).await;
+    let project = Project::new(&[(
+        "models/prod/b.sql",
+        "{{ config(materialized='table') }} select 1 as n from pg_sleep(3)",
+    )])
+    .await;
     let first = project.start(&["run"]);
     wait_for(&project, "select count(*) from elt.runs where status = 'running'", "1").await;
     let begun = Instant::now();
@@ -197,9 +200,11 @@ async fn a_second_run_is_refused_and_told_who_holds_the_lock() {
 
 #[tokio::test]
 async fn ctrl_c_cancels_on_the_server_and_leaves_nothing() {
-    let project =
-        Project::new(&[("models/prod/b.sql", "{{ config(materialized='table') }} select pg_sleep(60)")])
-            .await;
+    let project = Project::new(&[(
+        "models/prod/b.sql",
+        "{{ config(materialized='table') }} select 1 as n from pg_sleep(60)",
+    )])
+    .await;
     let run = project.start(&["run"]);
     let sleeping = "select count(*) from pg_stat_activity where query like '%pg_sleep(60)%' and state = 'active' \
                     and datname = current_database() and pid <> pg_backend_pid()";
@@ -221,7 +226,7 @@ async fn kill_9_at_any_moment_leaves_prod_whole_and_the_next_run_cleans_up() {
         ),
         (
             "models/prod/b.sql",
-            "{{ config(materialized='table') }} select n, pg_sleep(0.02) from {{ ref('a') }} limit 1",
+            "{{ config(materialized='table') }} select n from {{ ref('a') }}, pg_sleep(0.02) limit 1",
         ),
         ("models/prod/c.sql", "select distinct n from {{ ref('a') }}"),
         (
