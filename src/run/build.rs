@@ -6,16 +6,13 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::failure::{located, sql_problem};
-use super::work::{Built, Done, Shared};
+use super::task::{Built, Done, Problem, Shared, count};
 use super::{incremental, plan::Plan};
 use crate::database::{Session, catalog};
 use crate::diagnostic::{Diagnostic, Location, did_you_mean};
 use crate::manifest::{Body, Manifest, Node, NodeId, Sql};
 use crate::name::{Ident, Relation, literal};
 use crate::project::{Index, Materialization, Rule};
-
-/// A problem, boxed: results are passed through many hands.
-pub(super) type Problem = Box<Diagnostic>;
 
 /// From how many rows on the planner is told what a new table holds.
 const ANALYZE_FROM: u64 = 1000;
@@ -47,10 +44,6 @@ pub(super) async fn build(shared: &Shared, session: &Session, id: NodeId) -> Res
 /// A node's query as this run must read it.
 pub(super) fn query(manifest: &Manifest, plan: &Plan, id: NodeId, incremental: bool) -> Sql {
     manifest.query(id, incremental, &|target| plan.name(manifest, Some(id), target))
-}
-
-pub(super) fn count(rows: u64) -> i64 {
-    i64::try_from(rows).unwrap_or(i64::MAX)
 }
 
 /// Indexes, comments and statistics of a relation that was just made.

@@ -3,23 +3,14 @@
 
 use std::fmt::Write;
 
-use super::build::{Problem, count, query};
+use super::build::query;
 use super::failure::{located, sql_problem};
-use super::work::{Built, Done, Shared};
+use super::task::{Built, Delta, Done, Problem, Shared, count};
 use crate::database::{Session, catalog};
 use crate::diagnostic::{Diagnostic, Location};
 use crate::manifest::NodeId;
 use crate::name::{Ident, Relation};
 use crate::project::Strategy;
-
-/// New rows of an incremental model, and how they meet the old ones.
-#[derive(Debug, Clone)]
-pub(super) struct Delta {
-    pub table: Relation,
-    pub columns: Vec<Ident>,
-    /// Old rows with the same key go; without a key nothing goes.
-    pub key: Vec<Ident>,
-}
 
 pub(super) async fn add(shared: &Shared, session: &Session, id: NodeId) -> Result<Done, Problem> {
     let (manifest, plan) = (&shared.manifest, &shared.plan);
@@ -72,27 +63,6 @@ pub(super) async fn add(shared: &Shared, session: &Session, id: NodeId) -> Resul
     );
     session.run(&overlay).await.map_err(|error| located(&error, whole()))?;
     Ok(Done::built(Built { id, delta: Some(delta) }, Some(count(rows))))
-}
-
-impl Delta {
-    /// The condition that two rows have the same key; nothing where rows are only added.
-    fn same_key(&self, left: &str, right: &str) -> Option<String> {
-        let parts: Vec<String> = self.key.iter().map(|key| format!("{left}.{key} = {right}.{key}")).collect();
-        (!parts.is_empty()).then(|| parts.join(" and "))
-    }
-
-    /// The statements that move the new rows into the published table.
-    pub fn statements(&self, published: &Relation) -> Vec<String> {
-        let columns: Vec<String> = self.columns.iter().map(Ident::to_string).collect();
-        let columns = columns.join(", ");
-        let insert = format!("insert into {published} ({columns}) select {columns} from {}", self.table);
-        match self.same_key("p", "d") {
-            Some(same) => {
-                vec![format!("delete from {published} as p using {} as d where {same}", self.table), insert]
-            }
-            None => vec![insert],
-        }
-    }
 }
 
 /// A name that no model can have: it holds a space, and files of models may too, but not this number twice.

@@ -7,9 +7,9 @@ use std::time::Instant;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use super::build::{Problem, count, finish};
+use super::build::finish;
 use super::failure::{located, sql_problem};
-use super::work::{Built, Done, Shared};
+use super::task::{Built, Done, Problem, Shared, count};
 use super::{Event, Observer};
 use crate::database::history::{self, LoadRecord};
 use crate::database::{DatabaseError, Session, catalog};

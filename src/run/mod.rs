@@ -11,6 +11,7 @@ mod publish;
 mod schedule;
 mod start;
 mod sweep;
+mod task;
 mod verify;
 mod work;
 

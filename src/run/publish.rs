@@ -11,9 +11,8 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use super::start::old_schema;
-use super::sweep::kind_word;
-use super::work::Built;
+use super::sweep::{build_schema, kind_word, old_schema};
+use super::task::Built;
 use crate::database::catalog::{self, Dependent, Existing};
 use crate::database::{DatabaseError, Session, history};
 use crate::diagnostic::Diagnostic;
@@ -105,7 +104,7 @@ async fn attempt(session: &Session, publication: &Publication<'_>) -> Result<Pub
     }
     for built in publication.built.iter().filter(|built| built.delta.is_none()) {
         let published = manifest.published(built.id);
-        let from = Relation::new(super::start::build_schema(publication.run), published.name.clone());
+        let from = Relation::new(build_schema(publication.run), published.name.clone());
         sql.push(format!("alter {} {from} set schema {}", word(manifest, built.id), published.schema));
     }
     for built in publication.built {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Begun, Place, Plan, Request, sweep};
+use super::sweep::{build_schema, sweep};
+use super::{Begun, Place, Plan, Request};
 use crate::database::history::{self, Holder, NewRun};
 use crate::database::{DatabaseError, Session, catalog, migrate};
 use crate::diagnostic::Diagnostic;
@@ -93,16 +94,6 @@ async fn begin(
     plan.build_schema = build_schema(id);
     control.create_schema(&plan.build_schema).await?;
     Ok(plan)
-}
-
-/// Where a run builds.
-pub(super) fn build_schema(run: i64) -> Ident {
-    Ident::new(format!("elt_run_{run}")).expect("a number makes a short name")
-}
-
-/// Where a run puts what it replaced, until it is dropped.
-pub(super) fn old_schema(run: i64) -> Ident {
-    Ident::new(format!("elt_old_{run}")).expect("a number makes a short name")
 }
 
 async fn take_lock(control: &Session, prod: &str) -> Result<(), RunError> {

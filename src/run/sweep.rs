@@ -1,12 +1,21 @@
 //! Drops what runs left: relations they replaced, and what runs that failed or died had built. In batches,
 //! without CASCADE, and only in schemas that runs of this project made.
 
-use super::start::{build_schema, old_schema};
 use crate::database::{DatabaseError, Session, catalog, history};
 use crate::name::Ident;
 
 /// Relations dropped in one transaction: each takes a lock, and the server's table of locks is bounded.
 const BATCH: i64 = 200;
+
+/// Where a run builds.
+pub(super) fn build_schema(run: i64) -> Ident {
+    Ident::new(format!("elt_run_{run}")).expect("a number makes a short name")
+}
+
+/// Where a run puts what it replaced, until it is dropped.
+pub(super) fn old_schema(run: i64) -> Ident {
+    Ident::new(format!("elt_old_{run}")).expect("a number makes a short name")
+}
 
 /// Sweeps all ended runs of a prod schema. What cannot be dropped stays for the next run, and is told.
 /// Only for who holds the run lock.

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::build::{Problem, count};
 use super::failure::{located, sql_problem};
-use super::work::{Done, Shared};
+use super::task::{Done, Problem, Shared, count};
 use super::{Event, Observer};
 use crate::database::{DatabaseError, Session};
 use crate::diagnostic::{Diagnostic, Severity};

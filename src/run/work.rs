@@ -8,20 +8,13 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::schedule::Schedule;
+use super::task::{Built, Done, Shared, Task};
 use super::{Begun, Event, Observer, build, failure, load, verify};
 use crate::database::{Canceller, DatabaseError, Session, history};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::NodeId;
 use crate::pipeline::NodeRecord;
 use crate::project::Materialization;
-
-/// A node that stands ready in the run's schema.
-#[derive(Debug, Clone)]
-pub(super) struct Built {
-    pub id: NodeId,
-    /// Added to by a delta of this name in the run's schema, with the columns that both share.
-    pub delta: Option<super::incremental::Delta>,
-}
 
 /// What came of building and testing.
 #[derive(Default)]
@@ -35,32 +28,6 @@ pub(super) struct Work {
 impl Work {
     pub fn failed_step(&self) -> Option<String> {
         self.records.iter().find(|record| record.status == "failed").map(|record| record.node.clone())
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Task {
-    Build(NodeId),
-    /// Index of a test.
-    Test(usize),
-}
-
-/// What one task came to.
-pub(super) struct Done {
-    pub status: &'static str,
-    pub rows: Option<i64>,
-    pub built: Option<Built>,
-    pub problem: Option<Diagnostic>,
-    pub notes: Vec<String>,
-}
-
-impl Done {
-    pub fn built(built: Built, rows: Option<i64>) -> Self {
-        Self { status: "built", rows, built: Some(built), problem: None, notes: Vec::new() }
-    }
-
-    pub fn failed(problem: Diagnostic) -> Self {
-        Self { status: "failed", rows: None, built: None, problem: Some(problem), notes: Vec::new() }
     }
 }
 
@@ -102,7 +69,7 @@ pub(super) async fn build_and_test(
             observer.event(Event::Started { node: shared.label(task) });
             running.spawn(async move {
                 let begun = Instant::now();
-                let done = shared.work(&session, task).await;
+                let done = carry_out(&shared, &session, task).await;
                 (index, session, done, begun.elapsed())
             });
         }
@@ -235,50 +202,13 @@ async fn costs(run: &Begun, tasks: &[Task]) -> Vec<u64> {
     tasks.iter().map(|task| u64::try_from(cost(task)).unwrap_or(1).max(1)).collect()
 }
 
-/// What all workers of a run know.
-pub(super) struct Shared {
-    pub run: i64,
-    pub manifest: Arc<crate::manifest::Manifest>,
-    pub plan: super::Plan,
-    pub place: super::Place,
-    pub observer: Arc<dyn Observer>,
-    pub cancel: CancellationToken,
-}
-
-impl Shared {
-    fn new(run: &Begun, observer: Arc<dyn Observer>, cancel: CancellationToken) -> Self {
-        Self {
-            run: run.id,
-            manifest: run.manifest.clone(),
-            plan: run.plan.clone(),
-            place: run.place.clone(),
-            observer,
-            cancel,
-        }
-    }
-
-    fn label(&self, task: Task) -> String {
-        match task {
-            Task::Build(id) => self.manifest.node(id).label(),
-            Task::Test(test) => self.manifest.tests[test].name.clone(),
-        }
-    }
-
-    fn kind(&self, task: Task) -> &'static str {
-        match task {
-            Task::Build(id) => self.manifest.node(id).materialization.name(),
-            Task::Test(_) => "test",
-        }
-    }
-
-    async fn work(&self, session: &Session, task: Task) -> Done {
-        let outcome = match task {
-            Task::Test(index) => verify::test(self, session, index).await,
-            Task::Build(id) => match self.manifest.node(id).materialization {
-                Materialization::Load => load::load(self, session, id).await,
-                _ => build::build(self, session, id).await,
-            },
-        };
-        outcome.unwrap_or_else(|problem| Done::failed(*problem))
-    }
+async fn carry_out(shared: &Shared, session: &Session, task: Task) -> Done {
+    let outcome = match task {
+        Task::Test(index) => verify::test(shared, session, index).await,
+        Task::Build(id) => match shared.manifest.node(id).materialization {
+            Materialization::Load => load::load(shared, session, id).await,
+            _ => build::build(shared, session, id).await,
+        },
+    };
+    outcome.unwrap_or_else(|problem| Done::failed(*problem))
 }

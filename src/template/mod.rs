@@ -1,24 +1,23 @@
 //! Renders models and tests written in dbt's spelling. The only module that knows tera. A render is pure:
 //! variables and environment are handed in, and what it refers to and configures comes out beside the text.
 
+mod functions;
 mod marks;
 mod rewrite;
+mod scan;
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use tera::{Context, ErrorKind, Kwargs, State, Tera};
+use tera::{Context, ErrorKind, Tera};
 
 use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
+use functions::{HINT, engine, with_state};
 pub use marks::{SourceMap, character_range, settle};
 use rewrite::{Rewritten, Signatures};
 
 const GENERIC_TESTS: &str = include_str!("generic_tests.sql");
-/// Divides message from hint in an error that passes through tera.
-const HINT: char = '\u{1f}';
-
 /// What templates may read. Shared by all renders of a project.
 #[derive(Debug, Default, Clone)]
 pub struct Scope {
@@ -55,19 +54,6 @@ pub struct Library {
     /// By template name, for mapping places back.
     files: HashMap<String, (Arc<SourceFile>, Rewritten)>,
     scope: Arc<Scope>,
-}
-
-/// The state of the render under way. A component sees no context, so functions find it here.
-struct Render {
-    scope: Arc<Scope>,
-    name: String,
-    schema: String,
-    incremental: bool,
-    out: Rendered,
-}
-
-thread_local! {
-    static RENDER: RefCell<Option<Render>> = const { RefCell::new(None) };
 }
 
 /// Which model is rendered, for `this` and `is_incremental`.
@@ -119,7 +105,7 @@ impl Library {
         let mut tera = self.base.clone();
         let result = tera
             .add_raw_template(&file.path, &rewritten.text)
-            .and_then(|()| self.run(subject, || tera.render(&file.path, &Context::new())));
+            .and_then(|()| with_state(&self.scope, subject, || tera.render(&file.path, &Context::new())));
         result.map_err(|error| vec![self.diagnose(&error, file, Some(&rewritten))])
     }
 
@@ -180,7 +166,7 @@ impl Library {
         let mut tera = self.base.clone();
         let result = tera
             .add_raw_template("test", &text)
-            .and_then(|()| self.run(subject, || tera.render("test", &context)));
+            .and_then(|()| with_state(&self.scope, subject, || tera.render("test", &context)));
         result.map_err(|error| {
             let mut diagnostic = self.diagnose(&error, &place.file, None);
             diagnostic.location = Some(place.clone());
@@ -195,9 +181,9 @@ impl Library {
         }
         let rewritten = rewrite::macros(text, &self.signatures);
         let mut tera = self.base.clone();
-        let result = tera
-            .add_raw_template("value", &rewritten.text)
-            .and_then(|()| self.run(Subject::default(), || tera.render("value", &Context::new())));
+        let result = tera.add_raw_template("value", &rewritten.text).and_then(|()| {
+            with_state(&self.scope, Subject::default(), || tera.render("value", &Context::new()))
+        });
         match result {
             Ok(rendered) => Ok(rendered.marked),
             Err(error) => {
@@ -216,24 +202,6 @@ impl Library {
         let mut signatures = self.signatures.clone();
         signatures.extend(rewrite::signatures(text));
         Some(signatures)
-    }
-
-    fn run(
-        &self,
-        subject: Subject<'_>,
-        render: impl FnOnce() -> tera::TeraResult<String>,
-    ) -> tera::TeraResult<Rendered> {
-        let state = Render {
-            scope: self.scope.clone(),
-            name: subject.name.to_owned(),
-            schema: subject.schema.to_owned(),
-            incremental: subject.incremental,
-            out: Rendered::default(),
-        };
-        RENDER.with_borrow_mut(|current| *current = Some(state));
-        let text = render();
-        let state = RENDER.with_borrow_mut(Option::take).expect("set just above, and renders do not nest");
-        Ok(Rendered { marked: text?, ..state.out })
     }
 
     /// Makes a tera error a diagnostic at the author's own place.
@@ -307,105 +275,6 @@ impl std::fmt::Display for Reference {
             Self::Source(source, name) => write!(f, "source('{source}', '{name}')"),
             Self::This => write!(f, "this"),
         }
-    }
-}
-
-fn engine() -> Tera {
-    let mut tera = Tera::new();
-    tera.autoescape_on(Vec::<&'static str>::new());
-    tera.register_function("ref", |arguments: Kwargs, _: &State| {
-        refer(Reference::Ref(arguments.must_get::<String>("name")?))
-    });
-    tera.register_function("source", |arguments: Kwargs, _: &State| {
-        refer(Reference::Source(arguments.must_get("source")?, arguments.must_get("name")?))
-    });
-    tera.register_function("this", |arguments: Kwargs, _: &State| match arguments.get::<&str>("part")? {
-        None => refer(Reference::This),
-        Some("schema") => Ok(with_render(|render| render.schema.clone())),
-        Some("name" | "identifier" | "table") => Ok(with_render(|render| render.name.clone())),
-        Some(part) => fail(format!("`this` has no part `{part}`"), "`this.schema` and `this.name` are known"),
-    });
-    tera.register_function("is_incremental", |_: Kwargs, _: &State| with_render(|render| render.incremental));
-    tera.register_function("var", variable);
-    tera.register_function("env_var", environment);
-    tera.register_function("config", |arguments: Kwargs, _: &State| {
-        for (key, value) in arguments.iter() {
-            let value =
-                serde_json::to_value(value).map_err(|error| tera::Error::message(error.to_string()))?;
-            with_render(|render| render.out.config.insert(key.to_string(), value));
-        }
-        Ok::<_, tera::Error>(String::new())
-    });
-    tera.register_function("literal", |arguments: Kwargs, _: &State| {
-        Ok::<_, tera::Error>(crate::name::literal(&arguments.must_get::<tera::Value>("value")?.to_string()))
-    });
-    tera.register_function("target", |arguments: Kwargs, _: &State| {
-        let part = arguments.get::<String>("part")?.unwrap_or_else(|| "name".into());
-        Ok::<_, tera::Error>(with_render(|render| match render.scope.target.get(&part) {
-            Some(Value::String(text)) => text.clone(),
-            Some(other) => other.to_string(),
-            None => String::new(),
-        }))
-    });
-    tera
-}
-
-fn with_render<T>(with: impl FnOnce(&mut Render) -> T) -> T {
-    RENDER.with_borrow_mut(|render| with(render.as_mut().expect("functions run only inside a render")))
-}
-
-fn fail<T>(message: String, hint: &str) -> tera::TeraResult<T> {
-    Err(tera::Error::message(format!("{message}{HINT}{hint}{HINT}")))
-}
-
-fn refer(reference: Reference) -> tera::TeraResult<String> {
-    let index = with_render(|render| {
-        let known = render.out.references.iter().position(|known| *known == reference);
-        known.unwrap_or_else(|| {
-            render.out.references.push(reference);
-            render.out.references.len() - 1
-        })
-    });
-    if index >= marks::MAX_REFERENCES {
-        return fail(
-            format!("more than {} relations in one model", marks::MAX_REFERENCES),
-            "split the model",
-        );
-    }
-    Ok(marks::reference(index).to_string())
-}
-
-fn variable(arguments: Kwargs, _: &State) -> tera::TeraResult<tera::Value> {
-    let name = arguments.must_get::<String>("name")?;
-    let found = with_render(|render| render.scope.vars.get(&name).map(tera::Value::from_serializable));
-    if let Some(value) = found {
-        return Ok(value);
-    }
-    if let Some(default) = arguments.get::<tera::Value>("default")? {
-        return Ok(default);
-    }
-    let near = with_render(|render| did_you_mean(&name, render.scope.vars.keys().map(String::as_str)));
-    let hint = near.unwrap_or_else(|| {
-        format!("set it in profiles.yml under `vars:`, by `--vars '{name}: …'`, or give a default: var('{name}', …)")
-    });
-    fail(format!("the variable `{name}` is not set"), &hint)
-}
-
-fn environment(arguments: Kwargs, _: &State) -> tera::TeraResult<String> {
-    let name = arguments.must_get::<String>("name")?;
-    let found = with_render(|render| {
-        let value = render.scope.env.get(&name).cloned();
-        if value.is_some() {
-            render.out.env_used.push(name.clone());
-        }
-        value
-    });
-    match found.or(arguments.get::<tera::Value>("default")?.map(|value| value.to_string())) {
-        Some(value) => Ok(value),
-        None => fail(
-            format!("the environment variable `{name}` is not set"),
-            &format!("export {name}=…, or give a default: env_var('{name}', '…')"),
-        ),
     }
 }
 

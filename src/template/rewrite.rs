@@ -7,6 +7,9 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::marks::{self, Kind};
+use super::scan::{
+    Tag, TagKind, close_bracket, end_of_string, identifier_end, keyword, skip_spaces, split, tags,
+};
 
 /// Parameter names of a macro, in order.
 pub type Signatures = HashMap<String, Vec<String>>;
@@ -113,152 +116,6 @@ fn definition(inner: &str) -> Option<(String, &str)> {
     (open < close).then(|| (format!("{prefix}{}", rest[..open].trim()), &rest[open + 1..close]))
 }
 
-/// One `{{ }}`, `{% %}` or `{# #}`, or the whole of a raw block.
-struct Tag {
-    whole: Range<usize>,
-    inner: Range<usize>,
-    kind: TagKind,
-    trims_before: bool,
-    trims_after: bool,
-}
-
-#[derive(PartialEq, Eq, Clone, Copy)]
-enum TagKind {
-    Expression,
-    Statement,
-    /// Comments and raw blocks: copied as they stand.
-    Verbatim,
-}
-
-/// The tags of a template in order. An unclosed tag ends the list: tera will say so.
-fn tags(source: &str) -> Vec<Tag> {
-    let bytes = source.as_bytes();
-    let mut found = Vec::new();
-    let mut at = 0;
-    while let Some(open) = source[at..].find('{').map(|offset| at + offset) {
-        let (kind, close) = match bytes.get(open + 1) {
-            Some(b'{') => (TagKind::Expression, "}}"),
-            Some(b'%') => (TagKind::Statement, "%}"),
-            Some(b'#') => (TagKind::Verbatim, "#}"),
-            _ => {
-                at = open + 1;
-                continue;
-            }
-        };
-        let end = if kind == TagKind::Verbatim {
-            source[open + 2..].find(close).map(|offset| open + 2 + offset)
-        } else {
-            close_of(source, open + 2, close)
-        };
-        let Some(end) = end else { break };
-        let trims_before = bytes.get(open + 2) == Some(&b'-');
-        let trims_after = end > open + 2 && bytes[end - 1] == b'-' && end - 1 > open + 2;
-        let inner = open + 2 + usize::from(trims_before)..end - usize::from(trims_after);
-        let mut tag = Tag { whole: open..end + 2, inner, kind, trims_before, trims_after };
-        if kind == TagKind::Statement && source[tag.inner.clone()].trim() == "raw" {
-            let Some(after) = end_of_raw(source, tag.whole.end) else { break };
-            tag.whole.end = after;
-            tag.kind = TagKind::Verbatim;
-        }
-        at = tag.whole.end;
-        found.push(tag);
-    }
-    found
-}
-
-/// Where the tag that began before `from` closes, strings passed over.
-fn close_of(source: &str, from: usize, close: &str) -> Option<usize> {
-    let bytes = source.as_bytes();
-    let mut at = from;
-    while at < bytes.len() {
-        match bytes[at] {
-            quote @ (b'\'' | b'"' | b'`') => at = end_of_string(bytes, at, quote),
-            _ if bytes[at..].starts_with(close.as_bytes()) => {
-                // `{{ {'a': {}}}}`: the last two braces close the tag.
-                if close == "}}" && bytes.get(at + 2) == Some(&b'}') {
-                    at += 1;
-                } else {
-                    return Some(at);
-                }
-            }
-            _ => at += 1,
-        }
-    }
-    None
-}
-
-fn end_of_string(bytes: &[u8], start: usize, quote: u8) -> usize {
-    let mut at = start + 1;
-    while at < bytes.len() && bytes[at] != quote {
-        at += if bytes[at] == b'\\' { 2 } else { 1 };
-    }
-    (at + 1).min(bytes.len())
-}
-
-fn end_of_raw(source: &str, from: usize) -> Option<usize> {
-    let mut at = from;
-    loop {
-        let open = at + source[at..].find("{%")?;
-        let close = open + source[open..].find("%}")?;
-        if source[open + 2..close].trim_matches('-').trim() == "endraw" {
-            return Some(close + 2);
-        }
-        at = close + 2;
-    }
-}
-
-/// The parts of `range` between commas that stand outside brackets and strings.
-fn split(text: &str, range: Range<usize>) -> Vec<Range<usize>> {
-    let bytes = text.as_bytes();
-    let mut parts = Vec::new();
-    let (mut depth, mut start, mut at) = (0usize, range.start, range.start);
-    while at < range.end {
-        match bytes[at] {
-            quote @ (b'\'' | b'"' | b'`') => {
-                at = end_of_string(bytes, at, quote).min(range.end);
-                continue;
-            }
-            b'(' | b'[' | b'{' => depth += 1,
-            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
-            b',' if depth == 0 => {
-                parts.push(start..at);
-                start = at + 1;
-            }
-            _ => {}
-        }
-        at += 1;
-    }
-    parts.push(start..range.end);
-    parts.retain(|part| !text[part.clone()].trim().is_empty());
-    parts
-}
-
-fn identifier_end(bytes: &[u8], start: usize) -> usize {
-    let mut at = start;
-    while at < bytes.len() && (bytes[at].is_ascii_alphanumeric() || bytes[at] == b'_') {
-        at += 1;
-    }
-    at
-}
-
-fn skip_spaces(bytes: &[u8], mut at: usize) -> usize {
-    while at < bytes.len() && bytes[at].is_ascii_whitespace() {
-        at += 1;
-    }
-    at
-}
-
-/// `name = value` of an argument: the name's end and where the value starts.
-fn keyword(text: &str, part: &Range<usize>) -> Option<(Range<usize>, usize)> {
-    let bytes = text.as_bytes();
-    let start = skip_spaces(bytes, part.start);
-    let end = identifier_end(bytes, start);
-    let equals = skip_spaces(bytes, end);
-    let named =
-        end > start && equals < part.end && bytes[equals] == b'=' && bytes.get(equals + 1) != Some(&b'=');
-    named.then_some((start..end, equals + 1))
-}
-
 struct Rewriter<'a> {
     source: &'a str,
     signatures: &'a Signatures,
@@ -266,7 +123,6 @@ struct Rewriter<'a> {
     /// Inside `{% set %}…{% endset %}`, a filter block or a macro, text is a value that may be compared:
     /// it carries no marks.
     unmarked_depth: usize,
-    /// The name that `{% macro %}` or `{% test %}` opened, for its end.
     out: Rewritten,
 }
 
@@ -528,28 +384,6 @@ impl<'a> Rewriter<'a> {
 
 fn owned(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
-}
-
-fn close_bracket(bytes: &[u8], open: usize, limit: usize) -> Option<usize> {
-    let (mut depth, mut at) = (0usize, open);
-    while at < limit {
-        match bytes[at] {
-            quote @ (b'\'' | b'"' | b'`') => {
-                at = end_of_string(bytes, at, quote);
-                continue;
-            }
-            b'(' | b'[' | b'{' => depth += 1,
-            b')' | b']' | b'}' => {
-                depth -= 1;
-                if depth == 0 {
-                    return Some(at);
-                }
-            }
-            _ => {}
-        }
-        at += 1;
-    }
-    None
 }
 
 #[cfg(test)]

@@ -1,0 +1,146 @@
+//! The functions that templates call: `ref`, `source`, `var`, `config` and the like. A component of tera sees
+//! no context, so what a render knows and notes lies in a thread-local around it; a render never awaits.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use serde_json::Value;
+use tera::{Kwargs, State, Tera, TeraResult};
+
+use super::{Reference, Rendered, Scope, Subject, marks};
+use crate::diagnostic::did_you_mean;
+
+/// Divides message from hint in an error that passes through tera.
+pub const HINT: char = '\u{1f}';
+
+/// The state of the render under way. A component sees no context, so functions find it here.
+struct Render {
+    scope: Arc<Scope>,
+    name: String,
+    schema: String,
+    incremental: bool,
+    out: Rendered,
+}
+
+thread_local! {
+    static RENDER: RefCell<Option<Render>> = const { RefCell::new(None) };
+}
+
+/// Renders with the functions knowing whose render it is; what they noted comes back with the text.
+pub fn with_state(
+    scope: &Arc<Scope>,
+    subject: Subject<'_>,
+    render: impl FnOnce() -> TeraResult<String>,
+) -> TeraResult<Rendered> {
+    let state = Render {
+        scope: scope.clone(),
+        name: subject.name.to_owned(),
+        schema: subject.schema.to_owned(),
+        incremental: subject.incremental,
+        out: Rendered::default(),
+    };
+    RENDER.with_borrow_mut(|current| *current = Some(state));
+    let text = render();
+    let state = RENDER.with_borrow_mut(Option::take).expect("set just above, and renders do not nest");
+    Ok(Rendered { marked: text?, ..state.out })
+}
+
+/// A tera that knows dbt's functions.
+pub fn engine() -> Tera {
+    let mut tera = Tera::new();
+    tera.autoescape_on(Vec::<&'static str>::new());
+    tera.register_function("ref", |arguments: Kwargs, _: &State| {
+        refer(Reference::Ref(arguments.must_get::<String>("name")?))
+    });
+    tera.register_function("source", |arguments: Kwargs, _: &State| {
+        refer(Reference::Source(arguments.must_get("source")?, arguments.must_get("name")?))
+    });
+    tera.register_function("this", |arguments: Kwargs, _: &State| match arguments.get::<&str>("part")? {
+        None => refer(Reference::This),
+        Some("schema") => Ok(with_render(|render| render.schema.clone())),
+        Some("name" | "identifier" | "table") => Ok(with_render(|render| render.name.clone())),
+        Some(part) => fail(format!("`this` has no part `{part}`"), "`this.schema` and `this.name` are known"),
+    });
+    tera.register_function("is_incremental", |_: Kwargs, _: &State| with_render(|render| render.incremental));
+    tera.register_function("var", variable);
+    tera.register_function("env_var", environment);
+    tera.register_function("config", |arguments: Kwargs, _: &State| {
+        for (key, value) in arguments.iter() {
+            let value =
+                serde_json::to_value(value).map_err(|error| tera::Error::message(error.to_string()))?;
+            with_render(|render| render.out.config.insert(key.to_string(), value));
+        }
+        Ok::<_, tera::Error>(String::new())
+    });
+    tera.register_function("literal", |arguments: Kwargs, _: &State| {
+        Ok::<_, tera::Error>(crate::name::literal(&arguments.must_get::<tera::Value>("value")?.to_string()))
+    });
+    tera.register_function("target", |arguments: Kwargs, _: &State| {
+        let part = arguments.get::<String>("part")?.unwrap_or_else(|| "name".into());
+        Ok::<_, tera::Error>(with_render(|render| match render.scope.target.get(&part) {
+            Some(Value::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
+            None => String::new(),
+        }))
+    });
+    tera
+}
+
+fn with_render<T>(with: impl FnOnce(&mut Render) -> T) -> T {
+    RENDER.with_borrow_mut(|render| with(render.as_mut().expect("functions run only inside a render")))
+}
+
+fn fail<T>(message: String, hint: &str) -> TeraResult<T> {
+    Err(tera::Error::message(format!("{message}{HINT}{hint}")))
+}
+
+fn refer(reference: Reference) -> TeraResult<String> {
+    let index = with_render(|render| {
+        let known = render.out.references.iter().position(|known| *known == reference);
+        known.unwrap_or_else(|| {
+            render.out.references.push(reference);
+            render.out.references.len() - 1
+        })
+    });
+    if index >= marks::MAX_REFERENCES {
+        return fail(
+            format!("more than {} relations in one model", marks::MAX_REFERENCES),
+            "split the model",
+        );
+    }
+    Ok(marks::reference(index).to_string())
+}
+
+fn variable(arguments: Kwargs, _: &State) -> TeraResult<tera::Value> {
+    let name = arguments.must_get::<String>("name")?;
+    let found = with_render(|render| render.scope.vars.get(&name).map(tera::Value::from_serializable));
+    if let Some(value) = found {
+        return Ok(value);
+    }
+    if let Some(default) = arguments.get::<tera::Value>("default")? {
+        return Ok(default);
+    }
+    let near = with_render(|render| did_you_mean(&name, render.scope.vars.keys().map(String::as_str)));
+    let hint = near.unwrap_or_else(|| {
+        format!("set it in profiles.yml under `vars:`, by `--vars '{name}: …'`, or give a default: var('{name}', …)")
+    });
+    fail(format!("the variable `{name}` is not set"), &hint)
+}
+
+fn environment(arguments: Kwargs, _: &State) -> TeraResult<String> {
+    let name = arguments.must_get::<String>("name")?;
+    let found = with_render(|render| {
+        let value = render.scope.env.get(&name).cloned();
+        if value.is_some() {
+            render.out.env_used.push(name.clone());
+        }
+        value
+    });
+    match found.or(arguments.get::<tera::Value>("default")?.map(|value| value.to_string())) {
+        Some(value) => Ok(value),
+        None => fail(
+            format!("the environment variable `{name}` is not set"),
+            &format!("export {name}=…, or give a default: env_var('{name}', '…')"),
+        ),
+    }
+}
