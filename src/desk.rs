@@ -11,6 +11,7 @@ use crate::name::Ident;
 use crate::pipeline::{Answer, Begun, Pipeline, Refused, RunRecord};
 use crate::project::{Project, Setting};
 use crate::run::{self, Request, RunError, Silent};
+use crate::secret::Secrets;
 
 /// The pipeline of one project and target.
 #[derive(Clone)]
@@ -31,6 +32,7 @@ impl Desk {
             connector: self.connector.clone(),
             reader_role: project.target.reader_role.clone(),
             fetch: crate::engine::fetch_options(&project),
+            secrets: Secrets::of(&project.env),
             root: project.root.clone(),
             target: project.target,
         };

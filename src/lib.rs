@@ -32,6 +32,7 @@ pub mod name;
 pub mod pipeline;
 pub mod project;
 pub mod run;
+pub mod secret;
 pub mod service;
 pub mod source;
 pub mod template;

@@ -26,6 +26,7 @@ use crate::manifest::select::SelectError;
 use crate::manifest::{Manifest, compile};
 use crate::project::{Project, Setting};
 use crate::run::RunError;
+use crate::secret::Secrets;
 
 /// A model, a test or the publishing failed.
 const FAILED: u8 = 1;
@@ -55,7 +56,7 @@ pub fn main() -> ExitCode {
     let env: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
-    let terminal = Arc::new(Terminal::new(cli.global.json, cli.global.quiet, &env));
+    let terminal = Arc::new(Terminal::new(cli.global.json, cli.global.quiet, Secrets::of(&env)));
     log_to_stderr(cli.global.json);
     let vars = match vars(cli.global.vars.as_deref()) {
         Ok(vars) => vars,

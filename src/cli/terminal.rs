@@ -1,7 +1,6 @@
 //! The one place that prints. Data goes to standard output, talk to standard error. Values of environment
 //! variables that hold secrets never leave here.
 
-use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 
@@ -9,6 +8,7 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use crate::diagnostic::Diagnostic;
+use crate::secret::Secrets;
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -20,32 +20,13 @@ const STRONG: Style = Style::new().bold();
 pub struct Terminal {
     pub json: bool,
     pub quiet: bool,
-    secrets: Vec<String>,
+    secrets: Secrets,
     /// A progress bar that has to step aside for each line.
     bar: Mutex<Option<indicatif::ProgressBar>>,
 }
 
-/// Variables whose name says that their value is nobody's business.
-const SECRET_WORDS: [&str; 7] =
-    ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "CREDENTIAL", "API_KEY", "DATABASE_URL"];
-
 impl Terminal {
-    pub fn new(json: bool, quiet: bool, env: &BTreeMap<String, String>) -> Self {
-        let secret = |name: &str| SECRET_WORDS.iter().any(|word| name.to_uppercase().contains(word));
-        let mut secrets: Vec<String> = env
-            .iter()
-            .filter(|(name, value)| secret(name) && value.len() >= 6)
-            .map(|(_, value)| value.clone())
-            .collect();
-        // A URL's password alone is a secret, too.
-        let passwords = secrets.iter().filter_map(|value| {
-            let (_, rest) = value.split_once("://")?;
-            let (user, _) = rest.rsplit_once('@')?;
-            user.split_once(':').map(|(_, password)| password.to_owned())
-        });
-        let passwords: Vec<String> = passwords.filter(|password| password.len() >= 4).collect();
-        secrets.extend(passwords);
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    pub fn new(json: bool, quiet: bool, secrets: Secrets) -> Self {
         Self { json, quiet, secrets, bar: Mutex::new(None) }
     }
 
@@ -59,7 +40,7 @@ impl Terminal {
 
     /// Hides secrets.
     pub fn redact(&self, text: &str) -> String {
-        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
+        self.secrets.hide(text)
     }
 
     /// Data, as it is, to standard output. A reader that went away is no failure of ours.
@@ -185,19 +166,6 @@ pub fn duration(milliseconds: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn secrets_of_the_environment_are_hidden() {
-        let env = BTreeMap::from([
-            ("DATABASE_URL".to_owned(), "postgres://u:hunter22@h/d".to_owned()),
-            ("HOME".to_owned(), "/home/someone".to_owned()),
-        ]);
-        let terminal = Terminal::new(false, false, &env);
-        assert_eq!(
-            terminal.redact("x postgres://u:hunter22@h/d hunter22 /home/someone"),
-            "x *** *** /home/someone"
-        );
-    }
 
     #[test]
     fn numbers_and_times_are_written_for_people() {

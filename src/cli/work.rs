@@ -19,6 +19,7 @@ use crate::manifest::{Manifest, NodeId};
 use crate::pipeline::{NodeRecord, RunStatus};
 use crate::project::{Layer, Materialization};
 use crate::run::{self, Observer, Place, Request};
+use crate::secret::Secrets;
 
 pub async fn run(context: &Context, command: &str, work: &Work) -> Outcome {
     let begun = Instant::now();
@@ -33,6 +34,7 @@ pub async fn run(context: &Context, command: &str, work: &Work) -> Outcome {
         reader_role: project.target.reader_role.clone(),
         root: project.root.clone(),
         fetch: fetch_options(&project),
+        secrets: Secrets::of(&project.env),
         target: project.target.clone(),
     };
     let manifest = Arc::new(manifest);
@@ -186,9 +188,10 @@ pub async fn test(context: &Context, written: &Selection) -> Outcome {
     let engine = Engine::open(&project.root, &project.target).await?;
     let session = engine.connector.connect().await?;
     published(&session, &manifest).await?;
+    let secrets = Secrets::of(&context.setting.env);
     let progress: Arc<dyn Observer> = Arc::new(Progress::new(context.terminal.clone()));
     progress.event(run::Event::Began { run: 0, tasks: tests.len() });
-    let (records, problems) = run::test_published(&session, &manifest, &tests, &progress).await;
+    let (records, problems) = run::test_published(&session, &manifest, &tests, &secrets, &progress).await;
     drop(progress);
     context.terminal.diagnostics(&problems);
     let took = duration(i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX));

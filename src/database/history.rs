@@ -87,11 +87,11 @@ pub async fn finish(
 }
 
 /// Marks the runs of this schema that died; their ids. Only for who holds the lock.
-pub async fn bury_dead(session: &Session, prod_schema: &str, own: i64) -> Result<Vec<i64>, DatabaseError> {
+pub async fn bury_dead(session: &Session, prod_schema: &str) -> Result<Vec<i64>, DatabaseError> {
     let sql = "update elt.runs set status = 'cancelled', finished_at = clock_timestamp(), \
                error = 'the process that ran it died' \
-               where prod_schema = $1 and status = 'running' and id <> $2 returning id";
-    let rows = session.client.query(sql, &[&prod_schema, &own]).await?;
+               where prod_schema = $1 and status = 'running' returning id";
+    let rows = session.client.query(sql, &[&prod_schema]).await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::database::DatabaseError;
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 use crate::manifest::Sql;
+use crate::secret::Secrets;
 
 /// The error of a statement made from `sql`, as a diagnostic at the user's own line and column.
 pub fn sql_problem(error: &DatabaseError, sql: &Sql, file: &Arc<SourceFile>) -> Diagnostic {
@@ -48,8 +49,8 @@ fn hint(error: &DatabaseError) -> Option<String> {
     Some(hint.to_owned())
 }
 
-/// A problem as one line, for the history.
-pub(super) fn one_line(problem: &Diagnostic) -> String {
+/// A problem as one line, for the history, without secrets.
+pub(super) fn one_line(problem: &Diagnostic, secrets: &Secrets) -> String {
     let mut text = match &problem.location {
         Some(place) => format!("{place}: {}", problem.message),
         None => problem.message.clone(),
@@ -57,5 +58,5 @@ pub(super) fn one_line(problem: &Diagnostic) -> String {
     if let Some(hint) = &problem.hint {
         text.push_str(&format!(" ({hint})"));
     }
-    text
+    secrets.hide(&text)
 }

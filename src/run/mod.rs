@@ -26,6 +26,7 @@ use crate::manifest::Manifest;
 use crate::name::Ident;
 use crate::pipeline::{NodeRecord, RunStatus};
 use crate::project::Target;
+use crate::secret::Secrets;
 use crate::source::FetchOptions;
 
 pub use event::{Event, Observer, Silent};
@@ -42,8 +43,9 @@ pub struct Place {
     pub target: Target,
     pub root: PathBuf,
     pub fetch: FetchOptions,
-    /// Whether the service's role may be made: not where somebody else administers roles.
     pub reader_role: Ident,
+    /// Hidden in all that is written down.
+    pub secrets: Secrets,
 }
 
 /// How a run ended. Everything in it is also in the history.
@@ -94,7 +96,7 @@ impl Begun {
             let publication = publish::Publication {
                 run: id,
                 manifest: &self.manifest,
-                reader_role: &self.place.reader_role,
+                place: &self.place,
                 built: &built.built,
                 records: &outcome.nodes,
             };
@@ -139,7 +141,7 @@ impl Begun {
     async fn record_failure(&self, outcome: &Outcome) -> Result<(), DatabaseError> {
         let step = outcome.failed_step.as_deref().unwrap_or("run");
         let text = match outcome.problems.first() {
-            Some(problem) => failure::one_line(problem),
+            Some(problem) => failure::one_line(problem, &self.place.secrets),
             None => "cancelled".to_owned(),
         };
         history::record_nodes(&self.control, self.id, &outcome.nodes).await?;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use super::Place;
 use super::sweep::{build_schema, kind_word, old_schema};
 use super::task::Built;
 use crate::database::catalog::{self, Dependent, Existing};
@@ -30,7 +31,7 @@ const LOCK_WAIT_MS: u64 = 400;
 pub(super) struct Publication<'a> {
     pub run: i64,
     pub manifest: &'a Manifest,
-    pub reader_role: &'a Ident,
+    pub place: &'a Place,
     pub built: &'a [Built],
     pub records: &'a [NodeRecord],
 }
@@ -44,6 +45,8 @@ enum Stop {
     /// Somebody held a lock: try again.
     Locked(DatabaseError),
     Database(DatabaseError),
+    /// The connection broke during the commit: it may have been done or not.
+    CommitLost(DatabaseError),
     Refused(Diagnostic),
 }
 
@@ -72,6 +75,7 @@ pub(super) async fn publish(
                     Stop::Locked(_) if Instant::now() < until && rolled_back.is_ok() => {}
                     Stop::Locked(error) => return Err(locked(session, publication, &error).await),
                     Stop::Database(error) => return Err(failed(&error)),
+                    Stop::CommitLost(error) => return after_lost_commit(publication, &error).await,
                     Stop::Refused(problem) => return Err(Box::new(problem)),
                 }
             }
@@ -122,11 +126,43 @@ async fn attempt(session: &Session, publication: &Publication<'_>) -> Result<Pub
     }
 
     record(session, publication).await?;
-    session.run("commit").await?;
+    session.run("commit").await.map_err(|error| match error.is_unreachable() {
+        true => Stop::CommitLost(error),
+        false => Stop::from(error),
+    })?;
     let notes = moving.dependents.iter().filter(|view| !moving.owned.contains(&view.relation)).map(|view| {
         format!("the view {} is not elt's; it now reads the new relations", view.relation.plain())
     });
     Ok(Published { relations: publication.built.len(), notes: notes.collect() })
+}
+
+/// The record of the run was written in the same transaction: where it says so, all was published.
+async fn after_lost_commit(
+    publication: &Publication<'_>,
+    lost: &DatabaseError,
+) -> Result<Published, Box<Diagnostic>> {
+    let prod = publication.manifest.schema(Layer::Prod).as_str();
+    let asked = async {
+        let session = publication.place.connector.connect().await?;
+        history::run(&session, prod, publication.run).await
+    };
+    match asked.await {
+        Ok(Some(run)) if run.status == RunStatus::Succeeded => {
+            let notes = vec![format!("the connection broke after the commit: {lost}")];
+            Ok(Published { relations: publication.built.len(), notes })
+        }
+        Ok(_) => Err(failed(lost)),
+        Err(_) => {
+            let message = format!(
+                "the connection broke during the commit; it is not known whether run {} published: {lost}",
+                publication.run
+            );
+            Err(Box::new(
+                Diagnostic::error("publish", message)
+                    .hint("when the server is back, `elt run` again: it begins with what it finds"),
+            ))
+        }
+    }
 }
 
 /// Less than the time after which the server looks for deadlocks.
@@ -241,7 +277,7 @@ async fn reader_grants(
     session: &Session,
     publication: &Publication<'_>,
 ) -> Result<Vec<String>, DatabaseError> {
-    let role = publication.reader_role;
+    let role = &publication.place.reader_role;
     if !catalog::role_exists(session, role).await? {
         return Ok(Vec::new());
     }
@@ -278,8 +314,8 @@ async fn publication_row(session: &Session, publication: &Publication<'_>) -> Re
                 "comment on table {row} is 'Which run this schema shows. One row, written by elt.'"
             ));
             sql.push(format!("insert into {row} values ({run}, now())"));
-            if catalog::role_exists(session, publication.reader_role).await? {
-                sql.push(format!("grant select on {row} to {}", publication.reader_role));
+            if catalog::role_exists(session, &publication.place.reader_role).await? {
+                sql.push(format!("grant select on {row} to {}", &publication.place.reader_role));
             }
         }
     }

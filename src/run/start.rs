@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::failure::one_line;
 use super::sweep::{build_schema, sweep};
 use super::{Begun, Place, Plan, Request};
 use crate::database::history::{self, Holder, NewRun};
@@ -35,7 +36,12 @@ pub async fn prepare(place: &Place, manifest: Arc<Manifest>, request: &Request) 
     let mut control = place.connector.connect().await?;
     migrate(&mut control).await?;
     let prod = manifest.schema(Layer::Prod).as_str().to_owned();
+    check_version(&control).await?;
     take_lock(&control, &prod).await?;
+    for dead in history::bury_dead(&control, &prod).await? {
+        history::end_sessions_of(&control, dead).await?;
+    }
+    sweep(&control, &prod).await?;
 
     let started_by =
         std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "?".into());
@@ -51,12 +57,13 @@ pub async fn prepare(place: &Place, manifest: Arc<Manifest>, request: &Request) 
         },
     )
     .await?;
-    match begin(&control, place, &manifest, request, id, &prod).await {
+    match begin(&control, place, &manifest, request, id).await {
         Ok(plan) => Ok(Begun { id, control, place: place.clone(), manifest, plan }),
         Err(error) => {
             let text = match &error {
                 RunError::Problems(problems) => {
-                    problems.first().map_or_else(String::new, super::failure::one_line)
+                    let told = problems.first().map(|problem| one_line(problem, &place.secrets));
+                    told.unwrap_or_default()
                 }
                 other => other.to_string(),
             };
@@ -75,11 +82,7 @@ async fn begin(
     manifest: &Manifest,
     request: &Request,
     id: i64,
-    prod: &str,
 ) -> Result<Plan, RunError> {
-    for dead in history::bury_dead(control, prod, id).await? {
-        history::end_sessions_of(control, dead).await?;
-    }
     let relations: Vec<Relation> = manifest.ids().map(|id| manifest.published(id)).collect();
     let existing = catalog::existing(control, &relations).await?;
     let mut plan = Plan::make(manifest, request, &existing).map_err(RunError::Problems)?;
@@ -94,6 +97,18 @@ async fn begin(
     plan.build_schema = build_schema(id);
     control.create_schema(&plan.build_schema).await?;
     Ok(plan)
+}
+
+/// The oldest server that elt is made for.
+const OLDEST: u32 = 14;
+
+async fn check_version(control: &Session) -> Result<(), DatabaseError> {
+    let number = control.value("select current_setting('server_version_num')").await?;
+    let major = number.and_then(|number| number.parse::<u32>().ok()).unwrap_or(0) / 10_000;
+    if major >= OLDEST {
+        return Ok(());
+    }
+    Err(DatabaseError::new(format!("the server is PostgreSQL {major}; elt needs {OLDEST} or later")))
 }
 
 async fn take_lock(control: &Session, prod: &str) -> Result<(), RunError> {

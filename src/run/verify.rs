@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::failure::{located, sql_problem};
+use super::failure::{located, one_line, sql_problem};
 use super::task::{Done, Problem, Shared, count};
 use super::{Event, Observer};
 use crate::database::{DatabaseError, Session};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::manifest::{Manifest, Sql, Test};
 use crate::pipeline::NodeRecord;
+use crate::secret::Secrets;
 
 /// How many wrong rows a failure shows.
 const SHOWN: usize = 5;
@@ -64,6 +65,7 @@ pub async fn test_published(
     session: &Session,
     manifest: &Manifest,
     tests: &[usize],
+    secrets: &Secrets,
     observer: &Arc<dyn Observer>,
 ) -> (Vec<NodeRecord>, Vec<Diagnostic>) {
     let (mut records, mut problems) = (Vec::new(), Vec::new());
@@ -79,7 +81,7 @@ pub async fn test_published(
             status: done.status.into(),
             rows: done.rows,
             duration_ms: i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX),
-            message: done.problem.as_ref().map(super::failure::one_line),
+            message: done.problem.as_ref().map(|problem| one_line(problem, secrets)),
         };
         observer.event(Event::Finished(record.clone()));
         records.push(record);

@@ -91,7 +91,7 @@ pub(super) async fn build_and_test(
         let failed = done.status == "failed";
         let label = shared.label(tasks[index]);
         let duration = i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX);
-        let message = done.problem.as_ref().map(failure::one_line);
+        let message = done.problem.as_ref().map(|problem| failure::one_line(problem, &run.place.secrets));
         let record =
             record(label.clone(), shared.kind(tasks[index]), done.status, done.rows, duration, message);
         observer.event(Event::Finished(record.clone()));

@@ -1,0 +1,54 @@
+//! Values of the environment that are nobody's business: they are hidden wherever text leaves elt.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+/// A variable whose name holds one of these is a secret.
+const WORDS: [&str; 7] = ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "CREDENTIAL", "API_KEY", "DATABASE_URL"];
+/// Shorter values would hide innocent text.
+const SHORTEST: usize = 6;
+const SHORTEST_PASSWORD: usize = 4;
+
+/// The secrets of one environment.
+#[derive(Debug, Clone, Default)]
+pub struct Secrets(Vec<String>);
+
+impl Secrets {
+    pub fn of(env: &BTreeMap<String, String>) -> Self {
+        let is_secret = |name: &str| WORDS.iter().any(|word| name.to_uppercase().contains(word));
+        let named = env.iter().filter(|(name, value)| is_secret(name) && value.len() >= SHORTEST);
+        let mut values: Vec<String> = named.map(|(_, value)| value.clone()).collect();
+        let passwords = values.iter().filter_map(|value| password(value)).collect::<Vec<_>>();
+        values.extend(passwords);
+        values.sort_by_key(|value| Reverse(value.len()));
+        Self(values)
+    }
+
+    /// The text with every secret as `***`.
+    pub fn hide(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
+    }
+}
+
+/// The password of a URL is a secret by itself.
+fn password(url: &str) -> Option<String> {
+    let (_, rest) = url.split_once("://")?;
+    let (login, _) = rest.rsplit_once('@')?;
+    let (_, password) = login.split_once(':')?;
+    (password.len() >= SHORTEST_PASSWORD).then(|| password.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_of_the_environment_are_hidden_and_other_values_are_not() {
+        let env = BTreeMap::from([
+            ("DATABASE_URL".to_owned(), "postgres://u:hunter22@h/d".to_owned()),
+            ("HOME".to_owned(), "/home/someone".to_owned()),
+        ]);
+        let text = "x postgres://u:hunter22@h/d hunter22 /home/someone";
+        assert_eq!(Secrets::of(&env).hide(text), "x *** *** /home/someone");
+    }
+}
