@@ -1,5 +1,6 @@
 //! Parquet as COPY BINARY: batch by batch, so that memory does not grow with the file.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow_array::{Array, RecordBatch};
@@ -48,7 +49,9 @@ impl ParquetRows {
     /// Reads the file's description; the rows wait for [`Self::start`].
     pub(super) fn open(file: OpenFile, shown: &str) -> Result<Self, SourceError> {
         let damaged = |error| damaged(shown, &error);
-        let loaded = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(damaged)?;
+        let loaded = guarded(shown, || ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()))?;
+        let loaded = loaded.map_err(damaged)?;
+        check_counts(loaded.metadata()).map_err(damaged)?;
         let metadata = match plain_schema(&loaded) {
             Some(schema) => {
                 let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
@@ -156,9 +159,14 @@ impl ParquetRows {
     }
 
     fn next_batch(&mut self) -> Result<bool, SourceError> {
-        let Some(batch) = self.reader.as_mut().and_then(Iterator::next) else {
+        // Taken, so that after an error nothing can go on reading as if the file had ended.
+        let Some(mut reader) = self.reader.take() else {
+            return Err(SourceError::new(format!("{} was read on after an error", self.shown)));
+        };
+        let Some(batch) = guarded(&self.shown, || reader.next())? else {
             return Ok(false);
         };
+        self.reader = batch.is_ok().then_some(reader);
         self.batch = Some(batch.map_err(|error| {
             damaged(&self.shown, &ParquetError::General(format!("after row {}: {error}", self.rows_read)))
         })?);
@@ -265,12 +273,30 @@ fn meanings(metadata: &ParquetMetaData) -> Vec<Meaning> {
         .collect()
 }
 
+/// The reader takes these numbers for good and would wrap negative ones.
+fn check_counts(metadata: &ParquetMetaData) -> Result<(), ParquetError> {
+    let mut groups = metadata.row_groups().iter().map(|group| u64::try_from(group.num_rows()).ok());
+    let rows = groups.try_fold(0, |sum: u64, rows| sum.checked_add(rows?));
+    if rows.is_some() && rows == u64::try_from(metadata.file_metadata().num_rows()).ok() {
+        Ok(())
+    } else {
+        Err(ParquetError::General("its row groups do not have the rows that it says it has".to_owned()))
+    }
+}
+
 fn batch_rows(metadata: &ParquetMetaData) -> usize {
-    let bytes: u64 =
-        metadata.row_groups().iter().map(|group| group.total_byte_size().max(0).unsigned_abs()).sum();
+    let sizes = metadata.row_groups().iter().map(|group| group.total_byte_size().max(0).unsigned_abs());
+    let bytes = sizes.fold(0, u64::saturating_add);
     let rows = metadata.file_metadata().num_rows().max(1).unsigned_abs();
     let fitting = BATCH_BYTES / (bytes / rows).max(1);
     usize::try_from(fitting.clamp(1, BATCH_ROWS)).unwrap_or(1)
+}
+
+/// The parquet crate panics on some damaged pages. What `read` had in hand is not used after that, so that
+/// nothing sees it half changed.
+fn guarded<T>(shown: &str, read: impl FnOnce() -> T) -> Result<T, SourceError> {
+    catch_unwind(AssertUnwindSafe(read))
+        .map_err(|_| damaged(shown, &ParquetError::General("a page makes no sense".to_owned())))
 }
 
 fn damaged(shown: &str, error: &ParquetError) -> SourceError {

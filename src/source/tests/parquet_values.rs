@@ -26,6 +26,7 @@ fn write(path: &Path, columns: &[(&str, ArrayRef)]) -> PathBuf {
     let properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
         .set_max_row_group_row_count(Some(10_000))
+        .set_data_page_row_count_limit(1_000)
         .build();
     let mut writer = ArrowWriter::try_new(File::create(path).unwrap(), schema, Some(properties)).unwrap();
     writer.write(&batch).unwrap();
