@@ -1,6 +1,6 @@
 //! Which PostgreSQL a target means: the one its URL names, or the project's own private cluster.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cluster::{Cluster, ClusterError};
@@ -66,6 +66,11 @@ impl Engine {
             }
             None => "the PostgreSQL of the target's URL".to_owned(),
         }
+    }
+
+    /// Where the embedded server writes what happens to it.
+    pub fn log_file(&self) -> Option<PathBuf> {
+        self.cluster.as_ref().map(Cluster::log_file)
     }
 
     /// Lets go of the server; the last user of the embedded one stops it.

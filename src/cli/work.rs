@@ -60,6 +60,10 @@ pub async fn run(context: &Context, command: &str, work: &Work) -> Outcome {
     for note in &outcome.notes {
         context.terminal.note(note);
     }
+    let server_lost = outcome.problems.iter().any(|problem| problem.code == "connection-lost");
+    if let Some(log) = engine.log_file().filter(|_| server_lost) {
+        context.terminal.note(&format!("the embedded server's log is {}", log.display()));
+    }
     let good = outcome.status == RunStatus::Succeeded;
     if good && command == "run" && !context.terminal.json {
         report(context, &engine, &manifest, &request.selection).await?;

@@ -91,9 +91,19 @@ impl PidFile {
 
     /// Fast shutdown: sessions are ended, transactions rolled back, nothing is lost.
     pub fn ask_to_stop(&self) {
+        self.signal(Signal::INT);
+    }
+
+    /// Immediate shutdown: the server ends as if its machine had, and recovers at its next start. For one that
+    /// cannot stop any more, as when its disk filled up while it stopped.
+    pub fn end_at_once(&self) {
+        self.signal(Signal::QUIT);
+    }
+
+    fn signal(&self, signal: Signal) {
         if let Some(pid) = Pid::from_raw(self.pid) {
             // A server that is gone already is what was wanted.
-            let _ = kill_process(pid, Signal::INT);
+            let _ = kill_process(pid, signal);
         }
     }
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::binaries::Binaries;
 use super::home::{self, Home, PORT, socket_file};
-use super::pid_file::{self, Holder, PidFile};
+use super::pid_file::{self, Holder, PidFile, Status};
 use super::run_as::RunAs;
 use super::{ClusterError, USER};
 
@@ -30,7 +30,7 @@ const LONGEST_LOG: u64 = 4 << 20;
 pub fn join(home: &Home) -> Result<Option<PidFile>, ClusterError> {
     let begun = Instant::now();
     let mut silent_since = None;
-    let mut asked_to_stop = false;
+    let (mut asked_to_stop, mut ended_at_once) = (false, false);
     loop {
         let server = match pid_file::holder(&home.data()) {
             Holder::Nobody => return Ok(None),
@@ -45,6 +45,10 @@ pub fn join(home: &Home) -> Result<Option<PidFile>, ClusterError> {
         {
             server.ask_to_stop();
             asked_to_stop = true;
+        }
+        if begun.elapsed() > STOP && server.status == Status::Stopping && !ended_at_once {
+            server.end_at_once();
+            ended_at_once = true;
         }
         if begun.elapsed() > START {
             let why = format!("process {} still does not answer after {} s", server.pid, START.as_secs());
@@ -148,15 +152,20 @@ fn spawn(
     Ok((pid, ended))
 }
 
-/// Fast shutdown. Errors: still running after half a minute.
+/// Fast shutdown, and an immediate one where that takes too long. Errors: still running after that.
 pub fn stop(home: &Home, server: &PidFile) -> Result<(), ClusterError> {
     server.ask_to_stop();
     let begun = Instant::now();
+    let mut ended_at_once = false;
     while pid_file::read(&home.data()).is_some_and(|file| file.pid == server.pid) {
         if matches!(pid_file::holder(&home.data()), Holder::Nobody) {
             break;
         }
-        if begun.elapsed() > STOP {
+        if begun.elapsed() > STOP && !ended_at_once {
+            server.end_at_once();
+            ended_at_once = true;
+        }
+        if begun.elapsed() > STOP + ORPHANS {
             return Err(ClusterError::Stop { pid: server.pid, seconds: STOP.as_secs() });
         }
         sleep(PAUSE);

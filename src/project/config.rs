@@ -77,6 +77,8 @@ pub struct Config {
     pub delimiter: Option<String>,
     pub quote: Option<String>,
     pub null: Option<String>,
+    /// A source with columns and no rows is right, not a failed export.
+    pub allow_empty: bool,
     /// Columns that elt adds to a loaded table: `_source`, `_loaded_at`, `_run_id`.
     #[serde(deserialize_with = "one_or_many")]
     pub metadata: Vec<String>,
@@ -105,6 +107,7 @@ const KNOWN: &[&str] = &[
     "delimiter",
     "quote",
     "null",
+    "allow_empty",
     "metadata",
     "severity",
     "where",

@@ -83,6 +83,7 @@ fn read_options(node: &Node) -> Result<ReadOptions, SourceError> {
         delimiter: one_byte("delimiter", &config.delimiter)?,
         quote: one_byte("quote", &config.quote)?,
         null: config.null.clone(),
+        allow_empty: config.allow_empty,
         ..ReadOptions::default()
     })
 }

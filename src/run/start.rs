@@ -43,8 +43,8 @@ pub async fn prepare(place: &Place, manifest: Arc<Manifest>, request: &Request) 
     }
     sweep(&control, &prod).await?;
 
-    let started_by =
-        std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "?".into());
+    let started_by = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
+    let started_by = started_by.unwrap_or_else(|_| format!("user {}", rustix::process::getuid().as_raw()));
     let host = host_name();
     let id = history::begin(
         &control,
