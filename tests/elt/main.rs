@@ -7,6 +7,7 @@ mod support;
 mod failures;
 mod history;
 mod incremental;
+mod inputs;
 mod main_job;
 mod readers;
 mod selection;
