@@ -11,6 +11,9 @@ use crate::source::FetchOptions;
 /// The database of the embedded cluster.
 const EMBEDDED_DATABASE: &str = "elt";
 
+/// Publishing holds a lock on every relation that it moves, old and new, in one transaction.
+const SETTINGS: &[(&str, &str)] = &[("max_locks_per_transaction", "512")];
+
 /// A server that can be reached. Keeps the embedded one running while it is held.
 pub struct Engine {
     pub connector: Connector,
@@ -39,7 +42,7 @@ impl Engine {
             return Ok(Self { connector, reader, cluster: None });
         }
         let folder = root.join(".elt");
-        let cluster = tokio::task::spawn_blocking(move || Cluster::open(&folder, &[])).await;
+        let cluster = tokio::task::spawn_blocking(move || Cluster::open(&folder, SETTINGS)).await;
         let cluster = cluster.expect("opening a cluster does not panic")?;
         let connector =
             Connector::from_socket(cluster.socket_dir(), cluster.port(), cluster.user(), EMBEDDED_DATABASE);

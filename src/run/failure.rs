@@ -28,6 +28,10 @@ fn code(error: &DatabaseError) -> &'static str {
         "42P07" | "42710" => "exists-already",
         "42501" => "not-permitted",
         "57014" => "cancelled",
+        "53200" => {
+            "the server's table of locks is full: raise max_locks_per_transaction in its configuration (it needs a \
+             restart), or run in parts with --select"
+        }
         "53100" => "disk-full",
         "" => "connection-lost",
         code if code.starts_with("22") => "bad-value",
@@ -37,7 +41,7 @@ fn code(error: &DatabaseError) -> &'static str {
     }
 }
 
-fn hint(error: &DatabaseError) -> Option<String> {
+pub(super) fn hint(error: &DatabaseError) -> Option<String> {
     if let Some(hint) = &error.hint {
         return Some(hint.clone());
     }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::Place;
+use super::failure::hint;
 use super::sweep::{build_schema, kind_word, old_schema};
 use super::task::Built;
 use crate::database::catalog::{self, Dependent, Existing};
@@ -357,7 +358,7 @@ fn hangs_on(relation: &Relation, what: &str) -> Diagnostic {
 
 fn failed(error: &DatabaseError) -> Box<Diagnostic> {
     let message = format!("publishing failed, prod is as it was: {error}");
-    Box::new(Diagnostic::error("publish", message).maybe_hint(error.hint.clone()))
+    Box::new(Diagnostic::error("publish", message).maybe_hint(hint(error)))
 }
 
 fn cancelled() -> Box<Diagnostic> {
