@@ -52,6 +52,13 @@ pub enum Command {
     Seed(Work),
     /// Run the tests on what is published
     Test(Selection),
+    /// Let PostgreSQL judge every model and test without running them; leaves nothing behind
+    #[command(
+        after_help = "Each model is created without rows in a transaction that is rolled back, so that PostgreSQL itself checks names \
+        and types through the whole graph. All errors are told at once, each at its own line.\n\n\
+        Example: elt check --select segments_derived+"
+    )]
+    Check(Selection),
     /// Show the SQL that PostgreSQL would be given; opens no connection
     Compile(Compile),
     /// List models, rules, sources and tests
@@ -64,6 +71,8 @@ pub enum Command {
     Clean(Clean),
     /// Write the project's own sample data to a file
     Generate(Generate),
+    /// Write a completion script for your shell: elt completions bash > /etc/bash_completion.d/elt
+    Completions(Completions),
     /// Serve the published layer by HTTP
     #[command(
         after_help = "The service reads prod as a role that can read nothing else. Vouchers are looked up in memory, and go \
@@ -177,6 +186,11 @@ pub struct Generate {
 pub enum FileFormat {
     Csv,
     Parquet,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Completions {
+    pub shell: clap_complete::Shell,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -14,9 +14,9 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
-use args::{Cli, Command, Global};
+use args::{Cli, Command, Completions, Global};
 use terminal::Terminal;
 
 use crate::database::DatabaseError;
@@ -83,6 +83,8 @@ async fn dispatch(context: &Context, command: Command) -> Outcome {
         Command::Load(work) => work::run(context, "load", &work).await,
         Command::Seed(work) => work::run(context, "seed", &work).await,
         Command::Test(selection) => work::test(context, &selection).await,
+        Command::Check(selection) => work::check(context, &selection).await,
+        Command::Completions(arguments) => completions(context, &arguments),
         Command::Compile(arguments) => inspect::compile(context, &arguments),
         Command::Ls(arguments) => inspect::list(context, &arguments),
         Command::Show(arguments) => inspect::show(context, &arguments).await,
@@ -91,6 +93,13 @@ async fn dispatch(context: &Context, command: Command) -> Outcome {
         Command::Generate(arguments) => generate::generate(context, &arguments),
         Command::Serve(arguments) => serve::serve(context, &arguments).await,
     }
+}
+
+fn completions(context: &Context, arguments: &Completions) -> Outcome {
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut Cli::command(), "elt", &mut script);
+    context.terminal.data(&String::from_utf8_lossy(&script));
+    Ok(ExitCode::SUCCESS)
 }
 
 fn end(terminal: &Terminal, outcome: Outcome) -> ExitCode {

@@ -1,4 +1,4 @@
-//! `run`, `build`, `load`, `seed` and `test`.
+//! `run`, `build`, `load`, `seed`, `check` and `test`.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -177,6 +177,31 @@ pub(super) fn cancel_on_signal(context: &Context) -> CancellationToken {
         std::process::exit(130);
     });
     cancel
+}
+
+pub async fn check(context: &Context, written: &Selection) -> Outcome {
+    let begun = Instant::now();
+    let (project, manifest) = context.project()?;
+    let chosen = select(&manifest, &written.select, &written.exclude)?;
+    let engine = Engine::open(&project.root, &project.target).await?;
+    let session = engine.connector.connect().await?;
+    let checked = run::check(&session, &manifest, &chosen).await?;
+    drop(session);
+    context.terminal.diagnostics(&checked.problems);
+    if !checked.unjudged.is_empty() {
+        let names = checked.unjudged.join(", ");
+        context.terminal.note(&format!("not judged, for what they read is wrong or not known yet: {names}"));
+    }
+    let took = duration(i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX));
+    if context.terminal.json {
+        context.terminal.json_line(&json!({
+            "event": "checked", "good": checked.good, "bad": checked.problems.len(), "unjudged": checked.unjudged,
+        }));
+    }
+    let (good, bad) = (checked.good, checked.problems.len());
+    context.terminal.say(&format!("Checked models and tests in {took}: {good} good, {bad} bad"));
+    engine.close().await?;
+    Ok(if checked.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
 pub async fn test(context: &Context, written: &Selection) -> Outcome {

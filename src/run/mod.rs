@@ -2,6 +2,7 @@
 //! the run's own, and moved into place in one transaction, or not at all.
 
 mod build;
+mod check;
 mod event;
 mod failure;
 mod incremental;
@@ -29,6 +30,7 @@ use crate::project::Target;
 use crate::secret::Secrets;
 use crate::source::FetchOptions;
 
+pub use check::{Checked, check};
 pub use event::{Event, Observer, Silent};
 pub use failure::{located, sql_problem};
 pub use plan::{Plan, Request};

@@ -122,3 +122,42 @@ async fn misuse_is_exit_code_2_and_says_what_to_do() {
     assert_eq!(elsewhere.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&elsewhere.stderr).contains("has no profiles.yml"));
 }
+
+#[tokio::test]
+async fn check_finds_every_error_at_once_and_leaves_nothing_behind() {
+    let project = Project::new(&[
+        ("models/raw/r.sql", "{{ config(materialized='load', source='r.csv', metadata=['_loaded_at']) }}\nid int,\nname text,"),
+        ("models/stage/a.sql", "select id, nmae from {{ ref('r') }}"),
+        ("models/stage/b.sql", "select id + 'x'::date as d from {{ ref('r') }}"),
+        ("models/stage/c.sql", "{{ config(materialized='incremental', unique_key='id') }}\nselect id, _loaded_at from {{ ref('r') }}\n{% if is_incremental() %}where id > (select max(idd) from {{ this }}){% endif %}"),
+        ("models/prod/d.sql", "select * from {{ ref('a') }}"),
+        ("models/prod/e.sql", "{{ config(materialized='table') }} select id::text || 'x' as id from {{ ref('k') }}"),
+        ("rules/k.csv", "id\n1\n"),
+        ("tests/t.sql", "select *\nfrom {{ ref('e') }} where id > 5"),
+    ])
+    .await;
+    let ended = project.elt(&["check"]).expect(1);
+    for place in
+        ["models/stage/a.sql:1:12", "models/stage/b.sql:1:13", "models/stage/c.sql:3:49", "tests/t.sql:2:30"]
+    {
+        assert!(ended.stderr.contains(place), "expected {place}\n{ended}");
+    }
+    let ended =
+        ended.says("not judged").says("prod.d").says("Perhaps you meant to reference the column \"r.name\"");
+    ended.says(": 3 good, 4 bad");
+    assert_eq!(
+        project
+            .value(r"select count(*) from pg_namespace where nspname like 'elt%' or nspname = 'stage'")
+            .await,
+        "0"
+    );
+
+    project.good(&["check", "--select", "k"]).says(": 1 good, 0 bad");
+}
+
+#[tokio::test]
+async fn the_shipped_project_passes_its_own_check_and_completes_in_shells() {
+    let project = Project::shipped().await;
+    project.good(&["check"]).says(" 0 bad");
+    project.good(&["completions", "bash"]).prints("--full-refresh");
+}

@@ -1,0 +1,191 @@
+//! Lets PostgreSQL itself judge every model before a run: each is created without rows, in a schema and a
+//! transaction that are rolled back. All errors come at once; what depends on a failure is not blamed too.
+
+use std::collections::BTreeSet;
+
+use super::failure::{located, sql_problem};
+use super::plan::needed;
+use crate::database::{DatabaseError, Session};
+use crate::diagnostic::Diagnostic;
+use crate::manifest::{Body, Manifest, Node, NodeId, Sql};
+use crate::name::{Ident, Relation};
+use crate::project::Materialization;
+
+/// What a check came to.
+#[derive(Debug, Default)]
+pub struct Checked {
+    pub good: usize,
+    /// Not judged, because something they read is wrong or has no columns yet.
+    pub unjudged: Vec<String>,
+    pub problems: Vec<Diagnostic>,
+}
+
+/// Checks the models of `selection` and the tests on them. Nothing stays in the database; nothing is locked
+/// that readers need.
+pub async fn check(
+    session: &Session,
+    manifest: &Manifest,
+    selection: &BTreeSet<NodeId>,
+) -> Result<Checked, DatabaseError> {
+    let schema =
+        Ident::new(format!("elt_check_{}", std::process::id())).expect("a number makes a short name");
+    session.run(&format!("begin; create schema {schema}; savepoint checked")).await?;
+    let mut checker = Checker {
+        session,
+        manifest,
+        schema,
+        made: BTreeSet::new(),
+        lost: BTreeSet::new(),
+        out: Checked::default(),
+    };
+    let judged = async {
+        for id in manifest.order.iter().filter(|id| selection.contains(id)) {
+            checker.node(*id).await?;
+        }
+        for test in &manifest.tests {
+            if test.text.targets.iter().any(|target| selection.contains(target)) {
+                checker.test(test).await?;
+            }
+        }
+        Ok(())
+    };
+    let result: Result<(), DatabaseError> = judged.await;
+    session.run("rollback").await?;
+    result.map(|()| checker.out)
+}
+
+struct Checker<'a> {
+    session: &'a Session,
+    manifest: &'a Manifest,
+    schema: Ident,
+    made: BTreeSet<NodeId>,
+    lost: BTreeSet<NodeId>,
+    out: Checked,
+}
+
+impl Checker<'_> {
+    async fn node(&mut self, id: NodeId) -> Result<(), DatabaseError> {
+        let manifest = self.manifest;
+        let node = manifest.node(id);
+        if !node.is_built() {
+            return Ok(());
+        }
+        if needed(manifest, id).iter().any(|parent| self.lost.contains(parent)) {
+            self.lost.insert(id);
+            self.out.unjudged.push(node.label());
+            return Ok(());
+        }
+        let relation = Relation::new(self.schema.clone(), node.name.clone());
+        let name = |target: NodeId| self.name(Some(id), target);
+        for (number, sql) in statements(manifest, node, id, &relation, &name).into_iter().enumerate() {
+            let Some(sql) = sql else { return self.as_published(id).await };
+            if let Err(error) = self.attempt(&sql).await? {
+                self.lost.insert(id);
+                self.out.problems.push(sql_problem(&error, &sql, &node.file));
+                return Ok(());
+            }
+            if number == 0 {
+                self.made.insert(id);
+            }
+        }
+        self.out.good += 1;
+        Ok(())
+    }
+
+    /// A load that declares no columns has those of its last load, if there was one.
+    async fn as_published(&mut self, id: NodeId) -> Result<(), DatabaseError> {
+        let mut sql = Sql::default();
+        sql.push(&format!("select from {} limit 0", self.manifest.published(id)));
+        if self.attempt(&sql).await?.is_err() {
+            self.lost.insert(id);
+            self.out.unjudged.push(self.manifest.node(id).label());
+        }
+        Ok(())
+    }
+
+    async fn test(&mut self, test: &crate::manifest::Test) -> Result<(), DatabaseError> {
+        let reads_lost = test.text.targets.iter().any(|target| {
+            self.lost.contains(target)
+                || needed(self.manifest, *target).iter().any(|id| self.lost.contains(id))
+        });
+        if reads_lost {
+            self.out.unjudged.push(test.name.clone());
+            return Ok(());
+        }
+        let query = self.manifest.test_query(test, &|target| self.name(None, target));
+        let sql = query.wrap("explain select * from (\n", "\n) as wrong_rows");
+        match self.attempt(&sql).await? {
+            Ok(()) => self.out.good += 1,
+            Err(error) => {
+                let place = error.place.and_then(|place| sql.locate(place.character));
+                let own = place.filter(|place| place.file == test.file && test.kind == test.name);
+                self.out.problems.push(located(&error, own.unwrap_or_else(|| test.place.clone())));
+            }
+        }
+        Ok(())
+    }
+
+    /// What was made here, else what is published.
+    fn name(&self, reader: Option<NodeId>, id: NodeId) -> Relation {
+        if self.made.contains(&id) || reader == Some(id) {
+            Relation::new(self.schema.clone(), self.manifest.node(id).name.clone())
+        } else {
+            self.manifest.published(id)
+        }
+    }
+
+    /// Runs a statement that may fail without ending the transaction. The outer error is a lost server.
+    async fn attempt(&self, sql: &Sql) -> Result<Result<(), DatabaseError>, DatabaseError> {
+        let kept = format!("{}\n; release savepoint checked; savepoint checked", sql.text);
+        match self.session.run(&kept).await {
+            Ok(_) => Ok(Ok(())),
+            Err(error) if error.is_unreachable() => Err(error),
+            Err(error) => {
+                self.session.run("rollback to savepoint checked").await?;
+                Ok(Err(error))
+            }
+        }
+    }
+}
+
+/// The statements that make a node without rows; `None` where nothing says what columns it has.
+fn statements(
+    manifest: &Manifest,
+    node: &Node,
+    id: NodeId,
+    relation: &Relation,
+    name: &dyn Fn(NodeId) -> Relation,
+) -> Vec<Option<Sql>> {
+    if let Body::Rule(rule) = &node.body {
+        let columns: Vec<String> =
+            rule.columns.iter().map(|column| format!("{} {}", column.name, column.data_type)).collect();
+        let mut sql = Sql::default();
+        sql.push(&format!("create table {relation} ({})", columns.join(", ")));
+        return vec![Some(sql)];
+    }
+    let full = manifest.query(id, false, name);
+    match node.materialization {
+        Materialization::Load if full.is_blank() => vec![None],
+        Materialization::Load => {
+            let mut columns = full.without_trailing_comma();
+            for metadata in &node.config.metadata {
+                let data_type = match metadata.as_str() {
+                    "_loaded_at" => "timestamptz",
+                    "_run_id" => "bigint",
+                    _ => "text",
+                };
+                columns.push(&format!("\n, {metadata} {data_type}"));
+            }
+            vec![Some(columns.wrap(&format!("create table {relation} (\n"), "\n)"))]
+        }
+        Materialization::View => vec![Some(full.wrap(&format!("create view {relation} as\n"), ""))],
+        Materialization::Incremental => {
+            let added = manifest.query(id, true, name);
+            vec![
+                Some(full.wrap(&format!("create table {relation} as\n"), "\nwith no data")),
+                Some(added.wrap("explain select * from (\n", "\n) as added")),
+            ]
+        }
+        _ => vec![Some(full.wrap(&format!("create table {relation} as\n"), "\nwith no data"))],
+    }
+}
