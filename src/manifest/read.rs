@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::graph::{check_layers, order, place_of_name};
-use super::{Body, Manifest, Node, NodeId, Test, Text};
+use super::{Body, Manifest, Node, NodeId, Text};
 use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
 use crate::name::Ident;
-use crate::project::{Config, Layer, Materialization, ModelFile, Project, Properties, Strategy, TestEntry};
+use crate::project::{Config, Layer, Materialization, ModelFile, Project, Properties, Strategy};
 use crate::template::{Reference, Rendered, Subject};
 
 /// Compiles a whole project. The manifest is complete only where no problem is an error.
@@ -45,15 +45,15 @@ pub fn compile(project: &Project) -> (Manifest, Vec<Diagnostic>) {
     (manifest, reader.problems)
 }
 
-struct Reader<'a> {
-    project: &'a Project,
+pub(super) struct Reader<'a> {
+    pub project: &'a Project,
     properties: HashMap<&'a str, &'a Properties>,
-    nodes: Vec<Node>,
+    pub nodes: Vec<Node>,
     /// The unresolved references of each node's texts: full, then incremental.
     references: Vec<Vec<Vec<Reference>>>,
-    by_name: HashMap<String, NodeId>,
+    pub by_name: HashMap<String, NodeId>,
     sources: HashMap<(String, String), NodeId>,
-    problems: Vec<Diagnostic>,
+    pub problems: Vec<Diagnostic>,
 }
 
 impl<'a> Reader<'a> {
@@ -123,7 +123,7 @@ impl<'a> Reader<'a> {
         });
     }
 
-    fn config(&mut self, words: &Map<String, Value>, place: &Location) -> Config {
+    pub fn config(&mut self, words: &Map<String, Value>, place: &Location) -> Config {
         Config::read(words, place).unwrap_or_else(|problems| {
             self.problems.extend(problems);
             Config::default()
@@ -297,7 +297,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Resolves references; what cannot be found is told, and stands as the node itself meanwhile.
-    fn targets(
+    pub fn targets(
         &mut self,
         references: &[Reference],
         own: Option<NodeId>,
@@ -348,141 +348,5 @@ impl<'a> Reader<'a> {
             }
         };
         self.problems.push(problem);
-    }
-
-    fn tests(&mut self, order: &[NodeId]) -> Vec<Test> {
-        let mut rank = vec![0; self.nodes.len()];
-        for (position, id) in order.iter().enumerate() {
-            rank[id.0] = position;
-        }
-        let mut tests = Vec::new();
-        for properties in &self.project.properties {
-            let Some(id) = self.by_name.get(&properties.name).copied() else { continue };
-            for entry in &properties.tests {
-                tests.extend(self.generic_test(id, entry, &rank));
-            }
-        }
-        for file in &self.project.singular_tests {
-            tests.extend(self.singular_test(file, &rank));
-        }
-        let mut seen: HashMap<String, usize> = HashMap::new();
-        for test in &mut tests {
-            let times = seen.entry(test.name.clone()).or_default();
-            *times += 1;
-            if *times > 1 {
-                test.name = format!("{}_{times}", test.name);
-            }
-        }
-        tests
-    }
-
-    fn generic_test(&mut self, id: NodeId, entry: &TestEntry, rank: &[usize]) -> Option<Test> {
-        let name = self.nodes[id.0].name.as_str().to_owned();
-        let mut arguments = entry.arguments.clone();
-        let mut words = Map::new();
-        for word in ["severity", "where", "tags", "enabled", "meta"] {
-            words.extend(arguments.remove(word).map(|value| (word.to_owned(), value)));
-        }
-        arguments.remove("description");
-        let own_name = arguments.remove("name").and_then(|name| name.as_str().map(str::to_owned));
-        let config = self.config(&words, &entry.place);
-        if config.enabled == Some(false) {
-            return None;
-        }
-        let mut call = Map::from_iter([("model".to_owned(), Value::from(format!("ref('{name}')")))]);
-        if let Some(column) = &entry.column {
-            match Ident::new(column) {
-                Ok(column) => call.insert("column_name".into(), column.to_string().into()),
-                Err(error) => {
-                    self.problems
-                        .push(Diagnostic::error("bad-name", error.to_string()).at(entry.place.clone()));
-                    return None;
-                }
-            };
-        }
-        call.extend(arguments);
-        let subject = Subject { name: &name, ..Subject::default() };
-        let rendered = self.project.library.render_test(
-            &entry.name,
-            &call,
-            config.only.as_deref(),
-            subject,
-            &entry.place,
-        );
-        let parts: Vec<&str> =
-            [entry.name.as_str(), name.as_str()].into_iter().chain(entry.column.as_deref()).collect();
-        let full_name = own_name.unwrap_or_else(|| parts.join("_"));
-        self.test(
-            full_name,
-            &entry.name,
-            entry.column.clone(),
-            rendered,
-            &config,
-            &entry.place,
-            Some(id),
-            rank,
-        )
-    }
-
-    fn singular_test(&mut self, file: &Arc<SourceFile>, rank: &[usize]) -> Option<Test> {
-        let name = crate::project::stem(&file.path).to_owned();
-        let rendered = self.project.library.render(file, Subject { name: &name, ..Subject::default() });
-        let place = Location::start_of(file);
-        let config = match &rendered {
-            Ok(rendered) => self.config(&rendered.config.clone(), &place),
-            Err(_) => Config::default(),
-        };
-        if config.enabled == Some(false) {
-            return None;
-        }
-        self.test(name.clone(), &name, None, rendered, &config, &place, None, rank)
-    }
-
-    #[allow(clippy::too_many_arguments, reason = "the parts of one test, gathered by its two makers")]
-    fn test(
-        &mut self,
-        name: String,
-        kind: &str,
-        column: Option<String>,
-        rendered: Result<Rendered, Vec<Diagnostic>>,
-        config: &Config,
-        place: &Location,
-        subject: Option<NodeId>,
-        rank: &[usize],
-    ) -> Option<Test> {
-        let rendered = match rendered {
-            Ok(rendered) => rendered,
-            Err(problems) => {
-                self.problems.extend(problems);
-                return None;
-            }
-        };
-        let warns_only = match config.severity.as_deref().map(str::to_lowercase).as_deref() {
-            None | Some("error") => false,
-            Some("warn") => true,
-            Some(other) => {
-                let message = format!("a test's severity is `error` or `warn`, not `{other}`");
-                self.problems.push(Diagnostic::error("bad-config", message).at(place.clone()));
-                return None;
-            }
-        };
-        let targets = self.targets(&rendered.references, subject, &place.file);
-        let home = targets.iter().copied().chain(subject).max_by_key(|id| rank[id.0]);
-        let Some(home) = home else {
-            let message = format!("the test `{name}` reads no model");
-            let problem = Diagnostic::error("test-of-nothing", message).at(place.clone());
-            self.problems.push(problem.hint("name what it is about by {{ ref('…') }}"));
-            return None;
-        };
-        Some(Test {
-            name,
-            kind: kind.to_owned(),
-            column,
-            warns_only,
-            text: Text { rendered, targets },
-            file: place.file.clone(),
-            place: place.clone(),
-            home,
-        })
     }
 }

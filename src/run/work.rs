@@ -2,19 +2,22 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::failure::one_line;
 use super::schedule::Schedule;
 use super::task::{Built, Done, Shared, Task};
-use super::{Begun, Event, Observer, build, failure, load, verify};
+use super::{Begun, Event, Observer, build, load, verify};
 use crate::database::{Canceller, DatabaseError, Session, history};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::NodeId;
 use crate::pipeline::NodeRecord;
 use crate::project::Materialization;
+
+const CANCEL_AGAIN: Duration = Duration::from_millis(250);
 
 /// What came of building and testing.
 #[derive(Default)]
@@ -36,104 +39,150 @@ pub(super) async fn build_and_test(
     observer: Arc<dyn Observer>,
     cancel: CancellationToken,
 ) -> Work {
-    let mut work = Work::default();
     let tasks = tasks(run);
-    let mut sessions = match open_sessions(run, tasks.len()).await {
+    let sessions = match open_sessions(run, tasks.len()).await {
         Ok(sessions) => sessions,
-        Err(error) => {
-            work.problems
-                .push(Diagnostic::error("connection-lost", error.to_string()).maybe_hint(error.hint.clone()));
-            work.records.push(record(
-                "connect".into(),
-                "connect",
-                "failed",
-                None,
-                0,
-                Some(error.message.clone()),
-            ));
-            return work;
-        }
+        Err(error) => return no_sessions(&error),
     };
-    let cancellers: Vec<Canceller> = sessions.iter().map(Session::canceller).collect();
-    let mut schedule = Schedule::new(&costs(run, &tasks).await, &edges(run, &tasks));
-    let shared = Arc::new(Shared::new(run, observer.clone(), cancel.clone()));
-    let mut running = JoinSet::new();
-    let mut under_way: Vec<usize> = Vec::new();
-    let mut stopped = false;
+    let mut crew = Crew {
+        schedule: Schedule::new(&costs(run, &tasks).await, &edges(run, &tasks)),
+        cancellers: sessions.iter().map(Session::canceller).collect(),
+        shared: Arc::new(Shared::new(run, observer, cancel.clone())),
+        idle: sessions,
+        running: JoinSet::new(),
+        under_way: Vec::new(),
+        stopped: false,
+        tasks,
+        work: Work::default(),
+    };
     loop {
-        while !sessions.is_empty() && !stopped {
-            let Some(index) = schedule.next() else { break };
-            let session = sessions.pop().expect("checked not to be empty");
-            under_way.push(index);
-            let (shared, task) = (shared.clone(), tasks[index]);
-            observer.event(Event::Started { node: shared.label(task) });
-            running.spawn(async move {
-                let begun = Instant::now();
-                let done = carry_out(&shared, &session, task).await;
-                (index, session, done, begun.elapsed())
-            });
-        }
-        let finished = tokio::select! {
-            () = cancel.cancelled(), if !stopped => {
-                stopped = true;
-                for skipped in schedule.abandon(&under_way) {
-                    skip(&shared, tasks[skipped], "the run was cancelled", &mut work);
-                }
-                cancel_all(&cancellers).await;
-                continue;
-            }
-            finished = running.join_next() => finished,
-        };
-        let Some(finished) = finished else { break };
-        let (index, session, done, elapsed) = finished.expect("a task neither panics nor is aborted");
-        under_way.retain(|task| *task != index);
-        sessions.push(session);
-        let failed = done.status == "failed";
-        let label = shared.label(tasks[index]);
-        let duration = i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX);
-        let message = done.problem.as_ref().map(|problem| failure::one_line(problem, &run.place.secrets));
-        let record =
-            record(label.clone(), shared.kind(tasks[index]), done.status, done.rows, duration, message);
-        observer.event(Event::Finished(record.clone()));
-        work.records.push(record);
-        work.problems.extend(done.problem);
-        work.notes.extend(done.notes);
-        work.built.extend(done.built);
-        let mut skipped = if failed { schedule.failed(index) } else { Vec::new() };
-        if failed && run.plan.fail_fast && !stopped {
-            stopped = true;
-            skipped.extend(schedule.abandon(&under_way));
-            cancel_all(&cancellers).await;
-        }
-        for task in skipped {
-            skip(&shared, tasks[task], &format!("{label} failed"), &mut work);
-        }
-        if !failed {
-            schedule.succeeded(index);
+        crew.start_what_is_ready();
+        tokio::select! {
+            () = cancel.cancelled(), if !crew.stopped => crew.stop("the run was cancelled").await,
+            // Between two statements a session has nothing to cancel: ask until all have stopped.
+            () = tokio::time::sleep(CANCEL_AGAIN), if crew.stopped => crew.cancel().await,
+            finished = crew.running.join_next() => match finished {
+                Some(finished) => crew.finished(finished.expect("a task neither panics nor is aborted")).await,
+                None => return crew.work,
+            },
         }
     }
-    work
 }
 
-fn skip(shared: &Shared, task: Task, why: &str, work: &mut Work) {
-    let record = record(shared.label(task), shared.kind(task), "skipped", None, 0, Some(why.to_owned()));
-    shared.observer.event(Event::Finished(record.clone()));
-    work.records.push(record);
+fn no_sessions(error: &DatabaseError) -> Work {
+    let problem = Diagnostic::error("connection-lost", error.to_string()).maybe_hint(error.hint.clone());
+    let record = NodeRecord {
+        node: "connect".into(),
+        kind: "connect".into(),
+        status: "failed".into(),
+        rows: None,
+        duration_ms: 0,
+        message: Some(error.message.clone()),
+    };
+    Work { records: vec![record], problems: vec![problem], ..Work::default() }
 }
 
-fn record(
-    node: String,
-    kind: &str,
-    status: &str,
-    rows: Option<i64>,
-    duration_ms: i64,
-    message: Option<String>,
-) -> NodeRecord {
-    NodeRecord { node, kind: kind.to_owned(), status: status.to_owned(), rows, duration_ms, message }
+/// The sessions of a run, and what they have done and still have to do.
+struct Crew {
+    tasks: Vec<Task>,
+    schedule: Schedule,
+    shared: Arc<Shared>,
+    idle: Vec<Session>,
+    cancellers: Vec<Canceller>,
+    running: JoinSet<Finished>,
+    /// Tasks of `running`.
+    under_way: Vec<usize>,
+    /// Nothing new is begun any more.
+    stopped: bool,
+    work: Work,
 }
 
-async fn cancel_all(cancellers: &[Canceller]) {
-    futures_util::future::join_all(cancellers.iter().map(Canceller::cancel)).await;
+/// A task that came back, with the session that did it.
+struct Finished {
+    index: usize,
+    session: Session,
+    done: Done,
+    took: Duration,
+}
+
+impl Crew {
+    fn start_what_is_ready(&mut self) {
+        while !self.stopped && !self.idle.is_empty() {
+            let Some(index) = self.schedule.next() else { break };
+            let session = self.idle.pop().expect("checked not to be empty");
+            let (shared, task) = (self.shared.clone(), self.tasks[index]);
+            self.under_way.push(index);
+            self.shared.observer.event(Event::Started { node: self.shared.label(task) });
+            self.running.spawn(async move {
+                let begun = Instant::now();
+                let done = carry_out(&shared, &session, task).await;
+                Finished { index, session, done, took: begun.elapsed() }
+            });
+        }
+    }
+
+    async fn finished(&mut self, finished: Finished) {
+        let Finished { index, session, mut done, took } = finished;
+        self.under_way.retain(|task| *task != index);
+        self.idle.push(session);
+        if self.stopped && done.problem.as_ref().is_some_and(|problem| problem.code == "cancelled") {
+            // Cancelled by us: that is no failure of the model.
+            return self.record(index, "skipped", None, took, Some("cancelled".into()));
+        }
+        let message = done.problem.as_ref().map(|problem| one_line(problem, &self.shared.place.secrets));
+        self.record(index, done.status, done.rows, took, message);
+        self.work.problems.extend(done.problem.take());
+        self.work.notes.extend(done.notes);
+        self.work.built.extend(done.built);
+        if done.status != "failed" {
+            return self.schedule.succeeded(index);
+        }
+        let why = format!("{} failed", self.shared.label(self.tasks[index]));
+        let waiting = self.schedule.failed(index);
+        self.skip(waiting, &why);
+        if self.shared.plan.fail_fast && !self.stopped {
+            self.stop(&why).await;
+        }
+    }
+
+    /// Begins nothing more, and cancels on the server what is under way.
+    async fn stop(&mut self, why: &str) {
+        self.stopped = true;
+        let open = self.schedule.abandon(&self.under_way);
+        self.skip(open, why);
+        self.cancel().await;
+    }
+
+    async fn cancel(&self) {
+        futures_util::future::join_all(self.cancellers.iter().map(Canceller::cancel)).await;
+    }
+
+    fn skip(&mut self, tasks: Vec<usize>, why: &str) {
+        for task in tasks {
+            self.record(task, "skipped", None, Duration::ZERO, Some(why.to_owned()));
+        }
+    }
+
+    fn record(
+        &mut self,
+        task: usize,
+        status: &str,
+        rows: Option<i64>,
+        took: Duration,
+        message: Option<String>,
+    ) {
+        let task = self.tasks[task];
+        let record = NodeRecord {
+            node: self.shared.label(task),
+            kind: self.shared.kind(task).to_owned(),
+            status: status.to_owned(),
+            rows,
+            duration_ms: i64::try_from(took.as_millis()).unwrap_or(i64::MAX),
+            message,
+        };
+        self.shared.observer.event(Event::Finished(record.clone()));
+        self.work.records.push(record);
+    }
 }
 
 /// As many sessions as the profile allows and the work can use.

@@ -1,0 +1,157 @@
+//! Reads tests: the generic ones that YAML asks for, and the queries in `tests/`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::read::Reader;
+use super::{NodeId, Test, Text};
+use crate::diagnostic::{Diagnostic, Location, SourceFile};
+use crate::name::Ident;
+use crate::project::{Config, TestEntry};
+use crate::template::{Rendered, Subject};
+
+/// A test before its query is resolved.
+struct Claim<'a> {
+    name: String,
+    kind: &'a str,
+    column: Option<String>,
+    config: Config,
+    place: Location,
+    /// The node that a generic test stands under.
+    subject: Option<NodeId>,
+}
+
+impl Reader<'_> {
+    /// All tests, generic ones first; a name that comes twice gets a number.
+    pub fn tests(&mut self, order: &[NodeId]) -> Vec<Test> {
+        let mut rank = vec![0; self.nodes.len()];
+        for (position, id) in order.iter().enumerate() {
+            rank[id.0] = position;
+        }
+        let mut tests = Vec::new();
+        for properties in &self.project.properties {
+            let Some(id) = self.by_name.get(&properties.name).copied() else { continue };
+            for entry in &properties.tests {
+                tests.extend(self.generic_test(id, entry, &rank));
+            }
+        }
+        for file in &self.project.singular_tests {
+            tests.extend(self.singular_test(file, &rank));
+        }
+        let mut seen: HashMap<String, usize> = HashMap::new();
+        for test in &mut tests {
+            let times = seen.entry(test.name.clone()).or_default();
+            *times += 1;
+            if *times > 1 {
+                test.name = format!("{}_{times}", test.name);
+            }
+        }
+        tests
+    }
+
+    fn generic_test(&mut self, id: NodeId, entry: &TestEntry, rank: &[usize]) -> Option<Test> {
+        let name = self.nodes[id.0].name.as_str().to_owned();
+        let mut arguments = entry.arguments.clone();
+        let mut words = Map::new();
+        for word in ["severity", "where", "tags", "enabled", "meta"] {
+            words.extend(arguments.remove(word).map(|value| (word.to_owned(), value)));
+        }
+        arguments.remove("description");
+        let own_name = arguments.remove("name").and_then(|name| name.as_str().map(str::to_owned));
+        let config = self.config(&words, &entry.place);
+        if config.enabled == Some(false) {
+            return None;
+        }
+        let mut call = Map::from_iter([("model".to_owned(), Value::from(format!("ref('{name}')")))]);
+        if let Some(column) = &entry.column {
+            match Ident::new(column) {
+                Ok(column) => call.insert("column_name".into(), column.to_string().into()),
+                Err(error) => {
+                    self.problems
+                        .push(Diagnostic::error("bad-name", error.to_string()).at(entry.place.clone()));
+                    return None;
+                }
+            };
+        }
+        call.extend(arguments);
+        let subject = Subject { name: &name, ..Subject::default() };
+        let rendered = self.project.library.render_test(
+            &entry.name,
+            &call,
+            config.only.as_deref(),
+            subject,
+            &entry.place,
+        );
+        let parts: Vec<&str> =
+            [entry.name.as_str(), name.as_str()].into_iter().chain(entry.column.as_deref()).collect();
+        let claim = Claim {
+            name: own_name.unwrap_or_else(|| parts.join("_")),
+            kind: &entry.name,
+            column: entry.column.clone(),
+            config,
+            place: entry.place.clone(),
+            subject: Some(id),
+        };
+        self.test(claim, rendered, rank)
+    }
+
+    fn singular_test(&mut self, file: &Arc<SourceFile>, rank: &[usize]) -> Option<Test> {
+        let name = crate::project::stem(&file.path).to_owned();
+        let rendered = self.project.library.render(file, Subject { name: &name, ..Subject::default() });
+        let place = Location::start_of(file);
+        let config = match &rendered {
+            Ok(rendered) => self.config(&rendered.config.clone(), &place),
+            Err(_) => Config::default(),
+        };
+        if config.enabled == Some(false) {
+            return None;
+        }
+        let claim = Claim { name: name.clone(), kind: &name, column: None, config, place, subject: None };
+        self.test(claim, rendered, rank)
+    }
+
+    fn test(
+        &mut self,
+        claim: Claim<'_>,
+        rendered: Result<Rendered, Vec<Diagnostic>>,
+        rank: &[usize],
+    ) -> Option<Test> {
+        let Claim { name, kind, column, config, place, subject } = claim;
+        let rendered = match rendered {
+            Ok(rendered) => rendered,
+            Err(problems) => {
+                self.problems.extend(problems);
+                return None;
+            }
+        };
+        let warns_only = match config.severity.as_deref().map(str::to_lowercase).as_deref() {
+            None | Some("error") => false,
+            Some("warn") => true,
+            Some(other) => {
+                let message = format!("a test's severity is `error` or `warn`, not `{other}`");
+                self.problems.push(Diagnostic::error("bad-config", message).at(place.clone()));
+                return None;
+            }
+        };
+        let targets = self.targets(&rendered.references, subject, &place.file);
+        let home = targets.iter().copied().chain(subject).max_by_key(|id| rank[id.0]);
+        let Some(home) = home else {
+            let message = format!("the test `{name}` reads no model");
+            let problem = Diagnostic::error("test-of-nothing", message).at(place.clone());
+            self.problems.push(problem.hint("name what it is about by {{ ref('…') }}"));
+            return None;
+        };
+        Some(Test {
+            name,
+            kind: kind.to_owned(),
+            column,
+            warns_only,
+            text: Text { rendered, targets },
+            file: place.file.clone(),
+            place: place.clone(),
+            home,
+        })
+    }
+}
