@@ -174,6 +174,20 @@ pub async fn lock_holders(session: &Session, oids: &[u32]) -> Result<Vec<String>
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
+/// A transaction number of now: what was committed before it is visible to every younger snapshot.
+pub async fn transaction_now(session: &Session) -> Result<String, DatabaseError> {
+    let sql = "select pg_current_xact_id()::xid::text";
+    Ok(session.client.query_one(sql, &[]).await?.get(0))
+}
+
+/// Sessions of others whose snapshot is older than a transaction number, one sentence each.
+pub async fn older_snapshots(session: &Session, transaction: &str) -> Result<Vec<String>, DatabaseError> {
+    let sql = "select format('process %s of %s', pid, coalesce(usename, '?')) from pg_stat_activity \
+               where datname = current_database() and pid <> pg_backend_pid() \
+                 and backend_type = 'client backend' and age(backend_xmin) > age($1::text::xid)";
+    Ok(session.client.query(sql, &[&transaction]).await?.iter().map(|row| row.get(0)).collect())
+}
+
 /// Writes what a run published into the ledger.
 pub async fn own(
     session: &Session,

@@ -25,6 +25,8 @@ use crate::project::{Layer, Materialization};
 
 /// How long, in all, to try for the locks.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long to wait for snapshots that are older than what is published.
+const SNAPSHOT_PATIENCE: Duration = Duration::from_secs(10);
 /// The longest wait for the locks in one try.
 const LOCK_WAIT_MS: u64 = 400;
 
@@ -64,11 +66,15 @@ pub(super) async fn publish(
     publication: &Publication<'_>,
     cancel: &CancellationToken,
 ) -> Result<Published, Box<Diagnostic>> {
+    let overlooked = outwait_snapshots(session, publication, cancel).await.map_err(|error| failed(&error))?;
     let until = Instant::now() + PATIENCE;
     let mut pause = Duration::from_millis(20);
     loop {
         match attempt(session, publication).await {
-            Ok(published) => return Ok(published),
+            Ok(mut published) => {
+                published.notes.extend(overlooked);
+                return Ok(published);
+            }
             Err(stop) => {
                 let rolled_back = session.run("rollback").await;
                 match stop {
@@ -86,6 +92,36 @@ pub(super) async fn publish(
             () = cancel.cancelled() => return Err(cancelled()),
         }
         pause = (pause * 2).min(Duration::from_secs(1));
+    }
+}
+
+/// A snapshot that is older than the new rows would find a replaced table empty. Those that are held, by
+/// transactions at `repeatable read` and by statements under way, are waited for, but not for ever: what is
+/// still held then is told.
+async fn outwait_snapshots(
+    session: &Session,
+    publication: &Publication<'_>,
+    cancel: &CancellationToken,
+) -> Result<Option<String>, DatabaseError> {
+    let relations: Vec<Relation> =
+        publication.built.iter().map(|built| publication.manifest.published(built.id)).collect();
+    if catalog::existing(session, &relations).await?.is_empty() {
+        return Ok(None);
+    }
+    let now = catalog::transaction_now(session).await?;
+    let until = Instant::now() + SNAPSHOT_PATIENCE;
+    loop {
+        let holders = catalog::older_snapshots(session, &now).await?;
+        if holders.is_empty() || cancel.is_cancelled() {
+            return Ok(None);
+        }
+        if Instant::now() > until {
+            let holders = holders.join(", ");
+            return Ok(Some(format!(
+                "published although an older snapshot is held by {holders}: a table that it has not read yet will look empty to it"
+            )));
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

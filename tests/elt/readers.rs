@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::support::Project;
+use std::time::Duration;
+
+use crate::support::{Ended, Project};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readers_hammering_prod_during_20_runs_see_no_gap_and_no_mixture() {
@@ -60,4 +62,24 @@ async fn readers_hammering_prod_during_20_runs_see_no_gap_and_no_mixture() {
     }
     assert!(reads.load(Ordering::Relaxed) > 100, "the readers did read");
     assert_eq!(project.value("select distinct n from prod.b").await, "20");
+}
+
+#[tokio::test]
+async fn an_older_snapshot_is_waited_for_and_never_finds_a_table_empty() {
+    let project = Project::new(&[(
+        "models/prod/b.sql",
+        "{{ config(materialized='table') }} select {{ var('n') }} as n",
+    )])
+    .await;
+    project.good(&["run", "--vars", "{n: 1}"]);
+    let reader = project.database.session().await;
+    reader.run("begin isolation level repeatable read; select 1").await.expect("a snapshot is taken");
+    let mut run = project.start(&["run", "--vars", "{n: 2}"]);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(run.try_wait().expect("it can be asked").is_none(), "the run waits for the snapshot");
+    let seen = reader.value("select n from prod.b").await.expect("the table is there");
+    assert_eq!(seen.as_deref(), Some("1"), "the first look of an old snapshot finds the old rows");
+    reader.run("commit").await.expect("the reader ends");
+    Ended::new(&["run"], run.wait_with_output().expect("it ends")).expect(0);
+    assert_eq!(project.value("select n from prod.b").await, "2");
 }
