@@ -17,6 +17,7 @@ pub struct Cli {
 }
 
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "For every command")]
 pub struct Global {
     /// The project's folder: where profiles.yml lies
     #[arg(long, value_name = "DIR", default_value = ".", global = true, env = "ELT_PROJECT_DIR")]
@@ -47,10 +48,16 @@ pub enum Command {
     /// Like run, without loading: rules and models from what is loaded already
     Build(Work),
     /// Load raw tables from their sources, and publish them
+    #[command(
+        after_help = "Examples:\n  elt load\n  elt load --select voucher_history --vars '{voucher_history: https://example.org/history.parquet}'"
+    )]
     Load(Work),
     /// Load the rules in rules/*.csv, and publish them
     Seed(Work),
     /// Run the tests on what is published
+    #[command(
+        after_help = "Examples:\n  elt test\n  elt test --select path:models/prod\n\nA test of severity warn is told and fails nothing."
+    )]
     Test(Selection),
     /// Let PostgreSQL judge every model and test without running them; leaves nothing behind
     #[command(
@@ -60,16 +67,29 @@ pub enum Command {
     )]
     Check(Selection),
     /// Show the SQL that PostgreSQL would be given; opens no connection
+    #[command(
+        after_help = "Examples:\n  elt compile --select segments_derived\n  elt compile --out compiled"
+    )]
     Compile(Compile),
-    /// List models, rules, sources and tests
+    /// List models, rules and sources, in the order they are built
+    #[command(
+        after_help = "Examples:\n  elt ls --select +segments_derived        what it is made from\n  elt ls --select tag:vouchers,layer:prod   both at once\n  elt ls --output json | jq .tests"
+    )]
     Ls(List),
     /// Show rows of a published relation
+    #[command(
+        after_help = "Examples:\n  elt show segments_derived\n  elt show segments_derived --limit 0 --output csv > segments.csv"
+    )]
     Show(Show),
     /// Tell how the project, its profile and its database are understood
     Debug,
     /// Remove what elt keeps in the project's folder: downloads, and with --database the embedded cluster
     Clean(Clean),
     /// Write the project's own sample data to a file
+    #[command(
+        after_help = "The shapes and defects of a real voucher history; the same seed gives the same file, at any size.\n\n\
+        Example: elt generate vouchers --rows 1000000 --format parquet --out history.parquet"
+    )]
     Generate(Generate),
     /// Write a completion script for your shell: elt completions bash > /etc/bash_completion.d/elt
     Completions(Completions),
