@@ -153,6 +153,17 @@ impl Reader<'_> {
         }
     }
 
+    /// A URL that is asked for must be there: an empty one would mean another database than the one meant.
+    fn url(&mut self, written: &Spanned<String>) -> Option<String> {
+        let before = self.problems.len();
+        let text = self.text(Some(written));
+        if text.is_none() && self.problems.len() == before {
+            let problem = Diagnostic::error("empty-url", "the target's url is empty").at(self.place(written));
+            self.problems.push(problem.hint("set the variable it comes from, or write `embedded`"));
+        }
+        text
+    }
+
     fn ident(&mut self, value: Option<&Spanned<String>>, prefix: &str, default: &str) -> Option<Ident> {
         let text = self.text(value).unwrap_or_else(|| default.to_owned());
         match Ident::new(format!("{prefix}{text}")) {
@@ -197,7 +208,10 @@ impl Reader<'_> {
             let message = "two layers have the same schema; each layer needs a schema of its own";
             self.problems.push(Diagnostic::error("same-schema", message).at(Location::start_of(self.file)));
         }
-        let url = self.text(own.url.as_ref()).or_else(|| setting.env.get("DATABASE_URL").cloned());
+        let url = match &own.url {
+            Some(written) => self.url(written),
+            None => setting.env.get("DATABASE_URL").cloned(),
+        };
         Some(Target {
             url: url.filter(|url| !url.is_empty() && url != "embedded"),
             reader_url: self.text(own.reader_url.as_ref()),
