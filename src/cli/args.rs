@@ -81,6 +81,12 @@ pub enum Command {
         after_help = "Examples:\n  elt show segments_derived\n  elt show segments_derived --limit 0 --output csv > segments.csv"
     )]
     Show(Show),
+    /// Find relations whose models are gone; with --yes drop them
+    #[command(
+        after_help = "elt keeps a ledger of what it published, in the database. A relation that it did not make is never listed, and \
+        one that something else depends on is kept.\n\nExamples:\n  elt prune\n  elt prune --yes"
+    )]
+    Prune(Prune),
     /// Tell how the project, its profile and its database are understood
     Debug,
     /// Remove what elt keeps in the project's folder: downloads, and with --database the embedded cluster
@@ -174,6 +180,13 @@ pub enum Output {
     Table,
     Csv,
     Json,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Prune {
+    /// Drop what is listed
+    #[arg(long)]
+    pub yes: bool,
 }
 
 #[derive(Debug, Clone, Args)]

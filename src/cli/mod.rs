@@ -88,6 +88,7 @@ async fn dispatch(context: &Context, command: Command) -> Outcome {
         Command::Compile(arguments) => inspect::compile(context, &arguments),
         Command::Ls(arguments) => inspect::list(context, &arguments),
         Command::Show(arguments) => inspect::show(context, &arguments).await,
+        Command::Prune(arguments) => work::prune(context, &arguments).await,
         Command::Debug => inspect::debug(context).await,
         Command::Clean(arguments) => inspect::clean(context, &arguments),
         Command::Generate(arguments) => generate::generate(context, &arguments),

@@ -1,4 +1,4 @@
-//! `run`, `build`, `load`, `seed`, `check` and `test`.
+//! `run`, `build`, `load`, `seed`, `check`, `test` and `prune`.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -8,7 +8,7 @@ use std::time::Instant;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::args::{Output, Selection, Work};
+use super::args::{Output, Prune, Selection, Work};
 use super::progress::Progress;
 use super::terminal::{duration, strong};
 use super::{Context, FAILED, Outcome, Stop, rows};
@@ -17,7 +17,7 @@ use crate::engine::{Engine, fetch_options};
 use crate::manifest::select::select;
 use crate::manifest::{Manifest, NodeId};
 use crate::pipeline::{NodeRecord, RunStatus};
-use crate::project::{Layer, Materialization};
+use crate::project::{Layer, Materialization, Project};
 use crate::run::{self, Observer, Place, Request};
 use crate::secret::Secrets;
 
@@ -29,14 +29,7 @@ pub async fn run(context: &Context, command: &str, work: &Work) -> Outcome {
     }
     let selection = selection(&manifest, command, &work.selection)?;
     let engine = Engine::open(&project.root, &project.target).await?;
-    let place = Place {
-        connector: engine.connector.clone(),
-        reader_role: project.target.reader_role.clone(),
-        root: project.root.clone(),
-        fetch: fetch_options(&project),
-        secrets: Secrets::of(&project.env),
-        target: project.target.clone(),
-    };
+    let place = place(&project, &engine);
     let manifest = Arc::new(manifest);
     let request = Request {
         command: command.to_owned(),
@@ -177,6 +170,37 @@ pub(super) fn cancel_on_signal(context: &Context) -> CancellationToken {
         std::process::exit(130);
     });
     cancel
+}
+
+pub async fn prune(context: &Context, arguments: &Prune) -> Outcome {
+    let (project, manifest) = context.project()?;
+    let engine = Engine::open(&project.root, &project.target).await?;
+    let pruned = run::prune(&place(&project, &engine), &manifest, arguments.yes).await?;
+    for relation in &pruned.orphans {
+        context.terminal.data_line(&relation.plain());
+    }
+    for (relation, why) in &pruned.kept {
+        context.terminal.note(&format!("{} is kept: {why}", relation.plain()));
+    }
+    let found = pruned.orphans.len();
+    match (found, arguments.yes) {
+        (0, _) => context.terminal.say("every published relation has its model"),
+        (_, true) => context.terminal.say(&format!("dropped {} of {found}", pruned.dropped.len())),
+        (_, false) => context.terminal.hint("`elt prune --yes` drops these"),
+    }
+    engine.close().await?;
+    Ok(if pruned.kept.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+}
+
+fn place(project: &Project, engine: &Engine) -> Place {
+    Place {
+        connector: engine.connector.clone(),
+        reader_role: project.target.reader_role.clone(),
+        root: project.root.clone(),
+        fetch: fetch_options(project),
+        secrets: Secrets::of(&project.env),
+        target: project.target.clone(),
+    }
 }
 
 pub async fn check(context: &Context, written: &Selection) -> Outcome {

@@ -5,6 +5,9 @@ use tokio_postgres::types::Oid;
 use super::{DatabaseError, Session};
 use crate::name::{Ident, Relation};
 
+/// The table in prod that says which run its readers see.
+pub const PUBLICATION: &str = "_elt_publication";
+
 /// A column of a relation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
@@ -63,16 +66,23 @@ pub async fn existing(session: &Session, relations: &[Relation]) -> Result<Vec<E
     let schemas: Vec<&str> = relations.iter().map(|relation| relation.schema.as_str()).collect();
     let names: Vec<&str> = relations.iter().map(|relation| relation.name.as_str()).collect();
     let rows = session.client.query(sql, &[&schemas, &names]).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Existing {
-                oid: row.get(0),
-                relation: relation(row.get(1), row.get(2))?,
-                kind: row.get::<_, i8>(3) as u8 as char,
-                owned: row.get(4),
-            })
-        })
-        .collect()
+    rows.iter().map(standing).collect()
+}
+
+/// The relations of some schemas that elt published and that are still there.
+pub async fn owned(session: &Session, schemas: &[&str]) -> Result<Vec<Existing>, DatabaseError> {
+    let sql = "select c.oid, n.nspname, c.relname, c.relkind, true from elt.relations r \
+               join pg_namespace n on n.nspname = r.schema_name \
+               join pg_class c on c.relnamespace = n.oid and c.relname = r.name \
+               where r.schema_name = any($1::text[]) order by c.oid desc";
+    session.client.query(sql, &[&schemas]).await?.iter().map(standing).collect()
+}
+
+/// Forgets that a relation is elt's.
+pub async fn disown(session: &Session, relation: &Relation) -> Result<(), DatabaseError> {
+    let sql = "delete from elt.relations where schema_name = $1 and name = $2";
+    session.client.execute(sql, &[&relation.schema.as_str(), &relation.name.as_str()]).await?;
+    Ok(())
 }
 
 /// Everything that depends on the relations `oids` and is not among them: views first, nearest first.
@@ -204,6 +214,15 @@ pub async fn own(
     let kinds: Vec<&str> = published.iter().map(|(_, _, kind)| *kind).collect();
     session.client.execute(sql, &[&schemas, &names, &nodes, &kinds, &run]).await?;
     Ok(())
+}
+
+fn standing(row: &tokio_postgres::Row) -> Result<Existing, DatabaseError> {
+    Ok(Existing {
+        oid: row.get(0),
+        relation: relation(row.get(1), row.get(2))?,
+        kind: row.get::<_, i8>(3) as u8 as char,
+        owned: row.get(4),
+    })
 }
 
 fn relation(schema: &str, name: &str) -> Result<Relation, DatabaseError> {

@@ -335,7 +335,7 @@ async fn reader_grants(
 /// One row in prod says which run its readers see; it changes with the relations.
 async fn publication_row(session: &Session, publication: &Publication<'_>) -> Result<Vec<String>, Stop> {
     let schema = publication.manifest.schema(Layer::Prod);
-    let name = Ident::new("_elt_publication").expect("a constant name is good");
+    let name = Ident::new(catalog::PUBLICATION).expect("a constant name is good");
     let row = Relation::new(schema.clone(), name);
     let standing = catalog::existing(session, std::slice::from_ref(&row)).await?;
     let run = publication.run;
@@ -372,7 +372,7 @@ async fn record(session: &Session, publication: &Publication<'_>) -> Result<(), 
             (manifest.published(built.id), node.label(), node.materialization.name())
         })
         .collect();
-    let name = Ident::new("_elt_publication").expect("a constant name is good");
+    let name = Ident::new(catalog::PUBLICATION).expect("a constant name is good");
     owned.push((Relation::new(manifest.schema(Layer::Prod).clone(), name), "elt".into(), "table"));
     catalog::own(session, publication.run, &owned).await?;
     history::record_nodes(session, publication.run, publication.records).await?;

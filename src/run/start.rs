@@ -111,7 +111,7 @@ async fn check_version(control: &Session) -> Result<(), DatabaseError> {
     Err(DatabaseError::new(format!("the server is PostgreSQL {major}; elt needs {OLDEST} or later")))
 }
 
-async fn take_lock(control: &Session, prod: &str) -> Result<(), RunError> {
+pub(super) async fn take_lock(control: &Session, prod: &str) -> Result<(), RunError> {
     let until = tokio::time::Instant::now() + PATIENCE;
     loop {
         if history::try_lock(control, prod).await? {

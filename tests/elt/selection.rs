@@ -161,3 +161,36 @@ async fn the_shipped_project_passes_its_own_check_and_completes_in_shells() {
     project.good(&["check"]).says(" 0 bad");
     project.good(&["completions", "bash"]).prints("--full-refresh");
 }
+
+#[tokio::test]
+async fn prune_finds_what_no_model_makes_any_more_and_touches_nothing_else() {
+    let project = Project::new(&[
+        ("models/stage/a.sql", "{{ config(materialized='table') }} select 1 as n"),
+        ("models/stage/b.sql", "select n from {{ ref('a') }}"),
+        ("models/prod/c.sql", "{{ config(materialized='table') }} select n from {{ ref('b') }}"),
+        ("models/prod/d.sql", "select 1 as n"),
+    ])
+    .await;
+    project.good(&["run"]);
+    project.good(&["prune"]).says("every published relation has its model");
+    project
+        .database
+        .run("create table prod.theirs as select 1 as n; create view prod.hung as select * from prod.c")
+        .await;
+    for path in ["models/stage/a.sql", "models/stage/b.sql", "models/prod/c.sql"] {
+        project.remove(path);
+    }
+    let listed = project.good(&["prune"]).says("`elt prune --yes` drops these");
+    let mut names: Vec<&str> = listed.stdout.lines().collect();
+    names.sort_unstable();
+    assert_eq!(names, ["prod.c", "stage.a", "stage.b"]);
+    let ended = project.elt(&["prune", "--yes"]).expect(1);
+    ended
+        .says("prod.c is kept: cannot drop table prod.c because other objects depend on it")
+        .says("dropped 2 of 3");
+    project.database.run("drop view prod.hung").await;
+    project.good(&["prune", "--yes"]).says("dropped 1 of 1");
+    let left = "select string_agg(relname, ' ' order by relname) from pg_class where relkind in ('r', 'v') \
+                and relnamespace in ('stage'::regnamespace, 'prod'::regnamespace)";
+    assert_eq!(project.value(left).await, "_elt_publication d theirs");
+}

@@ -1,0 +1,73 @@
+//! Relations that elt published and whose models are gone. The ledger in the database knows them; what is
+//! not in it is never looked at.
+
+use std::collections::BTreeSet;
+
+use super::start::take_lock;
+use super::sweep::kind_word;
+use super::{Place, RunError};
+use crate::database::catalog::{self, Existing};
+use crate::database::{DatabaseError, Session, migrate};
+use crate::manifest::Manifest;
+use crate::name::Relation;
+use crate::project::Layer;
+
+/// What a prune found, and what became of it.
+#[derive(Debug, Default)]
+pub struct Pruned {
+    /// Owned, published, and made by no model any more.
+    pub orphans: Vec<Relation>,
+    pub dropped: Vec<Relation>,
+    /// Still there, each with the reason.
+    pub kept: Vec<(Relation, DatabaseError)>,
+}
+
+/// Lists the relations that no model makes any more; with `drop` drops them, without CASCADE: what others
+/// hung on one keeps it.
+pub async fn prune(place: &Place, manifest: &Manifest, drop: bool) -> Result<Pruned, RunError> {
+    let mut session = place.connector.connect().await?;
+    migrate(&mut session).await?;
+    take_lock(&session, manifest.schema(Layer::Prod).as_str()).await?;
+    let known: BTreeSet<Relation> = manifest.ids().map(|id| manifest.published(id)).collect();
+    let schemas = Layer::ALL.map(|layer| manifest.schema(layer).as_str());
+    let mut orphans: Vec<Existing> = catalog::owned(&session, &schemas).await?;
+    orphans
+        .retain(|one| !known.contains(&one.relation) && one.relation.name.as_str() != catalog::PUBLICATION);
+    let mut pruned =
+        Pruned { orphans: orphans.iter().map(|one| one.relation.clone()).collect(), ..Pruned::default() };
+    if drop {
+        drop_all(&session, orphans, &mut pruned).await?;
+    }
+    Ok(pruned)
+}
+
+/// One may read another: goes round until a round drops nothing more.
+async fn drop_all(
+    session: &Session,
+    mut orphans: Vec<Existing>,
+    pruned: &mut Pruned,
+) -> Result<(), DatabaseError> {
+    session.run("set lock_timeout = '5s'").await?;
+    while !orphans.is_empty() {
+        let before = orphans.len();
+        pruned.kept.clear();
+        for orphan in std::mem::take(&mut orphans) {
+            let statement = format!("drop {} {}", kind_word(orphan.kind), orphan.relation);
+            match session.run(&statement).await {
+                Ok(_) => {
+                    catalog::disown(session, &orphan.relation).await?;
+                    pruned.dropped.push(orphan.relation);
+                }
+                Err(error) if error.is_unreachable() => return Err(error),
+                Err(error) => {
+                    pruned.kept.push((orphan.relation.clone(), error));
+                    orphans.push(orphan);
+                }
+            }
+        }
+        if orphans.len() == before {
+            break;
+        }
+    }
+    Ok(())
+}
