@@ -36,3 +36,10 @@ pub mod secret;
 pub mod service;
 pub mod source;
 pub mod template;
+
+// Tests of modules stand on the same private PostgreSQL as those through the front door.
+#[cfg(test)]
+extern crate self as elt;
+#[cfg(test)]
+#[path = "../tests/support/database.rs"]
+pub mod test_database;

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use serde_json::json;
+use tempfile::TempDir;
 
 use super::support::*;
+use crate::cluster::Cluster;
+use crate::database::Connector;
 use crate::service::Settings;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,6 +69,33 @@ async fn while_the_database_is_away_the_old_snapshot_answers_and_it_comes_back_b
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_killed_and_started_again_is_outlived() {
+    let folder = TempDir::new().unwrap();
+    let cluster = Cluster::open(folder.path(), &[("fsync", "off")]).unwrap();
+    let connector = Connector::from_socket(cluster.socket_dir(), cluster.port(), cluster.user(), "postgres");
+    let database = Warehouse::within(connector).await;
+    database.publish(7, PERU).await;
+    let served =
+        serve(Settings { refresh_interval: Duration::from_secs(1), ..settings() }, database.reader()).await;
+    let pid_file = cluster.data_dir().join("postmaster.pid");
+    let pid = std::fs::read_to_string(&pid_file).unwrap().lines().next().unwrap().to_owned();
+    // SIGQUIT ends the server at once, without a shutdown, and takes its children along.
+    assert!(std::process::Command::new("kill").args(["-QUIT", &pid]).status().unwrap().success());
+    let readiness = served.wait_until(|readiness| readiness["status"] == "degraded").await;
+    assert_eq!(readiness["database"]["status"], "away");
+    assert_eq!(readiness["snapshot"]["run_id"], 7);
+    for _ in 0..50 {
+        assert_eq!(served.look_up(&customer("frequent_segment", 2, None)).await.0, 200);
+    }
+
+    let again = Cluster::open(folder.path(), &[("fsync", "off")]).unwrap();
+    served.wait_until(|readiness| readiness["status"] == "ready").await;
+    database.publish(8, PERU).await;
+    served.wait_until(|readiness| readiness["snapshot"]["run_id"] == 8).await;
+    drop((cluster, again));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_publication_that_contradicts_itself_is_not_answered_from() {
     let database = test_database().await;
     database.publish(7, PERU).await;
@@ -87,6 +117,7 @@ async fn the_role_of_the_service_can_read_prod_and_nothing_else() {
     for forbidden in [
         "select * from raw.voucher_history",
         "select * from stage.segment_rules",
+        "select * from elt.runs",
         "delete from prod.segments_derived",
         "create table prod.mine (x int)",
     ] {

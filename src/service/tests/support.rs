@@ -11,9 +11,12 @@ use super::pipeline::FakePipeline;
 use crate::database::{Connector, Reader, Session};
 use crate::name::Ident;
 use crate::service::{LookupDate, Running, Settings, start};
+use crate::test_database::TestDatabase;
 
 /// All lookups of the tests are counted to this day.
 pub const REFERENCE_DATE: &str = "2020-06-01";
+
+const READER: &str = "elt_reader";
 
 /// The whole of what is published for Peru.
 pub const PERU: &str = "
@@ -26,42 +29,44 @@ pub const PERU: &str = "
     ('Peru', 'recency_segment', '121-180', 121, 180, 4000, 10, 10, null, null, false, false),
     ('Peru', 'recency_segment', '180+', 181, null, 123456789012345678901234567890.125, 1, 1, null, null, false, true)";
 
-/// A database and a reading role of one test. Both go with it.
-pub struct TestDatabase {
-    server: Connector,
+/// A database with layers as a run makes them, and the role that reads prod.
+pub struct Warehouse {
     owner: Connector,
     reader: Connector,
-    name: String,
+    _database: Option<TestDatabase>,
 }
 
-/// A database of its own on the server that `ELT_TEST_DATABASE_URL` names as a superuser.
-pub async fn test_database() -> TestDatabase {
-    let url = std::env::var("ELT_TEST_DATABASE_URL").unwrap_or_else(|_| {
-        panic!("ELT_TEST_DATABASE_URL is not set; these tests need a superuser's URL of a PostgreSQL server")
-    });
-    let server = Connector::from_url(&url).unwrap();
-    let name = format!("elt_service_{:016x}", rand::random::<u64>());
-    let session = server.connect().await.unwrap();
-    session.run(&format!("create database {name}")).await.unwrap();
-    session.run(&format!("create role {name} login password 'reads-prod'")).await.unwrap();
-    let owner = server.with_database(&name);
-    owner
-        .connect()
-        .await
-        .unwrap()
-        .run(&format!(
-            "create schema raw; create table raw.voucher_history (x int);
-             create schema stage; create table stage.segment_rules (x int);
-             create schema prod; grant usage on schema prod to {name};
-             alter default privileges in schema prod grant select on tables to {name}"
-        ))
-        .await
-        .unwrap();
-    let reader = owner.with_user(&name);
-    TestDatabase { server, owner, reader, name }
+/// In a database of its own on the test cluster.
+pub async fn test_database() -> Warehouse {
+    let database = TestDatabase::new().await;
+    let warehouse = Warehouse::within(database.connector.clone()).await;
+    Warehouse { _database: Some(database), ..warehouse }
 }
 
-impl TestDatabase {
+impl Warehouse {
+    /// In a database that somebody else keeps.
+    pub async fn within(owner: Connector) -> Self {
+        let reader = owner.with_user(READER);
+        let warehouse = Self { owner, reader, _database: None };
+        // The role belongs to the cluster: another test may be making it in this moment.
+        warehouse
+            .execute(&format!(
+                "do $$ begin create role {READER} login; \
+                 exception when duplicate_object or unique_violation then null; end $$"
+            ))
+            .await;
+        warehouse
+            .execute(&format!(
+                "create schema raw; create table raw.voucher_history (x int);
+                 create schema stage; create table stage.segment_rules (x int);
+                 create schema elt; create table elt.runs (x int);
+                 create schema prod; grant usage on schema prod to {READER};
+                 alter default privileges in schema prod grant select on tables to {READER}"
+            ))
+            .await;
+        warehouse
+    }
+
     pub fn reader(&self) -> Reader {
         Reader::new(&self.reader)
     }
@@ -81,7 +86,7 @@ impl TestDatabase {
     }
 
     pub async fn execute(&self, sql: &str) {
-        self.owner.connect().await.unwrap().run(sql).await.unwrap();
+        run(&self.owner, sql).await;
     }
 
     /// Publishes as the runner does: new tables move into the place of the old, and the record, all in one
@@ -109,42 +114,33 @@ impl TestDatabase {
              select pg_notify('elt_published', '{run_id}');
              commit;
              drop schema build",
-            role = self.name,
+            role = READER,
         ))
         .await;
     }
 
     /// From now on nobody gets in, and who was in is thrown out.
     pub async fn go_away(&self) {
-        let session = self.server.connect().await.unwrap();
-        let name = &self.name;
-        session.run(&format!("alter database {name} allow_connections false")).await.unwrap();
-        let thrown_out =
+        let name = self.owner.database().unwrap();
+        self.from_outside(&format!("alter database {name} allow_connections false")).await;
+        let inside =
             format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'");
-        session.run(&thrown_out).await.unwrap();
+        self.from_outside(&inside).await;
     }
 
     pub async fn come_back(&self) {
-        let session = self.server.connect().await.unwrap();
-        let sql = format!("alter database {} allow_connections true", self.name);
-        session.run(&sql).await.unwrap();
+        let name = self.owner.database().unwrap();
+        self.from_outside(&format!("alter database {name} allow_connections true")).await;
+    }
+
+    async fn from_outside(&self, sql: &str) {
+        run(&self.owner.with_database("postgres"), sql).await;
     }
 }
 
-impl Drop for TestDatabase {
-    fn drop(&mut self) {
-        let (server, name) = (self.server.clone(), self.name.clone());
-        // The test's own runtime may be the one that is dropping.
-        let sweep = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async {
-                let session = server.connect().await.unwrap();
-                session.run(&format!("drop database {name} with (force)")).await.unwrap();
-                session.run(&format!("drop role {name}")).await.unwrap();
-            });
-        });
-        let _ = sweep.join();
-    }
+async fn run(connector: &Connector, sql: &str) {
+    let session = connector.connect().await.unwrap();
+    session.run(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
 }
 
 /// A service and a client of it.
@@ -182,7 +178,7 @@ pub async fn serve(settings: Settings, reader: Reader) -> Served {
 }
 
 /// Peru is published by run 7, and served.
-pub async fn served_peru() -> (TestDatabase, Served) {
+pub async fn served_peru() -> (Warehouse, Served) {
     let database = test_database().await;
     database.publish(7, PERU).await;
     let served = serve(settings(), database.reader()).await;
