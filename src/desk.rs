@@ -2,10 +2,14 @@
 //! the service started is what runs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::database::{Connector, DatabaseError, Session, history, migrate};
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::manifest::{Manifest, compile};
 use crate::name::Ident;
 use crate::pipeline::{Answer, Begun, Pipeline, Refused, RunRecord};
@@ -20,14 +24,38 @@ pub struct Desk {
     pub root: std::path::PathBuf,
     pub setting: Setting,
     pub prod_schema: Ident,
-    /// Ends runs under way when the service stops.
-    pub cancel: CancellationToken,
+    pub runs: Runs,
+}
+
+/// The runs that were begun here, so that whoever leaves can wait for them.
+#[derive(Clone, Default)]
+pub struct Runs {
+    under_way: TaskTracker,
+    cancel: CancellationToken,
+}
+
+impl Runs {
+    /// Lets what was begun go on for `grace`, then cancels it. False if something still has not ended after
+    /// `patience` more; the next run then records it as cancelled. From the call on, no run is begun.
+    pub async fn end(&self, grace: Duration, patience: Duration) -> bool {
+        self.under_way.close();
+        if timeout(grace, self.under_way.wait()).await.is_ok() {
+            return true;
+        }
+        tracing::warn!("the run under way is cancelled");
+        self.cancel.cancel();
+        timeout(patience, self.under_way.wait()).await.is_ok()
+    }
 }
 
 impl Desk {
     async fn start(self) -> Result<Begun, Refused> {
-        let refused = |error: &dyn std::fmt::Display| Refused::Failed(error.to_string());
-        let (project, manifest) = self.read().map_err(|text| refused(&text))?;
+        // Held from before the run exists, so that there is no moment at which nobody waits for it.
+        let token = self.runs.under_way.token();
+        if self.runs.under_way.is_closed() {
+            return Err(Refused::Stopping);
+        }
+        let (project, manifest) = self.read()?;
         let place = run::Place {
             connector: self.connector.clone(),
             reader_role: project.target.reader_role.clone(),
@@ -45,11 +73,19 @@ impl Desk {
         let manifest = Arc::new(manifest);
         let begun = run::prepare(&place, manifest, &request).await.map_err(|error| match error {
             RunError::Busy { holder } => Refused::Busy { id: holder.id, since: holder.started_at },
-            RunError::Problems(problems) => Refused::Failed(told(&problems)),
-            other => refused(&other),
+            RunError::Problems(problems) => Refused::Project { problems: told(&problems) },
+            other => Refused::Failed(other.to_string()),
         })?;
         let id = begun.id;
-        let running = tokio::spawn(begun.finish(Arc::new(Silent), self.cancel.clone()));
+        let cancel = self.runs.cancel.clone();
+        let running = tokio::spawn(async move {
+            let outcome = begun.finish(Arc::new(Silent), cancel).await;
+            for note in &outcome.notes {
+                tracing::warn!(run = id, "{note}");
+            }
+            tracing::info!(run = id, status = ?outcome.status, "the run has ended");
+            drop(token);
+        });
         let finished = async move {
             running.await.expect("a run does not panic");
             let unknown = |error: DatabaseError| RunRecord::lost(id, &error.to_string());
@@ -66,12 +102,14 @@ impl Desk {
         Ok(Begun { id, finished: Box::pin(finished) })
     }
 
-    fn read(&self) -> Result<(Project, Manifest), String> {
-        let (project, mut problems) = Project::read(&self.root, &self.setting).map_err(|all| told(&all))?;
+    fn read(&self) -> Result<(Project, Manifest), Refused> {
+        let refused = |problems: &[Diagnostic]| Refused::Project { problems: told(problems) };
+        let (project, mut problems) =
+            Project::read(&self.root, &self.setting).map_err(|all| refused(&all))?;
         let (manifest, more) = compile(&project);
         problems.extend(more);
-        problems.retain(|problem| problem.severity == crate::diagnostic::Severity::Error);
-        if problems.is_empty() { Ok((project, manifest)) } else { Err(told(&problems)) }
+        problems.retain(|problem| problem.severity == Severity::Error);
+        if problems.is_empty() { Ok((project, manifest)) } else { Err(refused(&problems)) }
     }
 
     async fn session(&self) -> Result<Session, DatabaseError> {
@@ -81,12 +119,13 @@ impl Desk {
     }
 }
 
-fn told(problems: &[crate::diagnostic::Diagnostic]) -> String {
-    let lines = problems.iter().map(|problem| match &problem.location {
+/// A sentence each, with its place.
+fn told(problems: &[Diagnostic]) -> Vec<String> {
+    let sentence = |problem: &Diagnostic| match &problem.location {
         Some(place) => format!("{place}: {}", problem.message),
         None => problem.message.clone(),
-    });
-    lines.collect::<Vec<_>>().join("\n")
+    };
+    problems.iter().map(sentence).collect()
 }
 
 impl Pipeline for Desk {

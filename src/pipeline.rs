@@ -72,6 +72,11 @@ impl RunRecord {
 pub enum Refused {
     #[error("run {id} is under way since {since}")]
     Busy { id: i64, since: Timestamp },
+    /// What the user wrote cannot be run; each problem with its place.
+    #[error("the project cannot be run: {}", problems.join("; "))]
+    Project { problems: Vec<String> },
+    #[error("the service is stopping")]
+    Stopping,
     #[error("{0}")]
     Failed(String),
 }

@@ -2,39 +2,44 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 
 use super::args::Serve;
 use super::terminal::strong;
 use super::{Context, Outcome, Stop};
 use crate::database::Reader;
-use crate::desk::Desk;
+use crate::desk::{Desk, Runs};
 use crate::engine::Engine;
 use crate::project::Layer;
 use crate::service::{self, LookupDate, Settings};
+
+/// How long a cancelled run may take to end, and the answer about it to leave.
+const CANCELLING: Duration = Duration::from_secs(5);
 
 pub async fn serve(context: &Context, arguments: &Serve) -> Outcome {
     let (project, manifest) = context.project()?;
     let prod_schema = manifest.schema(Layer::Prod).clone();
     let engine = Engine::open(&project.root, &project.target).await?;
     let written = &project.profile.service;
+    let grace = Duration::from_secs(arguments.stop_timeout);
     let settings = Settings {
         host: arguments.host.clone().unwrap_or_else(|| written.host.clone()),
         port: arguments.port.unwrap_or(written.port),
         workers: arguments.workers,
         lookup_date: written.lookup_date.map_or(LookupDate::Today, LookupDate::Fixed),
         run_token: written.run_token.clone(),
+        stop_timeout: grace + CANCELLING,
         ..Settings::new(prod_schema.clone())
     };
-    let cancel = CancellationToken::new();
+    let runs = Runs::default();
     let desk = Desk {
         connector: engine.connector.clone(),
         root: project.root.clone(),
         setting: context.setting.clone(),
         prod_schema,
-        cancel: cancel.clone(),
+        runs: runs.clone(),
     };
     let running = service::start(settings, Reader::new(&engine.reader), Arc::new(desk));
     let mut running = running.await.map_err(|error| Stop::error(error.to_string()))?;
@@ -44,21 +49,34 @@ pub async fn serve(context: &Context, arguments: &Serve) -> Outcome {
     }
     context.terminal.say(&format!("{} {address}  ({address}/docs to try it out)", strong("Serving")));
     context.terminal.say(&format!("From {}; Ctrl-C stops it.", engine.describe()));
+    if project.target.url.is_some() && project.target.reader_url.is_none() {
+        // RESET ROLE stays within the reader's role, but SET ROLE NONE does not: the login decides.
+        context.terminal.note(&format!(
+            "the service reads as {}, but logs in as the target's own user, who may do more; a reader_url in \
+             profiles.yml, with a login that reads prod only, makes the server itself keep it there",
+            project.target.reader_role.as_str()
+        ));
+    }
     let ended = tokio::select! {
-        ended = running.wait() => ended.map_err(|error| Stop::error(error.to_string())),
+        ended = running.wait() => {
+            let ended = ended.map_err(|error| Stop::error(error.to_string()));
+            (ended, runs.end(Duration::ZERO, CANCELLING).await)
+        }
         () = signal() => {
             context.terminal.say("stopping: finishing what was begun; press again to leave at once");
             tokio::spawn(async {
                 signal().await;
                 std::process::exit(130);
             });
-            running.stop().await;
-            Ok(())
+            let ((), all) = tokio::join!(running.stop(), runs.end(grace, CANCELLING));
+            (Ok(()), all)
         }
     };
-    cancel.cancel();
+    if !ended.1 {
+        context.terminal.say("the run under way did not end; the next run records it as cancelled");
+    }
     engine.close().await?;
-    ended.map(|()| ExitCode::SUCCESS)
+    ended.0.map(|()| ExitCode::SUCCESS)
 }
 
 /// Waits for Ctrl-C or SIGTERM.

@@ -120,9 +120,12 @@ fn run_pipeline(needs_token: bool) -> Operation {
         .response("413", error("body_too_large"))
         .response(
             "500",
-            error("run_failed, run_cancelled: details.run has the failed step and its error; or internal"),
+            error(
+                "run_failed, run_cancelled: details.run has the failed step and its error; project_broken: \
+                 details.problems has all that is wrong with the project's files; or internal",
+            ),
         )
-        .response("503", unavailable("run_not_started"));
+        .response("503", unavailable("run_not_started, stopping"));
     if !needs_token {
         return operation.build();
     }

@@ -14,7 +14,8 @@ use crate::database::{ReadError, Reader};
 use crate::name::Ident;
 
 const SHORTEST_RETRY: Duration = Duration::from_millis(200);
-const LONGEST_RETRY: Duration = Duration::from_secs(10);
+/// Also how late the first publication may be noticed: until then there may be no role to listen as.
+const LONGEST_RETRY: Duration = Duration::from_secs(2);
 /// Between reads while a session listens but the last read failed.
 const RETRY_READ: Duration = Duration::from_secs(1);
 

@@ -87,6 +87,21 @@ fn refused(refused: Refused) -> Problem {
                 .with_details(json!({ "run_id": id, "since": since, "location": format!("/runs/{id}") }))
                 .with_hint(format!("Wait for it at /runs/{id}, then try again."))
         }
+        Refused::Project { problems } => Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "project_broken",
+            format!("The project cannot be run: {}.", problems.first().map_or("", |first| first.as_str())),
+        )
+        .with_details(json!({ "failed_step": "compile", "problems": problems }))
+        .with_hint(
+            "What was published before is still served. `elt compile` shows each problem in its file.",
+        ),
+        Refused::Stopping => Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "stopping",
+            "The service is stopping; it begins no more runs.",
+        )
+        .with_header(RETRY_AFTER, HeaderValue::from_static("5")),
         Refused::Failed(cause) => Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "run_not_started",

@@ -11,5 +11,6 @@ mod inputs;
 mod main_job;
 mod readers;
 mod selection;
+mod service;
 mod spelling;
 mod walls;
