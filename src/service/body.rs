@@ -1,16 +1,41 @@
 //! Reads a request's body within the limits of size and time.
 
-use actix_web::HttpRequest;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::{Payload, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
-use actix_web::web::{Bytes, BytesMut, Payload};
+use actix_web::web::{Bytes, BytesMut};
+use actix_web::{HttpMessage, HttpRequest};
 use futures_util::{FutureExt, StreamExt};
 
 use super::problem::Problem;
 use super::state::State;
 
+/// What of a refused body has not come yet.
+struct Unread {
+    _payload: Payload,
+}
+
+/// For who answers without having read the body, or not to its end.
+pub fn leave(request: &HttpRequest, payload: Payload) {
+    if !matches!(payload, Payload::None) {
+        request.extensions_mut().insert(Unread { _payload: payload });
+    }
+}
+
 /// The whole body, whatever its type. Errors: 413, 408, 400 for a body that breaks off.
-pub async fn read(request: &HttpRequest, payload: Payload, state: &State) -> Result<Bytes, Problem> {
+pub async fn read(request: &HttpRequest, mut payload: Payload, state: &State) -> Result<Bytes, Problem> {
+    let body = read_within(request, &mut payload, state).await;
+    if body.is_err() {
+        leave(request, payload);
+    }
+    body
+}
+
+async fn read_within(request: &HttpRequest, payload: &mut Payload, state: &State) -> Result<Bytes, Problem> {
     let announced =
         request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: usize| length > state.body_limit) {
@@ -34,6 +59,7 @@ pub async fn read_json(request: &HttpRequest, payload: Payload, state: &State) -
         .get(CONTENT_ENCODING)
         .is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
     if !is_json || is_encoded {
+        leave(request, payload);
         return Err(Problem::from_status(StatusCode::UNSUPPORTED_MEDIA_TYPE).with_hint(
             "Send the header `Content-Type: application/json` and the body as it is, not compressed.",
         ));
@@ -41,7 +67,7 @@ pub async fn read_json(request: &HttpRequest, payload: Payload, state: &State) -
     read(request, payload, state).await
 }
 
-async fn collect(mut payload: Payload, limit: usize) -> Result<Bytes, Problem> {
+async fn collect(payload: &mut Payload, limit: usize) -> Result<Bytes, Problem> {
     let mut whole = Bytes::new();
     let mut grown: Option<BytesMut> = None;
     while let Some(part) = payload.next().await {
@@ -64,6 +90,36 @@ async fn collect(mut payload: Payload, limit: usize) -> Result<Bytes, Problem> {
         }
     }
     Ok(grown.map_or(whole, BytesMut::freeze))
+}
+
+/// The answer to a body that was left. The server hangs up after it only if the rest still belongs to
+/// somebody; else it would wait for the end of a chunked body, however long that takes.
+pub fn hang_up_after(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    let left = response.request().extensions_mut().remove::<Unread>();
+    match left {
+        Some(unread) => response.map_body(|_, body| BoxBody::new(Last { body, _unread: unread })),
+        None => response,
+    }
+}
+
+struct Last {
+    body: BoxBody,
+    _unread: Unread,
+}
+
+impl MessageBody for Last {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.body).poll_next(context)
+    }
 }
 
 fn too_large(limit: usize) -> Problem {

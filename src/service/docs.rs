@@ -14,7 +14,7 @@ use utoipa_swagger_ui::Config;
 
 use super::openapi::description;
 use super::problem::Problem;
-use super::routes::{Answer, Call, unknown_path};
+use super::routes::{Answer, Call, nothing_here};
 
 /// The page writes styles into its own elements, and its bundle holds its pictures.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
@@ -56,7 +56,7 @@ pub async fn file(call: Call) -> Answer {
 async fn serve(call: &Call, file: &str) -> Answer {
     let served = utoipa_swagger_ui::serve(file, call.state.pages.page.clone())
         .map_err(|error| Problem::internal(error.to_string()))?;
-    let Some(served) = served else { return unknown_path().await };
+    let Some(served) = served else { return nothing_here() };
     let mut response = HttpResponse::Ok();
     if served.gzpipped {
         response.insert_header((CONTENT_ENCODING, HeaderValue::from_static("gzip")));

@@ -8,6 +8,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::middleware::Next;
 
+use super::body;
 use super::problem::Problem;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -24,6 +25,7 @@ pub async fn envelope<B: MessageBody + 'static>(
         let written = one_form(&response, &id);
         response = response.into_response(written);
     }
+    response = body::hang_up_after(response);
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, id_header);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -4,15 +4,16 @@
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 
-use actix_web::http::StatusCode;
+use actix_web::dev::Payload;
 use actix_web::http::header::{ALLOW, HeaderValue};
-use actix_web::web::{self, Data, Payload, ServiceConfig};
+use actix_web::http::{Method, StatusCode};
+use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, guard};
 use futures_util::FutureExt;
 
 use super::problem::Problem;
 use super::state::State;
-use super::{docs, health, runs, voucher};
+use super::{body, docs, health, runs, voucher};
 
 pub type Answer = Result<HttpResponse, Problem>;
 
@@ -37,12 +38,17 @@ pub fn routes(config: &mut ServiceConfig) {
     config.service(
         web::resource("/docs/{file}")
             .route(reading().to(caught(docs::file)))
-            .default_service(web::to(|| wrong_method("GET, HEAD"))),
+            .default_service(web::to(wrong_method("GET, HEAD"))),
     );
     get(config, "/", health::welcome);
 }
 
-pub async fn unknown_path() -> Answer {
+pub async fn unknown_path(request: HttpRequest, payload: web::Payload) -> Answer {
+    body::leave(&request, payload.into_inner());
+    nothing_here()
+}
+
+pub fn nothing_here() -> Answer {
     Err(Problem::from_status(StatusCode::NOT_FOUND).with_hint("All paths are described at /docs."))
 }
 
@@ -55,7 +61,7 @@ where
         config.service(
             web::resource(path)
                 .route(reading().to(caught(handler)))
-                .default_service(web::to(|| wrong_method("GET, HEAD"))),
+                .default_service(web::to(wrong_method("GET, HEAD"))),
         );
     }
 }
@@ -69,7 +75,7 @@ where
         config.service(
             web::resource(path)
                 .route(web::post().to(caught(handler)))
-                .default_service(web::to(|| wrong_method("POST"))),
+                .default_service(web::to(wrong_method("POST"))),
         );
     }
 }
@@ -87,22 +93,31 @@ fn spellings(path: &str) -> Vec<String> {
     }
 }
 
-async fn wrong_method(allowed: &'static str) -> Answer {
-    Err(Problem::from_status(StatusCode::METHOD_NOT_ALLOWED)
-        .with_hint(format!("It takes {allowed}."))
-        .with_header(ALLOW, HeaderValue::from_static(allowed)))
+fn wrong_method(
+    allowed: &'static str,
+) -> impl Fn(HttpRequest, web::Payload) -> std::future::Ready<Answer> + Clone {
+    move |request, payload| {
+        body::leave(&request, payload.into_inner());
+        std::future::ready(Err(Problem::from_status(StatusCode::METHOD_NOT_ALLOWED)
+            .with_hint(format!("It takes {allowed}."))
+            .with_header(ALLOW, HeaderValue::from_static(allowed))))
+    }
 }
 
 /// A panic becomes a bare 500 instead of a broken connection. Nothing shared is left half changed by it: the
 /// state is swapped or written whole.
 fn caught<F, Fut>(
     handler: F,
-) -> impl Fn(HttpRequest, Payload, Data<State>) -> futures_util::future::LocalBoxFuture<'static, Answer> + Clone
+) -> impl Fn(HttpRequest, web::Payload, Data<State>) -> futures_util::future::LocalBoxFuture<'static, Answer> + Clone
 where
     F: Fn(Call) -> Fut + Copy + 'static,
     Fut: Future<Output = Answer> + 'static,
 {
     move |request, payload, state| {
+        let mut payload = payload.into_inner();
+        if request.method() != Method::POST {
+            body::leave(&request, payload.take());
+        }
         let answer = AssertUnwindSafe(async move { handler(Call { request, payload, state }).await });
         Box::pin(async move {
             answer

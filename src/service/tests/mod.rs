@@ -1,6 +1,7 @@
 //! The service over real HTTP, on a real PostgreSQL, as a role that may read prod only.
 
 mod documents;
+mod edge;
 mod errors;
 mod freshness;
 mod lookups;
