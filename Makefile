@@ -11,7 +11,7 @@ SOURCES := Cargo.toml Cargo.lock $(wildcard build.rs) $(shell find src migration
 # rustup's folder is not on PATH in the terminal that has just run it.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: run serve build test bench lint docs ci docker clean help install-postgres install-python need-rust
+.PHONY: run serve build test test-api bench lint docs ci docker clean help install-postgres install-python need-rust
 
 run: $(if $(DATABASE_URL),,install-postgres) $(ELT) ## load, test and publish everything (the default)
 	@$(ELT) run $(ARGS)
@@ -28,6 +28,10 @@ $(ELT): $(SOURCES)
 
 test: install-postgres install-python need-rust ## run all tests on a PostgreSQL of their own
 	cargo test --locked $(ARGS)
+	$(if $(ARGS),,@scripts/test-api.sh)
+
+test-api: install-postgres install-python need-rust ## try the HTTP API from outside with made-up requests
+	@scripts/test-api.sh
 
 bench: install-postgres need-rust ## measure
 	cargo bench --locked $(ARGS)

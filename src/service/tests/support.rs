@@ -122,18 +122,18 @@ impl Warehouse {
     /// From now on nobody gets in, and who was in is thrown out.
     pub async fn go_away(&self) {
         let name = self.owner.database().unwrap();
-        self.from_outside(&format!("alter database {name} allow_connections false")).await;
+        self.administer(&format!("alter database {name} allow_connections false")).await;
         let inside =
             format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'");
-        self.from_outside(&inside).await;
+        self.administer(&inside).await;
     }
 
     pub async fn come_back(&self) {
         let name = self.owner.database().unwrap();
-        self.from_outside(&format!("alter database {name} allow_connections true")).await;
+        self.administer(&format!("alter database {name} allow_connections true")).await;
     }
 
-    async fn from_outside(&self, sql: &str) {
+    async fn administer(&self, sql: &str) {
         run(&self.owner.with_database("postgres"), sql).await;
     }
 }
