@@ -1,5 +1,6 @@
 //! Commands that look: `compile`, `ls`, `show`, `debug`; and `clean`.
 
+use std::collections::HashSet;
 use std::fs;
 use std::process::ExitCode;
 
@@ -19,6 +20,7 @@ use crate::project::{Layer, Materialization};
 pub fn compile(context: &Context, arguments: &Compile) -> Outcome {
     let (_, manifest) = context.project()?;
     let chosen = select(&manifest, &arguments.selection.select, &arguments.selection.exclude)?;
+    let mut made = HashSet::new();
     for id in manifest.order.iter().filter(|id| chosen.contains(id)) {
         let node = manifest.node(*id);
         if !matches!(node.body, Body::Model { .. }) {
@@ -31,7 +33,10 @@ pub fn compile(context: &Context, arguments: &Compile) -> Outcome {
             Some(folder) => {
                 let path = folder.join(&node.file.path);
                 let unwritten = |error: std::io::Error| Stop::error(format!("{}: {error}", path.display()));
-                fs::create_dir_all(path.parent().unwrap_or(folder)).map_err(unwritten)?;
+                let parent = path.parent().unwrap_or(folder);
+                if made.insert(parent.to_owned()) {
+                    fs::create_dir_all(parent).map_err(unwritten)?;
+                }
                 fs::write(&path, context.terminal.redact(&text)).map_err(unwritten)?;
             }
             None if context.terminal.json => {
