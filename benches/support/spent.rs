@@ -22,6 +22,7 @@ pub struct Spent {
 }
 
 /// Runs a command that must succeed, to its end.
+#[expect(clippy::zombie_processes, reason = "wait4 waits for it, and tells what it used")]
 pub fn run(command: &mut Command, server: Option<&Server>) -> Spent {
     let server_before = server.map_or(f64::NAN, Server::cpu);
     let begun = Instant::now();
@@ -40,7 +41,8 @@ pub fn run(command: &mut Command, server: Option<&Server>) -> Spent {
     let server_cpu = server.map_or(f64::NAN, Server::cpu) - server_before;
     // Linux counts in KiB, macOS in bytes.
     let unit = if cfg!(target_os = "macos") { 1024.0 * 1024.0 } else { 1024.0 };
-    let peak_mib = watched.unwrap_or(usage.ru_maxrss as f64 / unit);
+    // A program that ends at once may not have begun when it was looked at.
+    let peak_mib = watched.filter(|_| wall > 0.05).unwrap_or(usage.ru_maxrss as f64 / unit);
     Spent { wall, cpu: cpu(&usage), server_cpu, peak_mib }
 }
 
