@@ -102,11 +102,9 @@ impl Library {
         if !told.is_empty() {
             return Err(told);
         }
-        let mut tera = self.base.clone();
-        let result = tera
-            .add_raw_template(&file.path, &rewritten.text)
-            .and_then(|()| with_state(&self.scope, subject, || tera.render(&file.path, &Context::new())));
-        result.map_err(|error| vec![self.diagnose(&error, file, Some(&rewritten))])
+        let own_macros = signatures.is_some();
+        self.render_beside(&file.path, &rewritten.text, own_macros, &Context::new(), subject)
+            .map_err(|error| vec![self.diagnose(&error, file, Some(&rewritten))])
     }
 
     /// Renders a generic test: `test_<name>` with `arguments`. Strings that read `ref('…')` or
@@ -163,11 +161,7 @@ impl Library {
             }
         }
         text.push_str(" /> }}");
-        let mut tera = self.base.clone();
-        let result = tera
-            .add_raw_template("test", &text)
-            .and_then(|()| with_state(&self.scope, subject, || tera.render("test", &context)));
-        result.map_err(|error| {
+        self.render_beside("test", &text, false, &context, subject).map_err(|error| {
             let mut diagnostic = self.diagnose(&error, &place.file, None);
             diagnostic.location = Some(place.clone());
             vec![diagnostic]
@@ -180,11 +174,7 @@ impl Library {
             return Ok(text.to_owned());
         }
         let rewritten = rewrite::macros(text, &self.signatures);
-        let mut tera = self.base.clone();
-        let result = tera.add_raw_template("value", &rewritten.text).and_then(|()| {
-            with_state(&self.scope, Subject::default(), || tera.render("value", &Context::new()))
-        });
-        match result {
+        match self.render_beside("value", &rewritten.text, false, &Context::new(), Subject::default()) {
             Ok(rendered) => Ok(rendered.marked),
             Err(error) => {
                 let mut diagnostic = self.diagnose(&error, &place.file, None);
@@ -202,6 +192,27 @@ impl Library {
         let mut signatures = self.signatures.clone();
         signatures.extend(rewrite::signatures(text));
         Some(signatures)
+    }
+
+    /// Renders a text beside the macros. As a template with a name it needs a copy of all macros, so that is
+    /// done only where it has macros of its own, or an error has to be placed.
+    fn render_beside(
+        &self,
+        name: &str,
+        text: &str,
+        own_macros: bool,
+        context: &Context,
+        subject: Subject<'_>,
+    ) -> tera::TeraResult<Rendered> {
+        if !own_macros {
+            let quick = with_state(&self.scope, subject, || self.base.render_str(text, context, false));
+            if quick.is_ok() {
+                return quick;
+            }
+        }
+        let mut tera = self.base.clone();
+        tera.add_raw_template(name, text)?;
+        with_state(&self.scope, subject, || tera.render(name, context))
     }
 
     /// Makes a tera error a diagnostic at the author's own place.
