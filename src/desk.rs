@@ -56,11 +56,12 @@ impl Desk {
             return Err(Refused::Stopping);
         }
         let (project, manifest) = self.read()?;
+        let secrets = Secrets::of(&project.env);
         let place = run::Place {
             connector: self.connector.clone(),
             reader_role: project.target.reader_role.clone(),
             fetch: crate::engine::fetch_options(&project),
-            secrets: Secrets::of(&project.env),
+            secrets: secrets.clone(),
             root: project.root.clone(),
             target: project.target,
         };
@@ -73,7 +74,7 @@ impl Desk {
         let manifest = Arc::new(manifest);
         let begun = run::prepare(&place, manifest, &request).await.map_err(|error| match error {
             RunError::Busy { holder } => Refused::Busy { id: holder.id, since: holder.started_at },
-            RunError::Problems(problems) => Refused::Project { problems: told(&problems) },
+            RunError::Problems(problems) => Refused::Project { problems: told(&problems, &secrets) },
             other => Refused::Failed(other.to_string()),
         })?;
         let id = begun.id;
@@ -103,13 +104,14 @@ impl Desk {
     }
 
     fn read(&self) -> Result<(Project, Manifest), Refused> {
-        let refused = |problems: &[Diagnostic]| Refused::Project { problems: told(problems) };
+        let refused =
+            |problems: &[Diagnostic], env| Refused::Project { problems: told(problems, &Secrets::of(env)) };
         let (project, mut problems) =
-            Project::read(&self.root, &self.setting).map_err(|all| refused(&all))?;
+            Project::read(&self.root, &self.setting).map_err(|all| refused(&all, &self.setting.env))?;
         let (manifest, more) = compile(&project);
         problems.extend(more);
         problems.retain(|problem| problem.severity == Severity::Error);
-        if problems.is_empty() { Ok((project, manifest)) } else { Err(refused(&problems)) }
+        if problems.is_empty() { Ok((project, manifest)) } else { Err(refused(&problems, &project.env)) }
     }
 
     async fn session(&self) -> Result<Session, DatabaseError> {
@@ -119,13 +121,13 @@ impl Desk {
     }
 }
 
-/// A sentence each, with its place.
-fn told(problems: &[Diagnostic]) -> Vec<String> {
+/// A sentence each, with its place and without secrets: it leaves elt.
+fn told(problems: &[Diagnostic], secrets: &Secrets) -> Vec<String> {
     let sentence = |problem: &Diagnostic| match &problem.location {
         Some(place) => format!("{place}: {}", problem.message),
         None => problem.message.clone(),
     };
-    problems.iter().map(sentence).collect()
+    problems.iter().map(|problem| secrets.hide(&sentence(problem))).collect()
 }
 
 impl Pipeline for Desk {

@@ -287,7 +287,7 @@ async fn a_second_run_is_refused_whoever_began_the_first() {
 
 #[tokio::test]
 async fn a_broken_model_is_a_500_with_its_step_and_the_old_prod_is_still_served() {
-    let project = tiny(&[("models/stage/other.sql", "select 1 as n")]).await;
+    let project = tiny(&[("models/stage/other.sql", "select 1 as n")]).await.env("API_TOKEN", "abcdef123456");
     project.good(&["run"]);
     let server = Server::start(&project, &[]);
     project.write("models/stage/other.sql", "select\n  nothing as n");
@@ -298,6 +298,18 @@ async fn a_broken_model_is_a_500_with_its_step_and_the_old_prod_is_still_served(
     let error = run["error"].as_str().expect("it is told why");
     assert!(error.contains("column \"nothing\" does not exist"), "{error}");
     assert_eq!(server.get("/runs/2").await.1["error"], error);
+
+    // A value that is nobody's business stays so, also in what goes to clients.
+    for secret in [
+        "select '{{ env_var('API_TOKEN') }}'::int as n",
+        "{{ config(materialized=env_var('API_TOKEN')) }} select 1 as n",
+    ] {
+        project.write("models/stage/other.sql", secret);
+        let (status, failed) = server.run_pipeline().await;
+        assert_eq!(status, 500, "{failed}");
+        let all = format!("{failed}{}{}", server.get("/runs/3").await.1, server.told());
+        assert!(all.contains("***") && !all.contains("abcdef123456"), "{all}");
+    }
 
     // What cannot even be compiled has no run of its own.
     project.write("models/stage/other.sql", "select * from {{ ref('segments_derivd') }}");
@@ -480,7 +492,7 @@ const FORBIDDEN: [&str; 12] = [
     "create table prod.mine (x int)",
     "create schema mine",
     "create role mine",
-    "copy prod.segments_derived to program 'true'",
+    "copy prod.segments_derived to program 'cat > /dev/null'",
     "select pg_read_file('PG_VERSION')",
 ];
 
