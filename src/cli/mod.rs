@@ -4,6 +4,7 @@
 mod args;
 mod generate;
 mod inspect;
+mod log;
 mod progress;
 mod rows;
 mod serve;
@@ -57,7 +58,7 @@ pub fn main() -> ExitCode {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     let terminal = Arc::new(Terminal::new(cli.global.json, cli.global.quiet, Secrets::of(&env)));
-    log_to_stderr(cli.global.json);
+    let log = log::start(cli.global.json);
     let vars = match vars(cli.global.vars.as_deref()) {
         Ok(vars) => vars,
         Err(stop) => return end(&terminal, Err(stop)),
@@ -69,6 +70,7 @@ pub fn main() -> ExitCode {
         Ok(runtime) => {
             let outcome = runtime.block_on(dispatch(&context, cli.command));
             runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+            log.flush();
             outcome
         }
         Err(error) => Err(Stop::error(format!("no threads can be started: {error}"))),
@@ -118,15 +120,6 @@ fn end(terminal: &Terminal, outcome: Outcome) -> ExitCode {
             ExitCode::from(UNUSABLE)
         }
     }
-}
-
-/// `ELT_LOG` says what is logged, in tracing's words; warnings where it says nothing.
-fn log_to_stderr(json: bool) {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("ELT_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,elt=info"));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // A second subscriber would mean that main ran twice; then the first one serves.
-    let _ = if json { subscriber.json().try_init() } else { subscriber.with_target(false).try_init() };
 }
 
 fn vars(text: Option<&str>) -> Result<serde_json::Map<String, serde_json::Value>, Stop> {
