@@ -14,9 +14,6 @@ use crate::manifest::{Body, Manifest, Node, NodeId, Sql};
 use crate::name::{Ident, Relation, literal};
 use crate::project::{Index, Materialization, Rule};
 
-/// From how many rows on the planner is told what a new table holds.
-const ANALYZE_FROM: u64 = 1000;
-
 pub(super) async fn build(shared: &Shared, session: &Session, id: NodeId) -> Result<Done, Problem> {
     let (manifest, plan) = (&shared.manifest, &shared.plan);
     let node = manifest.node(id);
@@ -75,7 +72,8 @@ pub(super) async fn finish(
         let what = if rows.is_some() { "table" } else { "view" };
         let _ = write!(sql, "comment on {what} {relation} is {};", literal(&node.description));
     }
-    if rows.is_some_and(|rows| rows >= ANALYZE_FROM) {
+    // Without statistics the planner takes a table of three rows for one of thousands.
+    if rows.is_some_and(|rows| rows > 0) {
         let _ = write!(sql, "analyze {relation};");
     }
     if !sql.is_empty() {

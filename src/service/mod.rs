@@ -1,7 +1,8 @@
 //! HTTP over the published layer; the only module that knows actix-web and utoipa. It reads prod through
-//! [`Reader`] and asks for runs through [`Pipeline`]; it knows nothing of models, raw or stage.
+//! [`crate::database::Reader`] and asks for runs through [`crate::pipeline::Pipeline`]; it knows nothing of
+//! models, raw or stage.
 //!
-//! A request goes through [`envelope`] (id, headers, error form, log), [`routes`], and a handler.
+//! A request goes through `envelope` (id, headers, error form, log), `routes`, and a handler.
 
 mod amount;
 mod body;

@@ -1,7 +1,7 @@
 //! Where raw rows come from: files, web addresses, Google Drive links and elt's own samples, as a stream of
 //! bytes that PostgreSQL's COPY takes. Knows files and sockets; knows no database client, prints nothing.
 //!
-//! `Location::parse` → [`fetch`] → [`columns`] → [`open`] → [`Rows::next_chunk`].
+//! `Location::parse` → [`fetch()`] → [`columns()`] → [`open()`] → [`Rows::next_chunk`].
 
 mod binary;
 mod cache;
