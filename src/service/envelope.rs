@@ -19,10 +19,12 @@ pub async fn envelope<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let began = Instant::now();
-    let (id, id_header) = request_id(request.headers());
+    let id_header = request_id(request.headers());
+    let shown = id_header.clone();
+    let id = shown.to_str().unwrap_or_default();
     let mut response = next.call(request).await?.map_into_boxed_body();
     if response.status().is_client_error() || response.status().is_server_error() {
-        let written = one_form(&response, &id);
+        let written = one_form(&response, id);
         response = response.into_response(written);
     }
     response = body::hang_up_after(response);
@@ -73,15 +75,20 @@ fn one_form(response: &ServiceResponse, request_id: &str) -> actix_web::HttpResp
 }
 
 /// The client's own id where it is harmless in a header and in a log, else a new one of 16 hex digits.
-fn request_id(headers: &HeaderMap) -> (String, HeaderValue) {
-    if let Some(header) = headers.get(REQUEST_ID)
-        && let Ok(id) = header.to_str()
-        && (1..=LONGEST_REQUEST_ID).contains(&id.len())
-        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
-    {
-        return (id.to_owned(), header.clone());
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    let harmless = |header: &&HeaderValue| {
+        (1..=LONGEST_REQUEST_ID).contains(&header.len())
+            && header.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(byte))
+    };
+    match headers.get(REQUEST_ID).filter(harmless) {
+        Some(header) => header.clone(),
+        None => {
+            let mut digits = [0; 16];
+            let number = rand::random::<u64>();
+            for (place, digit) in digits.iter_mut().enumerate() {
+                *digit = b"0123456789abcdef"[(number >> (4 * place) & 0xf) as usize];
+            }
+            HeaderValue::from_bytes(&digits).expect("hex digits are allowed in a header")
+        }
     }
-    let id = format!("{:016x}", rand::random::<u64>());
-    let header = HeaderValue::from_str(&id).expect("hex digits are allowed in a header");
-    (id, header)
 }

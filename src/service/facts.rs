@@ -65,7 +65,7 @@ fn contradictions(
 ) {
     let (last, first) = (last_order.flatten(), first_order.flatten());
     if let (Some(last), Some(first)) = (last, first)
-        && last < first
+        && last.is_before(first)
     {
         problems.add(LAST, "is before first_order_ts", "a time that is not before first_order_ts");
     }
@@ -77,7 +77,7 @@ fn contradictions(
                 "at least 1 where there is an order date",
             );
         }
-        Some(1) if last.is_some() && first.is_some() && last != first => {
+        Some(1) if last.zip(first).is_some_and(|(last, first)| last.day() != first.day()) => {
             let problem = "is 1 though the first and the last order differ";
             problems.add(ORDERS, problem, "at least 2 where first_order_ts and last_order_ts differ");
         }

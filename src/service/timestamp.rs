@@ -13,18 +13,25 @@ pub const ACCEPTS: &str = "a date or timestamp such as 2018-04-20, 2018-07-21 18
 
 const SECONDS_PER_DAY: i64 = 86_400;
 
-/// A point in time. Ordered by time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// A point in time, or a day without a time of day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
     /// Since 1970-01-01 00:00:00 UTC.
     seconds: i64,
     nanoseconds: u32,
+    has_time: bool,
 }
 
 impl Moment {
     /// The UTC date as days since 1970-01-01.
     pub fn day(self) -> i64 {
         self.seconds.div_euclid(SECONDS_PER_DAY)
+    }
+
+    /// Surely earlier: by the day, and within a day only where both have a time of day.
+    pub fn is_before(self, other: Self) -> bool {
+        let time = |moment: Self| (moment.seconds, moment.nanoseconds);
+        self.day() < other.day() || (self.has_time && other.has_time && time(self) < time(other))
     }
 }
 
@@ -54,7 +61,8 @@ fn moment(text: &mut Cursor<'_>) -> Option<Result<Moment, &'static str>> {
     let mut second_of_day = 0;
     let mut nanoseconds = 0;
     let mut offset = 0;
-    if text.one(b" Tt").is_some() {
+    let has_time = text.one(b" Tt").is_some();
+    if has_time {
         let hour = text.digits(2).filter(|hour| *hour < 24)?;
         text.one(b":")?;
         second_of_day = i64::from(hour * 3600 + text.digits(2).filter(|minute| *minute < 60)? * 60);
@@ -68,12 +76,11 @@ fn moment(text: &mut Cursor<'_>) -> Option<Result<Moment, &'static str>> {
     }
     // Four, two and two digits fit their types. PostgreSQL has no year 0, so it names no order either.
     let date = Date::new(year as i16, month as i8, day as i8).ok().filter(|_| year > 0);
-    Some(
-        date.ok_or("is no day of the calendar").map(|date| Moment {
-            seconds: day_of(date) * SECONDS_PER_DAY + second_of_day - offset,
-            nanoseconds,
-        }),
-    )
+    Some(date.ok_or("is no day of the calendar").map(|date| Moment {
+        seconds: day_of(date) * SECONDS_PER_DAY + second_of_day - offset,
+        nanoseconds,
+        has_time,
+    }))
 }
 
 /// The offset from UTC in seconds; 0 where the text names no zone.

@@ -1,7 +1,7 @@
 //! POST /getVoucher/ and its twin: from a body to a voucher, without asking the database.
 
 use actix_web::HttpResponse;
-use actix_web::http::header::ContentType;
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 
 use super::lookup;
 use super::routes::{Answer, Call};
@@ -13,5 +13,6 @@ pub async fn look_up(call: Call) -> Answer {
     let snapshot = call.state.snapshot.load();
     let snapshot = snapshot.as_ref().ok_or_else(|| call.state.no_snapshot())?;
     let answer = lookup::look_up(snapshot, &facts, call.state.lookup_date.date())?;
-    Ok(HttpResponse::Ok().insert_header(ContentType::json()).body(answer))
+    let json = HeaderValue::from_static("application/json");
+    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, json)).body(answer))
 }

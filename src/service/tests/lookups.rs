@@ -182,7 +182,11 @@ async fn facts_that_contradict_each_other_name_their_field() {
         (json!({"total_orders": 0}), "total_orders"),
         (json!({"total_orders": 0, "last_order_ts": null, "first_order_ts": "2019-01-01"}), "total_orders"),
         (json!({"total_orders": 1, "first_order_ts": "2019-01-01"}), "total_orders"),
-        (json!({"first_order_ts": "2019-01-02 00:00:01"}), "last_order_ts"),
+        (json!({"first_order_ts": "2019-01-03"}), "last_order_ts"),
+        (
+            json!({"last_order_ts": "2019-01-02T10:00:00", "first_order_ts": "2019-01-02 10:00:01"}),
+            "last_order_ts",
+        ),
     ] {
         let expected = Some(("contradictory_facts".to_owned(), field.to_owned()));
         assert_eq!(refused_field(&served, changes.clone()).await, expected, "{changes}");
@@ -203,6 +207,9 @@ async fn facts_that_contradict_each_other_name_their_field() {
         assert_eq!(refused_field(&served, changes.clone()).await, expected, "{changes}");
     }
     for changes in [
+        // The history has the last order as a day and the first one with its time of day.
+        json!({"first_order_ts": "2019-01-02 18:30:00"}),
+        json!({"total_orders": 1, "first_order_ts": "2019-01-02 18:30:00"}),
         json!({"first_order_ts": "2019-01-02 00:00:00+00:00"}),
         json!({"total_orders": 1, "first_order_ts": "2019-01-02T02:00:00+02:00"}),
         json!({"last_order_ts": null}),
