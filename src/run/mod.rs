@@ -7,6 +7,7 @@ mod event;
 mod failure;
 mod incremental;
 mod load;
+mod moving;
 mod plan;
 mod prune;
 mod publish;

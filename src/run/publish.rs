@@ -13,9 +13,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::Place;
 use super::failure::hint;
+use super::moving::{Moving, Stop, not_ours, recreate};
 use super::sweep::{build_schema, kind_word, old_schema};
 use super::task::Built;
-use crate::database::catalog::{self, Dependent, Existing};
+use crate::database::catalog;
 use crate::database::{DatabaseError, Session, history};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::{Manifest, NodeId};
@@ -42,22 +43,6 @@ pub(super) struct Publication<'a> {
 pub(super) struct Published {
     pub relations: usize,
     pub notes: Vec<String>,
-}
-
-enum Stop {
-    /// Somebody held a lock: try again.
-    Locked(DatabaseError),
-    Database(DatabaseError),
-    /// The connection broke during the commit: it may have been done or not.
-    CommitLost(DatabaseError),
-    Refused(Diagnostic),
-}
-
-impl From<DatabaseError> for Stop {
-    fn from(error: DatabaseError) -> Self {
-        // lock_not_available, deadlock_detected.
-        if error.is("55P03") || error.is("40P01") { Self::Locked(error) } else { Self::Database(error) }
-    }
 }
 
 /// Publishes, trying again while others hold locks. After an error everything is as it was.
@@ -132,7 +117,7 @@ async fn attempt(session: &Session, publication: &Publication<'_>) -> Result<Pub
     session
         .run(&format!("begin; set local lock_timeout = '{wait}ms'; set local synchronous_commit = on; set local search_path = ''"))
         .await?;
-    let moving = Moving::find(session, publication).await?;
+    let moving = Moving::find(session, manifest, publication.built).await?;
     moving.lock(session).await?;
 
     let mut sql: Vec<String> = Vec::new();
@@ -211,84 +196,6 @@ async fn lock_wait(session: &Session) -> Result<u64, DatabaseError> {
 
 fn word(manifest: &Manifest, id: NodeId) -> &'static str {
     if manifest.node(id).materialization == Materialization::View { "view" } else { "table" }
-}
-
-/// What stands in the way of the new relations, and what hangs on it.
-struct Moving {
-    replaced: Vec<Existing>,
-    /// Published incremental tables that rows are added to.
-    added_to: Vec<Existing>,
-    /// Views that read what is replaced, nearest first.
-    dependents: Vec<Dependent>,
-    /// The relations among the dependents that elt owns.
-    owned: HashSet<Relation>,
-    grants: Vec<String>,
-}
-
-impl Moving {
-    async fn find(session: &Session, publication: &Publication<'_>) -> Result<Self, Stop> {
-        let manifest = publication.manifest;
-        let wanted: Vec<Relation> =
-            publication.built.iter().map(|built| manifest.published(built.id)).collect();
-        let added: HashSet<Relation> = publication
-            .built
-            .iter()
-            .filter(|built| built.delta.is_some())
-            .map(|built| manifest.published(built.id))
-            .collect();
-        let standing = catalog::existing(session, &wanted).await?;
-        if let Some(foreign) = standing.iter().find(|one| !one.owned) {
-            return Err(Stop::Refused(not_ours(&foreign.relation)));
-        }
-        let (added_to, replaced): (Vec<_>, Vec<_>) =
-            standing.into_iter().partition(|one| added.contains(&one.relation));
-        let oids: Vec<u32> = replaced.iter().map(|one| one.oid).collect();
-        let mut dependents = Vec::new();
-        let mut owned = HashSet::new();
-        let mut grants = Vec::new();
-        if !oids.is_empty() {
-            dependents = catalog::dependents(session, &oids).await?;
-            if let Some(other) = dependents.iter().find(|one| one.kind != 'v') {
-                return Err(Stop::Refused(hangs_on(&other.relation, kind_word(other.kind))));
-            }
-            if let Some((table, target)) = catalog::foreign_keys_to(session, &oids).await?.into_iter().next()
-            {
-                return Err(Stop::Refused(hangs_on(
-                    &table,
-                    &format!("foreign key to {} of the table", target.plain()),
-                )));
-            }
-            let relations: Vec<Relation> = dependents.iter().map(|one| one.relation.clone()).collect();
-            let known = catalog::existing(session, &relations).await?;
-            owned = known.into_iter().filter(|one| one.owned).map(|one| one.relation).collect();
-            // Written for the old relations, these name by then the new ones.
-            grants = catalog::grants(session, &oids).await?.into_iter().map(|(_, grant)| grant).collect();
-        }
-        Ok(Self { replaced, added_to, dependents, owned, grants })
-    }
-
-    /// Takes every lock that publishing needs. Views take theirs when they are altered: locking one by name
-    /// would lock all that it reads, too.
-    async fn lock(&self, session: &Session) -> Result<(), Stop> {
-        let tables = |relations: &[Existing], kind| -> Vec<String> {
-            relations.iter().filter(|one| one.kind == kind).map(|one| one.relation.to_string()).collect()
-        };
-        let replaced = tables(&self.replaced, 'r');
-        let added = tables(&self.added_to, 'r');
-        if !replaced.is_empty() {
-            session.run(&format!("lock table {} in access exclusive mode", replaced.join(", "))).await?;
-        }
-        if !added.is_empty() {
-            session.run(&format!("lock table {} in share row exclusive mode", added.join(", "))).await?;
-        }
-        Ok(())
-    }
-}
-
-/// The view as it was, over what now has the names it reads.
-fn recreate(view: &Dependent) -> String {
-    let options = if view.options.is_empty() { String::new() } else { format!(" with ({})", view.options) };
-    format!("create or replace view {}{options} as {}", view.relation, view.definition.trim_end_matches(';'))
 }
 
 /// Views of this run that were built over an incremental model's old and new rows read the published table
@@ -377,19 +284,6 @@ async fn record(session: &Session, publication: &Publication<'_>) -> Result<(), 
     catalog::own(session, publication.run, &owned).await?;
     history::record_nodes(session, publication.run, publication.records).await?;
     history::finish(session, publication.run, RunStatus::Succeeded, None).await
-}
-
-fn not_ours(relation: &Relation) -> Diagnostic {
-    let message = format!("{} is there already, and elt did not make it", relation.plain());
-    Diagnostic::error("not-ours", message).hint(
-        "elt never replaces what it did not make: rename the model, or drop or move that relation yourself",
-    )
-}
-
-fn hangs_on(relation: &Relation, what: &str) -> Diagnostic {
-    let message = format!("the {what} {} depends on a relation that this run replaces", relation.plain());
-    Diagnostic::error("depended-on", message)
-        .hint("elt does not drop what it did not make; drop it yourself, or make it a model")
 }
 
 fn failed(error: &DatabaseError) -> Box<Diagnostic> {

@@ -1,0 +1,118 @@
+//! What a publication moves out of the way, and what hangs on it: views are pointed at the new relations,
+//! grants carried over, and what can be neither makes the publication refuse.
+
+use std::collections::HashSet;
+
+use super::sweep::kind_word;
+use super::task::Built;
+use crate::database::catalog::{self, Dependent, Existing};
+use crate::database::{DatabaseError, Session};
+use crate::diagnostic::Diagnostic;
+use crate::manifest::Manifest;
+use crate::name::Relation;
+
+/// Why a publication came to nothing. The transaction is rolled back.
+pub enum Stop {
+    /// Somebody held a lock: try again.
+    Locked(DatabaseError),
+    Database(DatabaseError),
+    /// The connection broke during the commit: it may have been done or not.
+    CommitLost(DatabaseError),
+    Refused(Diagnostic),
+}
+
+impl From<DatabaseError> for Stop {
+    fn from(error: DatabaseError) -> Self {
+        // lock_not_available, deadlock_detected.
+        if error.is("55P03") || error.is("40P01") { Self::Locked(error) } else { Self::Database(error) }
+    }
+}
+
+/// What stands in the way of the new relations, and what hangs on it.
+pub struct Moving {
+    pub replaced: Vec<Existing>,
+    /// Published incremental tables that rows are added to.
+    added_to: Vec<Existing>,
+    /// Views that read what is replaced, nearest first.
+    pub dependents: Vec<Dependent>,
+    /// The relations among the dependents that elt owns.
+    pub owned: HashSet<Relation>,
+    /// What others may do with what is replaced, as statements.
+    pub grants: Vec<String>,
+}
+
+impl Moving {
+    pub async fn find(session: &Session, manifest: &Manifest, built: &[Built]) -> Result<Self, Stop> {
+        let wanted: Vec<Relation> = built.iter().map(|built| manifest.published(built.id)).collect();
+        let added: HashSet<Relation> = built
+            .iter()
+            .filter(|built| built.delta.is_some())
+            .map(|built| manifest.published(built.id))
+            .collect();
+        let standing = catalog::existing(session, &wanted).await?;
+        if let Some(foreign) = standing.iter().find(|one| !one.owned) {
+            return Err(Stop::Refused(not_ours(&foreign.relation)));
+        }
+        let (added_to, replaced): (Vec<_>, Vec<_>) =
+            standing.into_iter().partition(|one| added.contains(&one.relation));
+        let oids: Vec<u32> = replaced.iter().map(|one| one.oid).collect();
+        let mut dependents = Vec::new();
+        let mut owned = HashSet::new();
+        let mut grants = Vec::new();
+        if !oids.is_empty() {
+            dependents = catalog::dependents(session, &oids).await?;
+            if let Some(other) = dependents.iter().find(|one| one.kind != 'v') {
+                return Err(Stop::Refused(hangs_on(&other.relation, kind_word(other.kind))));
+            }
+            if let Some((table, target)) = catalog::foreign_keys_to(session, &oids).await?.into_iter().next()
+            {
+                return Err(Stop::Refused(hangs_on(
+                    &table,
+                    &format!("foreign key to {} of the table", target.plain()),
+                )));
+            }
+            let relations: Vec<Relation> = dependents.iter().map(|one| one.relation.clone()).collect();
+            let known = catalog::existing(session, &relations).await?;
+            owned = known.into_iter().filter(|one| one.owned).map(|one| one.relation).collect();
+            // Written for the old relations, these name by then the new ones.
+            grants = catalog::grants(session, &oids).await?.into_iter().map(|(_, grant)| grant).collect();
+        }
+        Ok(Self { replaced, added_to, dependents, owned, grants })
+    }
+
+    /// Takes every lock that publishing needs. Views take theirs when they are altered: locking one by name
+    /// would lock all that it reads, too.
+    pub async fn lock(&self, session: &Session) -> Result<(), Stop> {
+        let tables = |relations: &[Existing], kind| -> Vec<String> {
+            relations.iter().filter(|one| one.kind == kind).map(|one| one.relation.to_string()).collect()
+        };
+        let replaced = tables(&self.replaced, 'r');
+        let added = tables(&self.added_to, 'r');
+        if !replaced.is_empty() {
+            session.run(&format!("lock table {} in access exclusive mode", replaced.join(", "))).await?;
+        }
+        if !added.is_empty() {
+            session.run(&format!("lock table {} in share row exclusive mode", added.join(", "))).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The view as it was, over what now has the names it reads.
+pub fn recreate(view: &Dependent) -> String {
+    let options = if view.options.is_empty() { String::new() } else { format!(" with ({})", view.options) };
+    format!("create or replace view {}{options} as {}", view.relation, view.definition.trim_end_matches(';'))
+}
+
+pub fn not_ours(relation: &Relation) -> Diagnostic {
+    let message = format!("{} is there already, and elt did not make it", relation.plain());
+    Diagnostic::error("not-ours", message).hint(
+        "elt never replaces what it did not make: rename the model, or drop or move that relation yourself",
+    )
+}
+
+fn hangs_on(relation: &Relation, what: &str) -> Diagnostic {
+    let message = format!("the {what} {} depends on a relation that this run replaces", relation.plain());
+    Diagnostic::error("depended-on", message)
+        .hint("elt does not drop what it did not make; drop it yourself, or make it a model")
+}
