@@ -57,14 +57,7 @@ impl Desk {
         }
         let (project, manifest) = self.read()?;
         let secrets = Secrets::of(&project.env);
-        let place = run::Place {
-            connector: self.connector.clone(),
-            reader_role: project.target.reader_role.clone(),
-            fetch: crate::engine::fetch_options(&project),
-            secrets: secrets.clone(),
-            root: project.root.clone(),
-            target: project.target,
-        };
+        let place = run::Place::of(&project, &self.connector);
         let request = Request {
             command: "run".into(),
             selection: manifest.ids().collect(),

@@ -1,12 +1,10 @@
 //! Which PostgreSQL a target means: the one its URL names, or the project's own private cluster.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use crate::cluster::{Cluster, ClusterError};
 use crate::database::{Connector, DatabaseError};
-use crate::project::{Project, Target};
-use crate::source::FetchOptions;
+use crate::project::Target;
 
 /// The database of the embedded cluster.
 const EMBEDDED_DATABASE: &str = "elt";
@@ -84,25 +82,6 @@ impl Engine {
         }
         Ok(())
     }
-}
-
-/// How this project's sources are fetched.
-pub fn fetch_options(project: &Project) -> FetchOptions {
-    let written = &project.profile.fetch;
-    let mut options = FetchOptions { cache_dir: project.root.join(".elt/cache"), ..FetchOptions::default() };
-    if let Some(bytes) = written.max_bytes {
-        options.max_bytes = bytes;
-    }
-    if let Some(seconds) = written.stall_seconds {
-        options.stall_timeout = Duration::from_secs(seconds);
-    }
-    if let Some(retries) = written.retries {
-        options.retries = retries;
-    }
-    if let Some(url) = &written.google_drive_url {
-        options.google_drive_url = url.clone();
-    }
-    options
 }
 
 /// A new cluster has no database of elt's yet.

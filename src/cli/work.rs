@@ -13,11 +13,11 @@ use super::progress::Progress;
 use super::terminal::{duration, strong};
 use super::{Context, FAILED, Outcome, Stop, rows};
 use crate::diagnostic::Severity;
-use crate::engine::{Engine, fetch_options};
+use crate::engine::Engine;
 use crate::manifest::select::select;
 use crate::manifest::{Manifest, NodeId};
 use crate::pipeline::{NodeRecord, RunStatus};
-use crate::project::{Layer, Materialization, Project};
+use crate::project::{Layer, Materialization};
 use crate::run::{self, Observer, Place, Request};
 use crate::secret::Secrets;
 
@@ -29,7 +29,7 @@ pub async fn run(context: &Context, command: &str, work: &Work) -> Outcome {
     }
     let selection = selection(&manifest, command, &work.selection)?;
     let engine = Engine::open(&project.root, &project.target).await?;
-    let place = place(&project, &engine);
+    let place = Place::of(&project, &engine.connector);
     let manifest = Arc::new(manifest);
     let request = Request {
         command: command.to_owned(),
@@ -175,7 +175,7 @@ pub(super) fn cancel_on_signal(context: &Context) -> CancellationToken {
 pub async fn prune(context: &Context, arguments: &Prune) -> Outcome {
     let (project, manifest) = context.project()?;
     let engine = Engine::open(&project.root, &project.target).await?;
-    let pruned = run::prune(&place(&project, &engine), &manifest, arguments.yes).await?;
+    let pruned = run::prune(&Place::of(&project, &engine.connector), &manifest, arguments.yes).await?;
     for relation in &pruned.orphans {
         context.terminal.data_line(&relation.plain());
     }
@@ -190,17 +190,6 @@ pub async fn prune(context: &Context, arguments: &Prune) -> Outcome {
     }
     engine.close().await?;
     Ok(if pruned.kept.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
-}
-
-fn place(project: &Project, engine: &Engine) -> Place {
-    Place {
-        connector: engine.connector.clone(),
-        reader_role: project.target.reader_role.clone(),
-        root: project.root.clone(),
-        fetch: fetch_options(project),
-        secrets: Secrets::of(&project.env),
-        target: project.target.clone(),
-    }
 }
 
 pub async fn check(context: &Context, written: &Selection) -> Outcome {

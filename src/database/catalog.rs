@@ -34,8 +34,6 @@ pub struct Existing {
 pub struct Dependent {
     pub relation: Relation,
     pub kind: char,
-    /// How far from the set: what depends on a dependent comes later.
-    pub depth: i32,
     /// The view's query, all names with schema.
     pub definition: String,
     /// `security_barrier=true, …`, or empty.
@@ -97,7 +95,7 @@ pub async fn dependents(session: &Session, oids: &[u32]) -> Result<Vec<Dependent
                  join pg_rewrite r on r.oid = d.objid and r.ev_class <> f.oid \
                  where f.depth < 1000 \
                ), deepest as (select oid, max(depth) as depth from found group by oid) \
-               select n.nspname, c.relname, c.relkind, f.depth, pg_get_viewdef(c.oid), \
+               select n.nspname, c.relname, c.relkind, pg_get_viewdef(c.oid), \
                  coalesce(array_to_string(c.reloptions, ', '), '') \
                from deepest f join pg_class c on c.oid = f.oid join pg_namespace n on n.oid = c.relnamespace \
                where f.oid <> all($1::oid[]) order by f.depth";
@@ -108,9 +106,8 @@ pub async fn dependents(session: &Session, oids: &[u32]) -> Result<Vec<Dependent
             Ok(Dependent {
                 relation: relation(row.get(0), row.get(1))?,
                 kind: row.get::<_, i8>(2) as u8 as char,
-                depth: row.get(3),
-                definition: row.get::<_, Option<String>>(4).unwrap_or_default(),
-                options: row.get(5),
+                definition: row.get::<_, Option<String>>(3).unwrap_or_default(),
+                options: row.get(4),
             })
         })
         .collect()

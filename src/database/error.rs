@@ -17,8 +17,6 @@ pub struct Answer {
     /// `CONTEXT` of the server, e.g. `COPY t, line 5, column c: "x"`.
     pub context: Option<String>,
     pub place: Option<Place>,
-    /// Constraint, relation or column the server named.
-    pub subject: Option<String>,
 }
 
 /// Where in the sent SQL the server found the error: characters (not bytes), counted from 1.
@@ -88,7 +86,6 @@ impl From<tokio_postgres::Error> for DatabaseError {
             hint: server.hint().map(str::to_owned),
             context: server.where_().map(str::to_owned),
             place,
-            subject: server.constraint().or(server.column()).or(server.table()).map(str::to_owned),
         }))
     }
 }

@@ -16,7 +16,6 @@ use crate::template::{Rendered, Subject};
 struct Claim<'a> {
     name: String,
     kind: &'a str,
-    column: Option<String>,
     config: Config,
     place: Location,
     /// The node that a generic test stands under.
@@ -89,7 +88,6 @@ impl Reader<'_> {
         let claim = Claim {
             name: own_name.unwrap_or_else(|| parts.join("_")),
             kind: &entry.name,
-            column: entry.column.clone(),
             config,
             place: entry.place.clone(),
             subject: Some(id),
@@ -108,7 +106,7 @@ impl Reader<'_> {
         if config.enabled == Some(false) {
             return None;
         }
-        let claim = Claim { name: name.clone(), kind: &name, column: None, config, place, subject: None };
+        let claim = Claim { name: name.clone(), kind: &name, config, place, subject: None };
         self.test(claim, rendered, rank)
     }
 
@@ -118,7 +116,7 @@ impl Reader<'_> {
         rendered: Result<Rendered, Vec<Diagnostic>>,
         rank: &[usize],
     ) -> Option<Test> {
-        let Claim { name, kind, column, config, place, subject } = claim;
+        let Claim { name, kind, config, place, subject } = claim;
         let rendered = match rendered {
             Ok(rendered) => rendered,
             Err(problems) => {
@@ -146,7 +144,6 @@ impl Reader<'_> {
         Some(Test {
             name,
             kind: kind.to_owned(),
-            column,
             warns_only,
             text: Text { rendered, targets },
             file: place.file.clone(),

@@ -66,7 +66,6 @@ pub struct Test {
     pub name: String,
     /// `unique`, …; for a singular test its own name.
     pub kind: String,
-    pub column: Option<String>,
     /// A failure is only told, and stops nothing.
     pub warns_only: bool,
     pub text: Text,

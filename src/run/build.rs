@@ -146,15 +146,16 @@ fn ident(name: &str, place: &Location) -> Result<Ident, Problem> {
         .map_err(|error| Box::new(Diagnostic::error("bad-name", error.to_string()).at(place.clone())))
 }
 
+/// The statement that makes a rules file's table.
+pub(super) fn rule_table(rule: &Rule, relation: &Relation) -> String {
+    let columns = rule.columns.iter().map(|column| format!("{} {}", column.name, column.data_type));
+    format!("create table {relation} ({})", columns.collect::<Vec<_>>().join(", "))
+}
+
 /// A rules file, typed as declared or as its values show, copied in as it is.
 async fn fill_rule(session: &Session, node: &Node, rule: &Rule, relation: &Relation) -> Result<u64, Problem> {
     let whole = || Location::start_of(&node.file);
-    let columns: Vec<String> =
-        rule.columns.iter().map(|column| format!("{} {}", column.name, column.data_type)).collect();
-    session
-        .run(&format!("create table {relation} ({})", columns.join(", ")))
-        .await
-        .map_err(|error| located(&error, whole()))?;
+    session.run(&rule_table(rule, relation)).await.map_err(|error| located(&error, whole()))?;
     let (sender, receiver) = mpsc::channel::<Result<Bytes, std::convert::Infallible>>(1);
     let text = Bytes::copy_from_slice(rule.file.text.as_bytes());
     sender.try_send(Ok(text)).expect("an open channel with room for one takes one");

@@ -3,8 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use super::failure::{located, sql_problem};
+use super::build::rule_table;
+use super::failure::sql_problem;
 use super::plan::needed;
+use super::verify::in_test;
 use crate::database::{DatabaseError, Session};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::{Body, Manifest, Node, NodeId, Sql};
@@ -116,11 +118,7 @@ impl Checker<'_> {
         let sql = query.wrap("explain select * from (\n", "\n) as wrong_rows");
         match self.attempt(&sql).await? {
             Ok(()) => self.out.good += 1,
-            Err(error) => {
-                let place = error.place.and_then(|place| sql.locate(place.character));
-                let own = place.filter(|place| place.file == test.file && test.kind == test.name);
-                self.out.problems.push(located(&error, own.unwrap_or_else(|| test.place.clone())));
-            }
+            Err(error) => self.out.problems.push(*in_test(&error, &sql, test)),
         }
         Ok(())
     }
@@ -157,10 +155,8 @@ fn statements(
     name: &dyn Fn(NodeId) -> Relation,
 ) -> Vec<Option<Sql>> {
     if let Body::Rule(rule) = &node.body {
-        let columns: Vec<String> =
-            rule.columns.iter().map(|column| format!("{} {}", column.name, column.data_type)).collect();
         let mut sql = Sql::default();
-        sql.push(&format!("create table {relation} ({})", columns.join(", ")));
+        sql.push(&rule_table(rule, relation));
         return vec![Some(sql)];
     }
     let full = manifest.query(id, false, name);

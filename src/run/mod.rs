@@ -26,9 +26,8 @@ use tokio_util::sync::CancellationToken;
 use crate::database::{Connector, DatabaseError, Session, history};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::Manifest;
-use crate::name::Ident;
 use crate::pipeline::{NodeRecord, RunStatus};
-use crate::project::Target;
+use crate::project::{Project, Target};
 use crate::secret::Secrets;
 use crate::source::FetchOptions;
 
@@ -48,9 +47,40 @@ pub struct Place {
     pub target: Target,
     pub root: PathBuf,
     pub fetch: FetchOptions,
-    pub reader_role: Ident,
     /// Hidden in all that is written down.
     pub secrets: Secrets,
+}
+
+impl Place {
+    /// The project's own target, reached by `connector`.
+    pub fn of(project: &Project, connector: &Connector) -> Self {
+        Self {
+            connector: connector.clone(),
+            target: project.target.clone(),
+            root: project.root.clone(),
+            fetch: fetch_options(project),
+            secrets: Secrets::of(&project.env),
+        }
+    }
+}
+
+/// How this project's sources are fetched.
+fn fetch_options(project: &Project) -> FetchOptions {
+    let written = &project.profile.fetch;
+    let mut options = FetchOptions { cache_dir: project.root.join(".elt/cache"), ..FetchOptions::default() };
+    if let Some(bytes) = written.max_bytes {
+        options.max_bytes = bytes;
+    }
+    if let Some(seconds) = written.stall_seconds {
+        options.stall_timeout = std::time::Duration::from_secs(seconds);
+    }
+    if let Some(retries) = written.retries {
+        options.retries = retries;
+    }
+    if let Some(url) = &written.google_drive_url {
+        options.google_drive_url = url.clone();
+    }
+    options
 }
 
 /// How a run ended. Everything in it is also in the history.

@@ -221,7 +221,7 @@ async fn reader_grants(
     session: &Session,
     publication: &Publication<'_>,
 ) -> Result<Vec<String>, DatabaseError> {
-    let role = &publication.place.reader_role;
+    let role = &publication.place.target.reader_role;
     if !catalog::role_exists(session, role).await? {
         return Ok(Vec::new());
     }
@@ -258,8 +258,8 @@ async fn publication_row(session: &Session, publication: &Publication<'_>) -> Re
                 "comment on table {row} is 'Which run this schema shows. One row, written by elt.'"
             ));
             sql.push(format!("insert into {row} values ({run}, now())"));
-            if catalog::role_exists(session, &publication.place.reader_role).await? {
-                sql.push(format!("grant select on {row} to {}", &publication.place.reader_role));
+            if catalog::role_exists(session, &publication.place.target.reader_role).await? {
+                sql.push(format!("grant select on {row} to {}", &publication.place.target.reader_role));
             }
         }
     }

@@ -93,7 +93,7 @@ async fn begin(
             control.run(&format!("create schema if not exists {schema}")).await?;
         }
     }
-    make_reader_role(control, &place.reader_role, manifest.schema(Layer::Prod)).await?;
+    make_reader_role(control, &place.target.reader_role, manifest.schema(Layer::Prod)).await?;
     plan.build_schema = build_schema(id);
     control.create_schema(&plan.build_schema).await?;
     Ok(plan)

@@ -50,7 +50,8 @@ async fn verdict(session: &Session, test: &Test, sql: Sql) -> Result<Done, Probl
     Ok(done)
 }
 
-fn in_test(error: &DatabaseError, sql: &Sql, test: &Test) -> Problem {
+/// The error of a test's query, at the test's own line where the user wrote its SQL.
+pub(super) fn in_test(error: &DatabaseError, sql: &Sql, test: &Test) -> Problem {
     let place =
         error.place.and_then(|place| sql.locate(place.character)).filter(|place| place.file == test.file);
     match place {
