@@ -9,6 +9,7 @@
 //! graph     who refers to whom, layer order, cycles         (pure)
 //! select    which nodes were asked for                      (pure)
 //! compile   templates, tests and rules become SQL           (pure)
+//! sql       PostgreSQL's grammar without a server               (pure; the only one that knows squawk)
 //! source    where raw rows come from: file, http, sample    (files and sockets, no database)
 //! generate  the project's own sample data                   (pure, seeded)
 //! cluster   a private PostgreSQL started by elt             (processes and files)
@@ -35,6 +36,7 @@ pub mod run;
 pub mod secret;
 pub mod service;
 pub mod source;
+pub mod sql;
 pub mod template;
 
 // Tests of modules stand on the same private PostgreSQL as those through the front door.

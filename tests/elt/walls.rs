@@ -18,6 +18,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("println!", &["cli"]),
     ("print!", &["cli"]),
     ("reqwest", &["source"]),
+    ("squawk_", &["sql"]),
     ("parquet::", &["source", "generate"]),
 ];
 
@@ -64,6 +65,7 @@ const STRANGERS: &[(&str, &[&str])] = &[
     ),
     ("project", &["crate::database", "crate::run", "std::env", "tokio", "SystemTime", "Instant::"]),
     ("source", &["crate::database", "crate::run", "crate::project"]),
+    ("sql", &["crate::", "std::env", "std::fs", "tokio", "SystemTime", "Instant::"]),
     ("generate", &["crate::database", "crate::source", "std::fs", "SystemTime", "std::env"]),
     ("cluster", &["crate::database", "crate::run", "crate::project"]),
     ("database", &["crate::run", "crate::project", "crate::manifest", "crate::service", "crate::source"]),

@@ -1,0 +1,6 @@
+//! Reads PostgreSQL's SQL without a server: tokens and syntax trees. The only module that knows squawk.
+//! Pure; it judges nothing (the server has the last word), and what it cannot read it says so.
+
+mod calls;
+
+pub use calls::{Calls, called_functions};
