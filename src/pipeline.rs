@@ -21,15 +21,52 @@ pub enum RunStatus {
     Cancelled,
 }
 
+/// How one node of a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeStatus {
+    Built,
+    /// Of a test, as the next one.
+    Passed,
+    Warned,
+    Failed,
+    /// Not begun, because something before it failed or the run was stopped.
+    Skipped,
+    /// Not built, because what is published is what it would come to.
+    Unchanged,
+}
+
+impl NodeStatus {
+    pub const ALL: [Self; 6] =
+        [Self::Built, Self::Passed, Self::Warned, Self::Failed, Self::Skipped, Self::Unchanged];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Built => "built",
+            Self::Passed => "passed",
+            Self::Warned => "warned",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+            Self::Unchanged => "unchanged",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.name() == name)
+    }
+}
+
 /// One node of a run: a model, seed, load or test.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NodeRecord {
     pub node: String,
     /// `load`, `seed`, `view`, `table`, `incremental`, `test`.
     pub kind: String,
-    /// `built`, `passed`, `warned`, `failed`, `skipped`.
-    pub status: String,
+    pub status: NodeStatus,
     pub rows: Option<i64>,
+    /// `None` of what was never begun.
+    #[serde(default)]
+    pub started_at: Option<Timestamp>,
     /// Milliseconds.
     pub duration_ms: i64,
     /// What went wrong, in one text a person can act on.

@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::terminal::{Terminal, duration, faint, status, thousands};
-use crate::pipeline::NodeRecord;
+use crate::pipeline::{NodeRecord, NodeStatus};
 use crate::run::{Event, Observer};
 
 pub struct Progress {
@@ -34,7 +34,7 @@ impl Progress {
         if let Some(bar) = &state.bar {
             bar.inc(1);
         }
-        if record.status == "passed" {
+        if record.status == NodeStatus::Passed {
             state.passed += 1;
             return;
         }
@@ -45,7 +45,7 @@ impl Progress {
         };
         let line = format!(
             "  {} {:<11} {:<34} {rows:>18}  {}",
-            status(&record.status),
+            status(record.status),
             record.kind,
             record.node,
             faint(&duration(record.duration_ms))

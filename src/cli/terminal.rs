@@ -8,6 +8,7 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use crate::diagnostic::Diagnostic;
+use crate::pipeline::NodeStatus;
 use crate::secret::Secrets;
 
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -120,14 +121,14 @@ impl Terminal {
 }
 
 /// A status word in its colour.
-pub fn status(word: &str) -> String {
-    let style = match word {
-        "built" | "passed" => GOOD,
-        "failed" => BAD,
-        "warned" => ODD,
-        _ => FAINT,
+pub fn status(status: NodeStatus) -> String {
+    let style = match status {
+        NodeStatus::Built | NodeStatus::Passed => GOOD,
+        NodeStatus::Failed => BAD,
+        NodeStatus::Warned => ODD,
+        NodeStatus::Skipped | NodeStatus::Unchanged => FAINT,
     };
-    format!("{style}{word:<7}{style:#}")
+    format!("{style}{:<7}{style:#}", status.name())
 }
 
 pub fn strong(text: &str) -> String {

@@ -16,7 +16,7 @@ use crate::diagnostic::Severity;
 use crate::engine::Engine;
 use crate::manifest::select::select;
 use crate::manifest::{Manifest, NodeId};
-use crate::pipeline::{NodeRecord, RunStatus};
+use crate::pipeline::{NodeRecord, NodeStatus, RunStatus};
 use crate::project::{Layer, Materialization};
 use crate::run::{self, Observer, Place, Request};
 use crate::secret::Secrets;
@@ -145,14 +145,16 @@ fn summary(context: &Context, command: &str, outcome: &run::Outcome, begun: Inst
 
 /// `6 built, 14 tests passed, 1 failed`.
 fn counts(records: &[NodeRecord]) -> String {
-    let count = |status: &str| records.iter().filter(|record| record.status == status).count();
+    let count = |status: NodeStatus| records.iter().filter(|record| record.status == status).count();
     let tests = |number: usize| if number == 1 { "test" } else { "tests" };
     let mut parts = Vec::new();
-    for status in ["built", "passed", "warned", "failed", "skipped"] {
+    for status in NodeStatus::ALL {
         match (status, count(status)) {
             (_, 0) => {}
-            ("passed" | "warned", number) => parts.push(format!("{number} {} {status}", tests(number))),
-            (_, number) => parts.push(format!("{number} {status}")),
+            (NodeStatus::Passed | NodeStatus::Warned, number) => {
+                parts.push(format!("{number} {} {}", tests(number), status.name()));
+            }
+            (_, number) => parts.push(format!("{number} {}", status.name())),
         }
     }
     parts.join(", ")

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 
 use super::{DatabaseError, Session, session::application_name};
-use crate::pipeline::{NodeRecord, RunRecord, RunStatus};
+use crate::pipeline::{NodeRecord, NodeStatus, RunRecord, RunStatus};
 
 /// What is known of a run when it begins.
 pub struct NewRun<'a> {
@@ -117,23 +117,26 @@ pub async fn litter_is_gone(session: &Session, run: i64) -> Result<(), DatabaseE
 
 /// Writes the nodes of a run, in one statement.
 pub async fn record_nodes(session: &Session, run: i64, nodes: &[NodeRecord]) -> Result<(), DatabaseError> {
-    let sql = "insert into elt.run_nodes (run_id, position, node, kind, status, row_count, duration_ms, message) \
+    let sql = "insert into elt.run_nodes (run_id, position, node, kind, status, row_count, duration_ms, message, \
+                 started_at) \
                select $1, n.* from unnest($2::int[], $3::text[], $4::text[], $5::text[], $6::bigint[], \
-               $7::bigint[], $8::text[]) as n on conflict do nothing";
+               $7::bigint[], $8::text[], $9::timestamptz[]) as n on conflict do nothing";
     let position: Vec<i32> = (0..).take(nodes.len()).collect();
     let column = |of: fn(&NodeRecord) -> &str| nodes.iter().map(of).collect::<Vec<&str>>();
     let rows: Vec<Option<i64>> = nodes.iter().map(|node| node.rows).collect();
     let durations: Vec<i64> = nodes.iter().map(|node| node.duration_ms).collect();
     let messages: Vec<Option<&str>> = nodes.iter().map(|node| node.message.as_deref()).collect();
-    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 8] = [
+    let started: Vec<Option<Timestamp>> = nodes.iter().map(|node| node.started_at).collect();
+    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 9] = [
         &run,
         &position,
         &column(|node| &node.node),
         &column(|node| &node.kind),
-        &column(|node| &node.status),
+        &column(|node| node.status.name()),
         &rows,
         &durations,
         &messages,
+        &started,
     ];
     session.client.execute(sql, &values).await?;
     Ok(())
@@ -177,16 +180,17 @@ pub async fn runs(session: &Session, prod_schema: &str, limit: i64) -> Result<Ve
 pub async fn run(session: &Session, prod_schema: &str, id: i64) -> Result<Option<RunRecord>, DatabaseError> {
     let sql = format!("select {RUN_COLUMNS} from elt.runs where id = $1 and prod_schema = $2");
     let Some(row) = session.client.query_opt(&sql, &[&id, &prod_schema]).await? else { return Ok(None) };
-    let sql = "select node, kind, status, row_count, duration_ms, message from elt.run_nodes \
+    let sql = "select node, kind, status, row_count, duration_ms, message, started_at from elt.run_nodes \
                where run_id = $1 order by position";
     let nodes = session.client.query(sql, &[&id]).await?;
     let nodes = nodes.iter().map(|row| NodeRecord {
         node: row.get(0),
         kind: row.get(1),
-        status: row.get(2),
+        status: NodeStatus::named(row.get(2)).unwrap_or(NodeStatus::Skipped),
         rows: row.get(3),
         duration_ms: row.get(4),
         message: row.get(5),
+        started_at: row.get(6),
     });
     Ok(Some(RunRecord { nodes: nodes.collect(), ..run_record(&row) }))
 }

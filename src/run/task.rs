@@ -8,6 +8,7 @@ use super::{Observer, Place, Plan};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::{Manifest, NodeId};
 use crate::name::{Ident, Relation};
+use crate::pipeline::NodeStatus;
 
 /// A problem, boxed: results are passed through many hands.
 pub(super) type Problem = Box<Diagnostic>;
@@ -34,7 +35,7 @@ pub(super) struct Built {
 
 /// What one task came to.
 pub(super) struct Done {
-    pub status: &'static str,
+    pub status: NodeStatus,
     pub rows: Option<i64>,
     pub built: Option<Built>,
     pub problem: Option<Diagnostic>,
@@ -43,11 +44,17 @@ pub(super) struct Done {
 
 impl Done {
     pub fn built(built: Built, rows: Option<i64>) -> Self {
-        Self { status: "built", rows, built: Some(built), problem: None, notes: Vec::new() }
+        Self { status: NodeStatus::Built, rows, built: Some(built), problem: None, notes: Vec::new() }
     }
 
     pub fn failed(problem: Diagnostic) -> Self {
-        Self { status: "failed", rows: None, built: None, problem: Some(problem), notes: Vec::new() }
+        Self {
+            status: NodeStatus::Failed,
+            rows: None,
+            built: None,
+            problem: Some(problem),
+            notes: Vec::new(),
+        }
     }
 }
 

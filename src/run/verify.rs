@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use jiff::Timestamp;
+
 use super::failure::{located, one_line, sql_problem};
 use super::task::{Done, Problem, Shared, count};
 use super::{Event, Observer};
 use crate::database::{DatabaseError, Session};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::manifest::{Manifest, Sql, Test};
-use crate::pipeline::NodeRecord;
+use crate::pipeline::{NodeRecord, NodeStatus};
 use crate::secret::Secrets;
 
 /// How many wrong rows a failure shows.
@@ -27,8 +29,13 @@ async fn verdict(session: &Session, test: &Test, sql: Sql) -> Result<Done, Probl
     let found = session.value(&counting.text).await;
     let found = found.map_err(|error| in_test(&error, &counting, test))?;
     let wrong: u64 = found.and_then(|text| text.parse().ok()).unwrap_or(0);
-    let mut done =
-        Done { status: "passed", rows: Some(count(wrong)), built: None, problem: None, notes: Vec::new() };
+    let mut done = Done {
+        status: NodeStatus::Passed,
+        rows: Some(count(wrong)),
+        built: None,
+        problem: None,
+        notes: Vec::new(),
+    };
     if wrong == 0 {
         return Ok(done);
     }
@@ -41,10 +48,10 @@ async fn verdict(session: &Session, test: &Test, sql: Sql) -> Result<Done, Probl
     let mut problem = Diagnostic::error("test-failed", format!("{} found {wrong} {plural}", test.name))
         .at(test.place.clone())
         .hint(format!("for example {}", rows.join("\n")));
-    done.status = "failed";
+    done.status = NodeStatus::Failed;
     if test.warns_only {
         problem.severity = Severity::Warning;
-        done.status = "warned";
+        done.status = NodeStatus::Warned;
     }
     done.problem = Some(problem);
     Ok(done)
@@ -73,13 +80,14 @@ pub async fn test_published(
     for index in tests {
         let test = &manifest.tests[*index];
         observer.event(Event::Started { node: test.name.clone() });
-        let begun = Instant::now();
+        let (begun, started_at) = (Instant::now(), Timestamp::now());
         let sql = manifest.test_query(test, &|target| manifest.published(target));
         let done = verdict(session, test, sql).await.unwrap_or_else(|problem| Done::failed(*problem));
         let record = NodeRecord {
             node: test.name.clone(),
             kind: "test".into(),
-            status: done.status.into(),
+            status: done.status,
+            started_at: Some(started_at),
             rows: done.rows,
             duration_ms: i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX),
             message: done.problem.as_ref().map(|problem| one_line(problem, secrets)),

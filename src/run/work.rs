@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +15,7 @@ use super::{Begun, Event, Observer, build, load, verify};
 use crate::database::{Canceller, DatabaseError, Session, history};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::NodeId;
-use crate::pipeline::NodeRecord;
+use crate::pipeline::{NodeRecord, NodeStatus};
 use crate::project::Materialization;
 
 const CANCEL_AGAIN: Duration = Duration::from_millis(250);
@@ -30,7 +31,10 @@ pub(super) struct Work {
 
 impl Work {
     pub fn failed_step(&self) -> Option<String> {
-        self.records.iter().find(|record| record.status == "failed").map(|record| record.node.clone())
+        self.records
+            .iter()
+            .find(|record| record.status == NodeStatus::Failed)
+            .map(|record| record.node.clone())
     }
 }
 
@@ -74,7 +78,8 @@ fn no_sessions(error: &DatabaseError) -> Work {
     let record = NodeRecord {
         node: "connect".into(),
         kind: "connect".into(),
-        status: "failed".into(),
+        status: NodeStatus::Failed,
+        started_at: None,
         rows: None,
         duration_ms: 0,
         message: Some(error.message.clone()),
@@ -102,6 +107,13 @@ struct Finished {
     index: usize,
     session: Session,
     done: Done,
+    spent: Spent,
+}
+
+/// When a task was begun, if it was, and for how long it was worked on.
+#[derive(Default)]
+struct Spent {
+    started_at: Option<Timestamp>,
     took: Duration,
 }
 
@@ -114,27 +126,28 @@ impl Crew {
             self.under_way.push(index);
             self.shared.observer.event(Event::Started { node: self.shared.label(task) });
             self.running.spawn(async move {
-                let begun = Instant::now();
+                let (begun, started_at) = (Instant::now(), Some(Timestamp::now()));
                 let done = carry_out(&shared, &session, task).await;
-                Finished { index, session, done, took: begun.elapsed() }
+                let spent = Spent { started_at, took: begun.elapsed() };
+                Finished { index, session, done, spent }
             });
         }
     }
 
     async fn finished(&mut self, finished: Finished) {
-        let Finished { index, session, mut done, took } = finished;
+        let Finished { index, session, mut done, spent } = finished;
         self.under_way.retain(|task| *task != index);
         self.idle.push(session);
         if self.stopped && done.problem.as_ref().is_some_and(|problem| problem.code == "cancelled") {
             // Cancelled by us: that is no failure of the model.
-            return self.record(index, "skipped", None, took, Some("cancelled".into()));
+            return self.record(index, NodeStatus::Skipped, None, spent, Some("cancelled".into()));
         }
         let message = done.problem.as_ref().map(|problem| one_line(problem, &self.shared.place.secrets));
-        self.record(index, done.status, done.rows, took, message);
+        self.record(index, done.status, done.rows, spent, message);
         self.work.problems.extend(done.problem.take());
         self.work.notes.extend(done.notes);
         self.work.built.extend(done.built);
-        if done.status != "failed" {
+        if done.status != NodeStatus::Failed {
             return self.schedule.succeeded(index);
         }
         let why = format!("{} failed", self.shared.label(self.tasks[index]));
@@ -159,25 +172,26 @@ impl Crew {
 
     fn skip(&mut self, tasks: Vec<usize>, why: &str) {
         for task in tasks {
-            self.record(task, "skipped", None, Duration::ZERO, Some(why.to_owned()));
+            self.record(task, NodeStatus::Skipped, None, Spent::default(), Some(why.to_owned()));
         }
     }
 
     fn record(
         &mut self,
         task: usize,
-        status: &str,
+        status: NodeStatus,
         rows: Option<i64>,
-        took: Duration,
+        spent: Spent,
         message: Option<String>,
     ) {
         let task = self.tasks[task];
         let record = NodeRecord {
             node: self.shared.label(task),
             kind: self.shared.kind(task).to_owned(),
-            status: status.to_owned(),
+            status,
             rows,
-            duration_ms: i64::try_from(took.as_millis()).unwrap_or(i64::MAX),
+            duration_ms: i64::try_from(spent.took.as_millis()).unwrap_or(i64::MAX),
+            started_at: spent.started_at,
             message,
         };
         self.shared.observer.event(Event::Finished(record.clone()));

@@ -45,7 +45,7 @@ pub struct NodeAnswer {
     #[schema(example = "table")]
     kind: String,
     #[schema(example = "built")]
-    status: String,
+    status: &'static str,
     rows: Option<i64>,
     duration_ms: i64,
     message: Option<String>,
@@ -101,7 +101,7 @@ impl From<NodeRecord> for NodeAnswer {
         Self {
             node: node.node,
             kind: node.kind,
-            status: node.status,
+            status: node.status.name(),
             rows: node.rows,
             duration_ms: node.duration_ms,
             message: node.message,

@@ -18,6 +18,9 @@ async fn runs_nodes_loads_and_owned_relations_are_recorded() {
     );
     let nodes = "select string_agg(node || ' ' || kind || ' ' || status || ' ' || coalesce(row_count::text, '-'), ', ' order by position) from elt.run_nodes";
     assert_eq!(project.value(nodes).await, "raw.r load built 2, stage.s view built -, prod.p table built 2");
+    let begun = "select bool_and(n.started_at between r.started_at and r.finished_at) \
+                 from elt.run_nodes n join elt.runs r on r.id = n.run_id";
+    assert_eq!(project.value(begun).await, "t");
     let load = "select location || ' ' || bytes || ' ' || row_count || ' ' || sha256 from elt.loads";
     // What sha256sum says of the file.
     assert_eq!(

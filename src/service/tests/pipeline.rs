@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use crate::pipeline::{Answer, Begun, NodeRecord, Pipeline, Refused, RunRecord, RunStatus};
+use crate::pipeline::{Answer, Begun, NodeRecord, NodeStatus, Pipeline, Refused, RunRecord, RunStatus};
 
 #[derive(Default)]
 pub struct FakePipeline {
@@ -103,7 +103,8 @@ impl Pipeline for FakePipeline {
                 run.nodes = vec![NodeRecord {
                     node: "segments".into(),
                     kind: "table".into(),
-                    status: if fails { "failed" } else { "built" }.into(),
+                    status: if fails { NodeStatus::Failed } else { NodeStatus::Built },
+                    started_at: None,
                     rows: Some(8),
                     duration_ms: 12,
                     message: None,
