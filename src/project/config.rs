@@ -79,7 +79,7 @@ pub struct Config {
     pub null: Option<String>,
     /// A source with columns and no rows is right, not a failed export.
     pub allow_empty: bool,
-    /// Columns that elt adds to a loaded table: `_source`, `_loaded_at`, `_run_id`.
+    /// Columns that elt adds to a loaded table: `_source`, `_file`, `_row`, `_loaded_at`, `_run_id`.
     #[serde(deserialize_with = "one_or_many")]
     pub metadata: Vec<String>,
 

@@ -117,6 +117,11 @@ pub async fn fetch(
             let (bytes, modified) = (file.length(), file.modified());
             return Ok(Fetched { bytes, modified, ..made(Content::File(file)) });
         }
+        Location::Files { pattern, .. } => {
+            return Err(SourceError::new(format!(
+                "{pattern} is a pattern: its files are fetched one by one"
+            )));
+        }
         Location::Http(url) => url.clone(),
         Location::GoogleDrive { id, url } => drive::download_url(&options.google_drive_url, id, url),
     };

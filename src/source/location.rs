@@ -7,15 +7,20 @@ use std::path::{Path, PathBuf};
 use url::Url;
 
 use super::error::nearest;
+use super::list::{is_pattern, matcher};
 use super::{SourceError, drive, sample};
 
-const KNOWN: &str =
-    "a path, file:///path, http://…, https://…, a Google Drive share link, or sample://vouchers";
+const KNOWN: &str = "a path or pattern (data/*.csv), file:///path, http://…, https://…, a Google Drive share link, or sample://vouchers";
 
 /// `Display` and `Debug` show it without user, password and secret query values.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Location {
     File(PathBuf),
+    /// Every file below `root` whose path matches.
+    Files {
+        root: PathBuf,
+        pattern: String,
+    },
     Http(Url),
     /// A file shared by a Google Drive link; `url` is the link as given.
     GoogleDrive {
@@ -41,10 +46,17 @@ impl Location {
         let Some((scheme, rest)) = text.split_once("://") else {
             // `./data.csv` would only be a longer name for it.
             let here = project_root == Path::new(".");
+            if is_pattern(text) {
+                matcher(text)?;
+                let root = if here { PathBuf::new() } else { project_root.to_owned() };
+                return Ok(Self::Files { root, pattern: text.to_owned() });
+            }
             return Ok(Self::File(if here { text.into() } else { project_root.join(text) }));
         };
         match scheme.to_ascii_lowercase().as_str() {
             "http" | "https" => Self::from_url(parse_url(text)?),
+            "file" if is_pattern(rest) => Err(SourceError::new("file:// takes no pattern")
+                .with_hint("write the pattern as a path, without file://")),
             "file" => parse_url(text)?.to_file_path().map(Self::File).map_err(|()| {
                 SourceError::new(format!("`{text}` names another machine"))
                     .with_hint("write file:///the/whole/path with three slashes, or a path without file://")
@@ -77,7 +89,7 @@ impl Location {
         match self {
             Self::File(path) => path.file_name().map(|name| name.to_string_lossy().into_owned()),
             Self::Http(url) => url.path_segments()?.next_back().map(str::to_owned),
-            Self::GoogleDrive { .. } | Self::Sample { .. } => None,
+            Self::Files { .. } | Self::GoogleDrive { .. } | Self::Sample { .. } => None,
         }
     }
 }
@@ -94,6 +106,7 @@ impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => write!(f, "{}", path.display()),
+            Self::Files { pattern, .. } => f.write_str(pattern),
             Self::Http(url) | Self::GoogleDrive { url, .. } => f.write_str(&redacted(url)),
             Self::Sample { generator, query } if query.is_empty() => write!(f, "sample://{generator}"),
             Self::Sample { generator, query } => write!(f, "sample://{generator}?{query}"),

@@ -1,7 +1,7 @@
 //! Where raw rows come from: files, web addresses, Google Drive links and elt's own samples, as a stream of
 //! bytes that PostgreSQL's COPY takes. Knows files and sockets; knows no database client, prints nothing.
 //!
-//! `Location::parse` → [`fetch()`] → [`columns()`] → [`open()`] → [`Rows::next_chunk`].
+//! `Location::parse` → [`list()`] → for each piece [`fetch()`] → [`columns()`] → [`open()`] → [`Rows::next_chunk`].
 
 mod binary;
 mod cache;
@@ -16,6 +16,7 @@ mod file;
 mod format;
 mod headers;
 mod http;
+mod list;
 mod location;
 mod parquet_file;
 mod place;
@@ -29,9 +30,10 @@ pub use columns::Target;
 pub use error::SourceError;
 pub use fetch::{FetchOptions, Fetched, Progress, fetch};
 pub use format::{Format, ReadOptions};
+pub use list::{Piece, list};
 pub use location::Location;
 pub use place::RowPlace;
-pub use read::{Rows, columns, open};
+pub use read::{Rows, columns, open, sha256};
 
 /// About how much [`Rows::next_chunk`] gives at a time.
 const CHUNK_BYTES: usize = 256 * 1024;

@@ -230,6 +230,11 @@ impl Read for Watched {
     }
 }
 
+/// SHA-256 of bytes in hex.
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -8,6 +8,7 @@ mod failures;
 mod history;
 mod incremental;
 mod inputs;
+mod loading;
 mod main_job;
 mod readers;
 mod selection;

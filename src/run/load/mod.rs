@@ -1,0 +1,187 @@
+//! Loads one raw table: lists the pieces of its source, makes the table, COPYs all of them or nothing.
+
+mod copy;
+mod options;
+mod table;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::build::finish;
+use super::failure::located;
+use super::task::{Built, Done, Problem, Shared, count};
+use super::{Event, Observer};
+use crate::database::history::{self, LoadRecord};
+use crate::database::{Session, catalog};
+use crate::diagnostic::{Diagnostic, Location};
+use crate::manifest::{Node, NodeId};
+use crate::name::Relation;
+use crate::source::{self, Piece, Progress, ReadOptions, SourceError, Target};
+
+/// One load under way: what its steps need to know.
+pub(super) struct Loading<'a> {
+    shared: &'a Shared,
+    session: &'a Session,
+    id: NodeId,
+    node: &'a Node,
+    /// The table to be filled.
+    relation: Relation,
+    /// Where the model names its source.
+    place: Location,
+    options: ReadOptions,
+}
+
+pub(super) async fn load(shared: &Shared, session: &Session, id: NodeId) -> Result<Done, Problem> {
+    let node = shared.manifest.node(id);
+    let begun = Instant::now();
+    let place = place_of_source(node);
+    let wrong = |error: SourceError| Box::new(of_source(&error, &place));
+    let written = node.config.source.as_deref().unwrap_or_default();
+    let location = source::Location::parse(written, &shared.place.root).map_err(wrong)?;
+    let loading = Loading {
+        shared,
+        session,
+        id,
+        node,
+        relation: shared.plan.building(&shared.manifest, id),
+        options: options::read(node).map_err(wrong)?,
+        place,
+    };
+    let pieces = loading.patiently(source::list(&location, &shared.place.fetch)).await?;
+    let loaded = loading.pieces(&location, &pieces).await?;
+    table::settle(&loading).await?;
+    finish(session, node, &loading.relation, Some(loaded.rows)).await?;
+    let record = LoadRecord {
+        node: node.label(),
+        location: location.to_string(),
+        bytes: count(loaded.bytes),
+        rows: count(loaded.rows),
+        sha256: loaded.sha256(),
+        from_cache: loaded.all_from_cache,
+        duration_ms: i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX),
+    };
+    let recorded = history::record_load(session, shared.run, &record).await;
+    recorded.map_err(|error| located(&error, loading.place.clone()))?;
+    Ok(Done::built(Built { id, delta: None }, Some(count(loaded.rows))))
+}
+
+/// What came in, over all pieces.
+struct Loaded {
+    rows: u64,
+    bytes: u64,
+    all_from_cache: bool,
+    /// Name and checksum of each piece.
+    digests: Vec<(String, Option<String>)>,
+}
+
+impl Loaded {
+    /// Of one piece its own; of many that of their names and checksums, as `sha256sum` lists them.
+    fn sha256(&self) -> Option<String> {
+        if let [(_, only)] = self.digests.as_slice() {
+            return only.clone();
+        }
+        let lines: Option<Vec<String>> = self
+            .digests
+            .iter()
+            .map(|(name, digest)| Some(format!("{}  {name}\n", digest.as_deref()?)))
+            .collect();
+        Some(source::sha256(lines?.concat().as_bytes()))
+    }
+}
+
+impl Loading<'_> {
+    /// Fetches the pieces and copies them into a new table, one after another.
+    async fn pieces(&self, location: &source::Location, pieces: &[Piece]) -> Result<Loaded, Problem> {
+        let total: u64 = pieces.iter().filter_map(|piece| piece.bytes).sum();
+        let mut loaded = Loaded { rows: 0, bytes: 0, all_from_cache: true, digests: Vec::new() };
+        let mut targets = None;
+        for (index, piece) in pieces.iter().enumerate() {
+            let watcher = self.watcher(loaded.bytes, total);
+            let fetched =
+                self.patiently(source::fetch(&piece.location, &self.shared.place.fetch, &watcher)).await?;
+            if index == 0 {
+                table::create(self, location, &fetched).await?;
+                targets = Some(self.targets().await?);
+            }
+            let targets = targets.as_deref().unwrap_or_default();
+            let options = ReadOptions {
+                // That all are empty is judged below.
+                allow_empty: self.options.allow_empty || pieces.len() > 1,
+                ..self.options.clone()
+            };
+            let rows = source::open(&fetched, &options, targets).map_err(|error| self.wrong(&error))?;
+            table::begin_piece(self, &piece.name, loaded.rows).await?;
+            let copied = copy::copy(self, rows, &fetched, self.watcher(loaded.bytes, total)).await?;
+            loaded.rows += copied.rows;
+            loaded.bytes += copied.bytes;
+            loaded.all_from_cache &= fetched.from_cache;
+            let digest = copied.sha256.or_else(|| fetched.sha256.clone()).or_else(|| fetched.digest().ok());
+            loaded.digests.push((piece.name.clone(), digest));
+        }
+        if loaded.rows == 0 && pieces.len() > 1 && !self.options.allow_empty {
+            let error = SourceError::new(format!("{location}: all {} files are without rows", pieces.len()));
+            return Err(self.wrong(&error.with_hint("if that is right, set allow_empty")));
+        }
+        Ok(loaded)
+    }
+
+    /// The columns that come from the source.
+    async fn targets(&self) -> Result<Vec<Target>, Problem> {
+        let columns = catalog::columns(self.session, &self.relation).await;
+        let columns = columns.map_err(|error| located(&error, self.place.clone()))?;
+        let own = |name: &str| self.node.config.metadata.iter().any(|known| known == name);
+        let foreign = columns.into_iter().filter(|column| !own(&column.name));
+        Ok(foreign.map(|column| Target { name: column.name, type_oid: column.type_oid }).collect())
+    }
+
+    /// Waits for a source, but not longer than the run is wanted.
+    async fn patiently<T>(&self, work: impl Future<Output = Result<T, SourceError>>) -> Result<T, Problem> {
+        tokio::select! {
+            done = work => done.map_err(|error| self.wrong(&error)),
+            () = self.shared.cancel.cancelled() => {
+                Err(self.wrong(&SourceError::new("cancelled while fetching")))
+            }
+        }
+    }
+
+    fn wrong(&self, error: &SourceError) -> Problem {
+        Box::new(of_source(error, &self.place))
+    }
+
+    fn watcher(&self, before: u64, total: u64) -> Watcher {
+        Watcher { observer: self.shared.observer.clone(), node: self.node.label(), before, total }
+    }
+}
+
+fn of_source(error: &SourceError, place: &Location) -> Diagnostic {
+    Diagnostic::error("source", error.message.clone()).at(place.clone()).maybe_hint(error.hint.clone())
+}
+
+/// Where the model names its source.
+fn place_of_source(node: &Node) -> Location {
+    let text = &node.file.text;
+    match text
+        .find("source")
+        .filter(|at| text[*at..].trim_start_matches("source").trim_start().starts_with('='))
+    {
+        Some(at) => Location::new(&node.file, at..at + "source".len()),
+        None => Location::start_of(&node.file),
+    }
+}
+
+/// Passes a download's or a file's progress on to who watches the run.
+struct Watcher {
+    observer: Arc<dyn Observer>,
+    node: String,
+    /// Bytes of the pieces that are done.
+    before: u64,
+    /// Bytes of all pieces, or 0 where nobody knows.
+    total: u64,
+}
+
+impl Progress for Watcher {
+    fn bytes(&self, done: u64, total: Option<u64>) {
+        let total = Some(self.total).filter(|total| *total > 0).or(total.map(|total| total + self.before));
+        self.observer.event(Event::Loading { node: self.node.clone(), bytes: self.before + done, total });
+    }
+}

@@ -1,0 +1,51 @@
+//! Where rows come from: many files at once.
+
+use crate::support::Project;
+
+const MODEL: &str = "{{ config(source='data/*.csv', metadata=['_file', '_row', '_source', '_loaded_at', '_run_id']) }}\nid int,\nname text\n";
+
+#[tokio::test]
+async fn many_files_make_one_table_and_each_row_says_where_it_stood() {
+    let project = Project::new(&[
+        ("models/raw/people.sql", MODEL),
+        ("data/b.csv", "name,id\nCy,3\n"),
+        ("data/a.csv", "id,name\n1,Ann\n2,Bo\n"),
+        ("data/none.csv", "id,name\n"),
+        ("data/.hidden.csv", "nonsense\n"),
+        ("data/deeper/d.csv", "nonsense\n"),
+    ])
+    .await;
+    project.good(&["run"]);
+    let rows = "select string_agg(concat_ws('|', id, name, _file, _row, _source, _run_id), ' ' order by id) from raw.people";
+    assert_eq!(
+        project.value(rows).await,
+        "1|Ann|data/a.csv|1|data/*.csv|1 2|Bo|data/a.csv|2|data/*.csv|1 3|Cy|data/b.csv|1|data/*.csv|1"
+    );
+    let recorded = "select concat_ws('|', location, row_count, bytes, length(sha256)) from elt.loads";
+    assert_eq!(project.value(recorded).await, "data/*.csv|3|40|64");
+    let left = "select count(*)::text from pg_class where relkind = 'S' and relname like 'elt %'";
+    assert_eq!(project.value(left).await, "0");
+
+    project.write("data/c.csv", "id,nom\n4,Di\n");
+    let ended = project.elt(&["run"]).expect(1);
+    ended.says("data/c.csv does not fit its table: the file has `nom` that the table lacks");
+    project.write("data/c.csv", "id,name\nfour,Di\n");
+    project.elt(&["run"]).expect(1).says("data/c.csv, line 2, column id: invalid input syntax");
+    assert_eq!(project.value("select count(*)::text from raw.people").await, "3");
+}
+
+#[tokio::test]
+async fn a_pattern_that_matches_nothing_is_an_error() {
+    let project = Project::new(&[
+        ("models/raw/people.sql", "{{ config(source='data/*.tsv') }}"),
+        ("data/a.csv", "id\n"),
+    ])
+    .await;
+    let ended = project.elt(&["run"]).expect(1);
+    ended.says("no file matches data/*.tsv").says("data holds 1 entry");
+    project.write("models/raw/people.sql", "{{ config(source='data/*.csv') }}");
+    project.write("data/b.csv", "id\n");
+    project.elt(&["run"]).expect(1).says("data/*.csv: all 2 files are without rows");
+    project.write("models/raw/people.sql", "{{ config(source='data/[a.csv') }}");
+    project.elt(&["run"]).expect(1).says("the pattern `data/[a.csv` cannot be read");
+}
