@@ -20,6 +20,10 @@ struct Claim<'a> {
     place: Location,
     /// The node that a generic test stands under.
     subject: Option<NodeId>,
+    column: Option<String>,
+    arguments: Map<String, Value>,
+    /// The config as written.
+    words: Map<String, Value>,
 }
 
 impl Reader<'_> {
@@ -63,6 +67,7 @@ impl Reader<'_> {
         if config.enabled == Some(false) {
             return None;
         }
+        let written = arguments.clone();
         let mut call = Map::from_iter([("model".to_owned(), Value::from(format!("ref('{name}')")))]);
         if let Some(column) = &entry.column {
             match Ident::new(column) {
@@ -91,6 +96,9 @@ impl Reader<'_> {
             config,
             place: entry.place.clone(),
             subject: Some(id),
+            column: entry.column.clone(),
+            arguments: written,
+            words,
         };
         self.test(claim, rendered, rank)
     }
@@ -99,14 +107,21 @@ impl Reader<'_> {
         let name = crate::project::stem(&file.path).to_owned();
         let rendered = self.project.library.render(file, Subject { name: &name, ..Subject::default() });
         let place = Location::start_of(file);
-        let config = match &rendered {
-            Ok(rendered) => self.config(&rendered.config.clone(), &place),
-            Err(_) => Config::default(),
-        };
+        let words = rendered.as_ref().map(|rendered| rendered.config.clone()).unwrap_or_default();
+        let config = self.config(&words, &place);
         if config.enabled == Some(false) {
             return None;
         }
-        let claim = Claim { name: name.clone(), kind: &name, config, place, subject: None };
+        let claim = Claim {
+            name: name.clone(),
+            kind: &name,
+            config,
+            place,
+            subject: None,
+            column: None,
+            arguments: Map::new(),
+            words,
+        };
         self.test(claim, rendered, rank)
     }
 
@@ -116,7 +131,7 @@ impl Reader<'_> {
         rendered: Result<Rendered, Vec<Diagnostic>>,
         rank: &[usize],
     ) -> Option<Test> {
-        let Claim { name, kind, config, place, subject } = claim;
+        let Claim { name, kind, config, place, subject, column, arguments, words } = claim;
         let rendered = match rendered {
             Ok(rendered) => rendered,
             Err(problems) => {
@@ -149,6 +164,11 @@ impl Reader<'_> {
             file: place.file.clone(),
             place: place.clone(),
             home,
+            subject,
+            column,
+            arguments,
+            config,
+            words,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 mod claims;
 mod graph;
+mod identity;
 mod read;
 pub mod select;
 mod sql;
@@ -9,11 +10,14 @@ mod sql;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
 use crate::diagnostic::{Location, SourceFile};
 use crate::name::{Ident, Relation};
 use crate::project::{ColumnProperties, Config, Layer, Materialization, Rule, Target};
 use crate::template::Rendered;
 
+pub use identity::hash;
 pub use read::compile;
 pub use sql::Sql;
 
@@ -33,6 +37,10 @@ pub enum Body {
     /// A table that something else than elt makes.
     Source {
         schema: Ident,
+        /// What `source('…', '…')` calls it; the relation may be called otherwise.
+        table: String,
+        /// Of the source as a whole.
+        description: String,
     },
 }
 
@@ -53,7 +61,11 @@ pub struct Node {
     pub file: Arc<SourceFile>,
     pub materialization: Materialization,
     pub config: Config,
+    /// The config as written: the model's own words and those of its YAML.
+    pub words: Map<String, Value>,
     pub description: String,
+    /// The YAML file that describes it.
+    pub described_in: Option<Arc<SourceFile>>,
     pub columns: Vec<ColumnProperties>,
     pub body: Body,
     /// In the order of first mention, each once.
@@ -73,12 +85,30 @@ pub struct Test {
     pub place: Location,
     /// The last of the nodes it reads, in build order: what comes after that one waits for the test.
     pub home: NodeId,
+    /// The node and the column that a generic test stands under.
+    pub subject: Option<NodeId>,
+    pub column: Option<String>,
+    /// What a generic test was asked with, its config left out.
+    pub arguments: Map<String, Value>,
+    pub config: Config,
+    /// The config as written.
+    pub words: Map<String, Value>,
+}
+
+/// A use of the project's data: it is written down and selected by, never built.
+#[derive(Debug, Clone)]
+pub struct Exposure {
+    pub written: crate::project::Exposure,
+    pub parents: Vec<NodeId>,
 }
 
 /// A whole project, compiled.
 pub struct Manifest {
+    /// The project's name.
+    pub project: String,
     pub nodes: Vec<Node>,
     pub tests: Vec<Test>,
+    pub exposures: Vec<Exposure>,
     /// All nodes so that parents come first.
     pub order: Vec<NodeId>,
     pub children: Vec<Vec<NodeId>>,
@@ -103,7 +133,7 @@ impl Manifest {
     pub fn published(&self, id: NodeId) -> Relation {
         let node = self.node(id);
         let schema = match &node.body {
-            Body::Source { schema } => schema.clone(),
+            Body::Source { schema, .. } => schema.clone(),
             _ => self.schemas[node.layer as usize].clone(),
         };
         Relation::new(schema, node.name.clone())
@@ -115,6 +145,13 @@ impl Manifest {
 
     fn schemas_of(target: &Target) -> [Ident; 3] {
         Layer::ALL.map(|layer| target.schema(layer).clone())
+    }
+}
+
+impl Test {
+    /// A query of its own in `tests/`, not a generic test that YAML asks for.
+    pub fn is_singular(&self) -> bool {
+        self.subject.is_none()
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::graph::{check_layers, order, place_of_name};
-use super::{Body, Manifest, Node, NodeId, Text};
+use super::{Body, Exposure, Manifest, Node, NodeId, Text};
 use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
 use crate::name::Ident;
 use crate::project::{Config, Layer, Materialization, ModelFile, Project, Properties, Strategy};
@@ -34,7 +34,10 @@ pub fn compile(project: &Project) -> (Manifest, Vec<Diagnostic>) {
     check_layers(&reader.nodes, &mut reader.problems);
     let (order, children) = order(&reader.nodes, &mut reader.problems);
     let tests = reader.tests(&order);
+    let exposures = reader.exposures();
     let manifest = Manifest {
+        project: project.name.clone(),
+        exposures,
         nodes: reader.nodes,
         tests,
         order,
@@ -116,7 +119,9 @@ impl<'a> Reader<'a> {
             file: model.file.clone(),
             materialization,
             config,
+            words,
             description: properties.map(|own| own.description.clone()).unwrap_or_default(),
+            described_in: properties.map(|own| own.place.file.clone()),
             columns: properties.map(|own| own.columns.clone()).unwrap_or_default(),
             body: Body::Model { full: text(full), incremental: incremental.map(text) },
             parents: Vec::new(),
@@ -189,7 +194,9 @@ impl<'a> Reader<'a> {
                 file: rule.file.clone(),
                 materialization: Materialization::Seed,
                 config,
+                words: properties.map(|own| own.config.clone()).unwrap_or_default(),
                 description: properties.map(|own| own.description.clone()).unwrap_or_default(),
+                described_in: properties.map(|own| own.place.file.clone()),
                 columns: properties.map(|own| own.columns.clone()).unwrap_or_default(),
                 body: Body::Rule(rule.clone()),
                 parents: Vec::new(),
@@ -215,12 +222,41 @@ impl<'a> Reader<'a> {
                 file: table.place.file.clone(),
                 materialization: Materialization::View,
                 config: Config::default(),
+                words: Map::new(),
                 description: table.description.clone(),
+                described_in: Some(table.place.file.clone()),
                 columns: Vec::new(),
-                body: Body::Source { schema },
+                body: Body::Source {
+                    schema,
+                    table: table.name.clone(),
+                    description: table.source_description.clone(),
+                },
                 parents: Vec::new(),
             });
         }
+    }
+
+    fn exposures(&mut self) -> Vec<Exposure> {
+        let mut exposures: Vec<Exposure> = Vec::new();
+        for written in &self.project.exposures {
+            if let Some(other) = exposures.iter().find(|other| other.written.name == written.name) {
+                let message = format!("`{}` is exposed twice, also at {}", written.name, other.written.place);
+                self.problems.push(Diagnostic::error("described-twice", message).at(written.place.clone()));
+                continue;
+            }
+            let mut parents = Vec::new();
+            for (reference, place) in &written.depends_on {
+                let before = self.problems.len();
+                let found = self.targets(std::slice::from_ref(reference), None, &place.file);
+                match self.problems.get_mut(before) {
+                    Some(problem) => problem.location = Some(place.clone()),
+                    None => parents.extend(found),
+                }
+            }
+            parents.dedup();
+            exposures.push(Exposure { written: written.clone(), parents });
+        }
+        exposures
     }
 
     fn add(

@@ -14,6 +14,8 @@ pub struct Found {
     pub rules: Vec<Arc<SourceFile>>,
     pub macros: Vec<Arc<SourceFile>>,
     pub tests: Vec<Arc<SourceFile>>,
+    /// Markdown that may hold docs blocks.
+    pub docs: Vec<Arc<SourceFile>>,
 }
 
 impl Found {
@@ -35,6 +37,7 @@ impl Found {
         let place = match (folder, ending) {
             ("models", "sql") => &mut self.models,
             ("models" | "rules", "yml" | "yaml") => &mut self.properties,
+            ("models" | "rules", "md") => &mut self.docs,
             ("rules", "csv") => &mut self.rules,
             ("macros", "sql") => &mut self.macros,
             ("tests", "sql") => &mut self.tests,

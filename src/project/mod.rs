@@ -2,6 +2,8 @@
 //! Reads files and nothing else: no socket, no clock; the environment is handed in.
 
 mod config;
+mod docs_blocks;
+mod exposures;
 mod files;
 mod layer;
 mod profile;
@@ -16,6 +18,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 pub use config::{Config, Index, Materialization, Strategy};
+pub use docs_blocks::DocsBlock;
+pub use exposures::{Exposure, ExposureType, Maturity};
 pub use layer::Layer;
 pub use profile::{Fetch, Profile, Service, Target};
 pub use properties::{ColumnProperties, Properties, SourceTable, TestEntry};
@@ -46,6 +50,8 @@ pub struct ModelFile {
 /// A project, read whole.
 pub struct Project {
     pub root: PathBuf,
+    /// The profile's `name`, else the folder's, as an identifier.
+    pub name: String,
     pub profile: Profile,
     pub target: Target,
     pub models: Vec<ModelFile>,
@@ -54,6 +60,9 @@ pub struct Project {
     pub singular_tests: Vec<Arc<SourceFile>>,
     pub properties: Vec<Properties>,
     pub sources: Vec<SourceTable>,
+    pub exposures: Vec<Exposure>,
+    pub docs_blocks: Vec<DocsBlock>,
+    pub macro_files: Vec<Arc<SourceFile>>,
     pub library: Library,
     pub vars: Map<String, Value>,
     pub env: BTreeMap<String, String>,
@@ -78,16 +87,20 @@ impl Project {
         })?;
 
         let models = found.models.iter().filter_map(|file| model_file(file, &mut problems)).collect();
-        let (mut properties, mut sources) = (Vec::new(), Vec::new());
+        let (mut properties, mut sources, mut exposures) = (Vec::new(), Vec::new(), Vec::new());
         for file in &found.properties {
             match properties::read(file) {
-                Ok((more, tables)) => {
-                    properties.extend(more);
-                    sources.extend(tables);
+                Ok(described) => {
+                    properties.extend(described.properties);
+                    sources.extend(described.sources);
+                    exposures.extend(described.exposures);
                 }
                 Err(problem) => problems.push(problem),
             }
         }
+        let docs_blocks: Vec<DocsBlock> =
+            found.docs.iter().flat_map(|file| docs_blocks::read(file, &mut problems)).collect();
+        docs_blocks::resolve(&docs_blocks, &mut properties, &mut sources, &mut exposures, &mut problems);
         let rules = found
             .rules
             .iter()
@@ -99,6 +112,7 @@ impl Project {
             .collect();
         let project = Self {
             root: root.to_owned(),
+            name: profile.name.clone().unwrap_or_else(|| name_of(root)),
             profile,
             target,
             models,
@@ -106,11 +120,26 @@ impl Project {
             singular_tests: found.tests,
             properties,
             sources,
+            exposures,
+            docs_blocks,
+            macro_files: found.macros,
             library,
             vars,
             env: setting.env.clone(),
         };
         Ok((project, problems))
+    }
+}
+
+/// The folder's name with everything but letters, digits and `_` as `_`.
+fn name_of(root: &Path) -> String {
+    let whole = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+    let name = whole.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    match plain.trim_matches('_') {
+        "" => "project".to_owned(),
+        name if name.starts_with(|c: char| c.is_ascii_digit()) => format!("_{name}"),
+        name => name.to_owned(),
     }
 }
 

@@ -15,6 +15,8 @@ use crate::template::{Library, Scope};
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
+    /// What other tools call the project; the folder's name where it says nothing.
+    name: Option<Spanned<String>>,
     target: Option<Spanned<String>>,
     #[serde(default)]
     vars: Map<String, Value>,
@@ -75,6 +77,7 @@ pub struct Fetch {
 /// The parts of a profile that hold for every target.
 #[derive(Debug, Clone)]
 pub struct Profile {
+    pub name: Option<String>,
     pub vars: Map<String, Value>,
     pub service: Service,
     pub fetch: Fetch,
@@ -121,9 +124,10 @@ impl Profile {
         let mut reader = Reader { file, library, problems: Vec::new() };
         let target = reader.target(&written, setting);
         let service = reader.service(&written.service);
+        let name = reader.project_name(written.name.as_ref());
         match (target, service) {
             (Some(target), Some(service)) if reader.problems.is_empty() => {
-                Ok((Self { vars: written.vars, service, fetch: written.fetch }, target))
+                Ok((Self { name, vars: written.vars, service, fetch: written.fetch }, target))
             }
             _ => Err(reader.problems),
         }
@@ -162,6 +166,20 @@ impl Reader<'_> {
             self.problems.push(problem.hint("set the variable it comes from, or write `embedded`"));
         }
         text
+    }
+
+    /// It is part of every node's id: letters, digits and `_`, as dbt has it.
+    fn project_name(&mut self, written: Option<&Spanned<String>>) -> Option<String> {
+        let name = self.text(written)?;
+        let good = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            && !name.starts_with(|c: char| c.is_ascii_digit());
+        if !good {
+            let place = written.map_or_else(|| Location::start_of(self.file), |value| self.place(value));
+            let message = format!("the project's name `{name}` is no identifier");
+            let problem = Diagnostic::error("bad-name", message).at(place);
+            self.problems.push(problem.hint("use letters, digits and _, and begin with a letter"));
+        }
+        Some(name)
     }
 
     fn ident(&mut self, value: Option<&Spanned<String>>, prefix: &str, default: &str) -> Option<Ident> {

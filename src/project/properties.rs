@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use serde_yaml::Spanned;
 
+use super::exposures::{Exposure, WrittenExposure};
 use super::yaml::{self, place};
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 
@@ -20,6 +21,16 @@ struct Written {
     rules: Vec<WrittenEntry>,
     #[serde(default)]
     sources: Vec<WrittenSource>,
+    #[serde(default)]
+    exposures: Vec<WrittenExposure>,
+}
+
+/// What one YAML file describes.
+#[derive(Debug, Default)]
+pub(super) struct Described {
+    pub properties: Vec<Properties>,
+    pub sources: Vec<SourceTable>,
+    pub exposures: Vec<Exposure>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -34,7 +45,7 @@ struct WrittenEntry {
     #[serde(default, alias = "data_tests")]
     tests: Vec<Spanned<Value>>,
     ranges: Option<Spanned<Ranges>>,
-    #[allow(dead_code, reason = "free notes of the project's own")]
+    /// Free notes of the project's own.
     meta: Option<Value>,
 }
 
@@ -47,7 +58,7 @@ struct WrittenColumn {
     data_type: Option<String>,
     #[serde(default, alias = "data_tests")]
     tests: Vec<Spanned<Value>>,
-    #[allow(dead_code, reason = "free notes of the project's own")]
+    /// Free notes of the project's own.
     meta: Option<Value>,
 }
 
@@ -56,7 +67,6 @@ struct WrittenColumn {
 struct WrittenSource {
     name: String,
     schema: Option<String>,
-    #[allow(dead_code, reason = "read by people")]
     description: Option<String>,
     tables: Vec<WrittenTable>,
 }
@@ -101,6 +111,7 @@ pub struct ColumnProperties {
     pub name: String,
     pub description: String,
     pub data_type: Option<String>,
+    pub meta: Option<Value>,
     pub place: Location,
 }
 
@@ -121,6 +132,7 @@ pub struct Properties {
 #[derive(Debug, Clone)]
 pub struct SourceTable {
     pub source: String,
+    pub source_description: String,
     pub name: String,
     pub schema: String,
     pub identifier: String,
@@ -128,20 +140,20 @@ pub struct SourceTable {
     pub place: Location,
 }
 
-pub(super) fn read(file: &Arc<SourceFile>) -> Result<(Vec<Properties>, Vec<SourceTable>), Diagnostic> {
+pub(super) fn read(file: &Arc<SourceFile>) -> Result<Described, Diagnostic> {
+    let mut described = Described::default();
     if file.text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
-        return Ok((Vec::new(), Vec::new()));
+        return Ok(described);
     }
     let written: Written = yaml::read(&file.text).map_err(|error| yaml::problem(file, &error))?;
-    let mut entries = Vec::new();
     for entry in written.models.into_iter().chain(written.rules) {
-        entries.push(entry.read(file)?);
+        described.properties.push(entry.read(file)?);
     }
-    let mut tables = Vec::new();
     for source in written.sources {
         for table in source.tables {
-            tables.push(SourceTable {
+            described.sources.push(SourceTable {
                 source: source.name.clone(),
+                source_description: source.description.clone().unwrap_or_default(),
                 schema: source.schema.clone().unwrap_or_else(|| source.name.clone()),
                 identifier: table.identifier.unwrap_or_else(|| table.name.value.clone()),
                 place: place(file, &table.name),
@@ -150,7 +162,10 @@ pub(super) fn read(file: &Arc<SourceFile>) -> Result<(Vec<Properties>, Vec<Sourc
             });
         }
     }
-    Ok((entries, tables))
+    for exposure in written.exposures {
+        described.exposures.extend(exposure.read(file)?);
+    }
+    Ok(described)
 }
 
 impl WrittenEntry {
@@ -169,7 +184,12 @@ impl WrittenEntry {
             name: column.name.value,
             description: column.description.trim().to_owned(),
             data_type: column.data_type,
+            meta: column.meta,
         });
+        let mut config = self.config.as_ref().map(|config| config.value.clone()).unwrap_or_default();
+        if let Some(meta) = self.meta {
+            config.entry("meta").or_insert(meta);
+        }
         Ok(Properties {
             place: place(file, &self.name),
             config_place: self
@@ -177,7 +197,7 @@ impl WrittenEntry {
                 .as_ref()
                 .map_or_else(|| place(file, &self.name), |config| place(file, config)),
             description: self.description.trim().to_owned(),
-            config: self.config.map(|config| config.value).unwrap_or_default(),
+            config,
             columns: columns.collect(),
             ranges: self.ranges.map(|ranges| {
                 let place = place(file, &ranges);

@@ -1,0 +1,160 @@
+//! dbt's `exposures:`: who uses the project's models. They are written down, found by selectors and never
+//! built.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use serde_yaml::Spanned;
+
+use super::yaml::{self, place};
+use crate::diagnostic::{Diagnostic, Location, SourceFile};
+use crate::template::Reference;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenExposure {
+    name: Spanned<String>,
+    #[serde(rename = "type")]
+    kind: ExposureType,
+    #[serde(default)]
+    owner: Map<String, Value>,
+    label: Option<String>,
+    maturity: Option<Maturity>,
+    url: Option<String>,
+    #[serde(default)]
+    description: String,
+    #[serde(default)]
+    depends_on: Vec<Spanned<String>>,
+    #[serde(default)]
+    tags: Tags,
+    #[serde(default)]
+    meta: Map<String, Value>,
+    #[serde(default)]
+    config: ExposureConfig,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ExposureConfig {
+    enabled: Option<bool>,
+    tags: Tags,
+    meta: Map<String, Value>,
+}
+
+/// One tag, or many.
+#[derive(Debug, Default, Deserialize)]
+#[serde(untagged, expecting = "a tag or a list of tags")]
+enum Tags {
+    One(String),
+    Many(Vec<String>),
+    #[default]
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ExposureType {
+    Dashboard,
+    Notebook,
+    Analysis,
+    Ml,
+    Application,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Maturity {
+    Low,
+    Medium,
+    High,
+}
+
+/// A use of the project's data, as a YAML file tells it.
+#[derive(Debug, Clone)]
+pub struct Exposure {
+    pub name: String,
+    pub kind: ExposureType,
+    pub owner: Map<String, Value>,
+    pub label: Option<String>,
+    pub maturity: Option<Maturity>,
+    pub url: Option<String>,
+    pub description: String,
+    pub tags: Vec<String>,
+    pub meta: Map<String, Value>,
+    pub depends_on: Vec<(Reference, Location)>,
+    pub place: Location,
+}
+
+impl WrittenExposure {
+    /// `None` where it is not enabled.
+    pub(super) fn read(self, file: &Arc<SourceFile>) -> Result<Option<Exposure>, Diagnostic> {
+        if self.config.enabled == Some(false) {
+            return Ok(None);
+        }
+        let mut depends_on = Vec::new();
+        for written in &self.depends_on {
+            let at = yaml::place(file, written);
+            depends_on.push((reference(&written.value, &at)?, at));
+        }
+        let mut meta = self.meta;
+        meta.extend(self.config.meta);
+        Ok(Some(Exposure {
+            place: place(file, &self.name),
+            name: self.name.value,
+            kind: self.kind,
+            owner: self.owner,
+            label: self.label,
+            maturity: self.maturity,
+            url: self.url,
+            description: self.description.trim().to_owned(),
+            tags: self.tags.list().into_iter().chain(self.config.tags.list()).collect(),
+            meta,
+            depends_on,
+        }))
+    }
+}
+
+impl Tags {
+    fn list(self) -> Vec<String> {
+        match self {
+            Self::One(tag) => vec![tag],
+            Self::Many(tags) => tags,
+            Self::None => Vec::new(),
+        }
+    }
+}
+
+/// `ref('x')`, `ref('package', 'x')` or `source('a', 'b')`.
+fn reference(text: &str, place: &Location) -> Result<Reference, Diagnostic> {
+    let inner = text.trim().trim_start_matches("{{").trim_end_matches("}}").trim();
+    let call = inner.strip_suffix(')').and_then(|call| call.split_once('('));
+    let names: Vec<&str> = match call {
+        Some((_, names)) => names.split(',').map(|name| name.trim().trim_matches(['\'', '"'])).collect(),
+        None => Vec::new(),
+    };
+    match (call.map(|(function, _)| function.trim()), names.as_slice()) {
+        (Some("ref"), [name] | [_, name]) => Ok(Reference::Ref((*name).to_owned())),
+        (Some("source"), [source, name]) => Ok(Reference::Source((*source).to_owned(), (*name).to_owned())),
+        _ => Err(Diagnostic::error("bad-exposure", format!("an exposure cannot depend on `{text}`"))
+            .at(place.clone())
+            .hint("write ref('model') or source('source', 'table')")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_read_as_dbt_writes_them() {
+        let file = Arc::new(SourceFile { path: "m.yml".into(), text: String::new() });
+        let place = Location::start_of(&file);
+        let read = |text: &str| reference(text, &place);
+        assert_eq!(read("ref('a')"), Ok(Reference::Ref("a".into())));
+        assert_eq!(read("{{ ref( \"pkg\", 'a' ) }}"), Ok(Reference::Ref("a".into())));
+        assert_eq!(read("source('a', 'b')"), Ok(Reference::Source("a".into(), "b".into())));
+        assert!(read("metric('m')").is_err());
+        assert!(read("a").is_err());
+    }
+}
