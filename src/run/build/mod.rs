@@ -1,13 +1,15 @@
 //! Builds one node in the run's own schema: view, table, rules table, or what is added to an incremental one.
 
+mod incremental;
+
 use std::fmt::Write;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::failure::{located, sql_problem};
+use super::plan::Plan;
 use super::task::{Built, Done, Problem, Shared, count};
-use super::{incremental, plan::Plan};
 use crate::database::{Session, catalog};
 use crate::diagnostic::{Diagnostic, Location, did_you_mean};
 use crate::manifest::{Body, Manifest, Node, NodeId, Sql};

@@ -6,6 +6,8 @@
 //! waited for briefly: less than the server waits before it looks for a deadlock, so that a reader is never
 //! the one to fail.
 
+mod moving;
+
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
@@ -13,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::Place;
 use super::failure::hint;
-use super::moving::{Moving, Stop, not_ours, recreate};
 use super::sweep::{build_schema, kind_word, old_schema};
 use super::task::Built;
 use crate::database::catalog;
@@ -23,6 +24,7 @@ use crate::manifest::{Manifest, NodeId};
 use crate::name::{Ident, Relation};
 use crate::pipeline::{NodeRecord, RunStatus};
 use crate::project::{Layer, Materialization};
+use moving::{Moving, Stop, not_ours, recreate};
 
 /// How long, in all, to try for the locks.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -3,13 +3,13 @@
 
 use std::collections::HashSet;
 
-use super::sweep::kind_word;
-use super::task::Built;
 use crate::database::catalog::{self, Dependent, Existing};
 use crate::database::{DatabaseError, Session};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::Manifest;
 use crate::name::Relation;
+use crate::run::sweep::kind_word;
+use crate::run::task::Built;
 
 /// Why a publication came to nothing. The transaction is rolled back.
 pub enum Stop {

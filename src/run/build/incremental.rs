@@ -3,14 +3,14 @@
 
 use std::fmt::Write;
 
-use super::build::query;
-use super::failure::{located, sql_problem};
-use super::task::{Built, Delta, Done, Problem, Shared, count};
+use super::query;
 use crate::database::{Session, catalog};
 use crate::diagnostic::{Diagnostic, Location};
 use crate::manifest::NodeId;
 use crate::name::{Ident, Relation};
 use crate::project::Strategy;
+use crate::run::failure::{located, sql_problem};
+use crate::run::task::{Built, Delta, Done, Problem, Shared, count};
 
 pub(super) async fn add(shared: &Shared, session: &Session, id: NodeId) -> Result<Done, Problem> {
     let (manifest, plan) = (&shared.manifest, &shared.plan);
