@@ -12,6 +12,7 @@
 //! sql       PostgreSQL's grammar without a server               (pure; the only one that knows squawk)
 //! source    where raw rows come from: file, http, sample    (files and sockets, no database)
 //! generate  the project's own sample data                   (pure, seeded)
+//! starter   the files of a new project
 //! cluster   a private PostgreSQL started by elt             (processes and files)
 //! database  sessions, migrations, lock, ledger, history     (the only one that knows tokio-postgres)
 //! run       load, build, test, publish, sweep
@@ -37,6 +38,7 @@ pub mod secret;
 pub mod service;
 pub mod source;
 pub mod sql;
+pub mod starter;
 pub mod template;
 
 // Tests of modules stand on the same private PostgreSQL as those through the front door.

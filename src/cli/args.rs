@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use super::init::Init;
+pub use super::operation::RunOperation;
+pub use super::show::Show;
+
 /// SQL-first ELT for PostgreSQL: load, build and test beside prod, publish at once, serve.
 #[derive(Debug, Parser)]
 #[command(name = "elt", version, propagate_version = true, arg_required_else_help = true)]
@@ -68,7 +72,8 @@ pub enum Command {
     Check(Selection),
     /// Show the SQL that PostgreSQL would be given; opens no connection
     #[command(
-        after_help = "Examples:\n  elt compile --select segments_derived\n  elt compile --out compiled"
+        after_help = "Examples:\n  elt compile --select segments_derived\n  elt compile --out compiled\n  \
+        elt compile --inline \"select * from {{ ref('segments_derived') }}\""
     )]
     Compile(Compile),
     /// List models, rules and sources, in the order they are built
@@ -76,11 +81,27 @@ pub enum Command {
         after_help = "Examples:\n  elt ls --select +segments_derived        what it is made from\n  elt ls --select tag:vouchers,layer:prod   both at once\n  elt ls --output json | jq .tests"
     )]
     Ls(List),
-    /// Show rows of a published relation
+    /// Show rows: of a published relation, of a model's query as it is now, or of SQL typed here
     #[command(
-        after_help = "Examples:\n  elt show segments_derived\n  elt show segments_derived --limit 0 --output csv > segments.csv"
+        after_help = "Without an option it shows what is published. --query runs the model's own SQL against its published \
+        parents, so that an edit is seen before it is built; a model that was never built can be looked at, too. \
+        --query and --inline read in a transaction that can write nothing.\n\n\
+        Examples:\n  elt show segments_derived\n  elt show segments_derived --limit 0 --output csv > segments.csv\n  \
+        elt show segments_derived --query\n  \
+        elt show --inline \"select country_code, count(*) from {{ ref('vouchers_clean') }} group by 1\""
     )]
     Show(Show),
+    /// Run what a macro writes, in one transaction
+    #[command(
+        after_help = "The macro is rendered with --args, and what it writes is run as the target's own role in one transaction: \
+        all of it or nothing. No run can begin meanwhile. Rows of statements that return some are printed.\n\n\
+        Examples:\n  elt run-operation grant_select --args '{role: analyst}'\n  elt run-operation grant_select --args '{role: analyst}' --dry-run"
+    )]
+    RunOperation(RunOperation),
+    /// Make a new project that runs at once
+    #[command(after_help = "Files that are there already stay as they are.\n\n\
+        Examples:\n  elt init shop && cd shop && elt run\n  elt init . --example none --name reports")]
+    Init(Init),
     /// Find relations whose models are gone; with --yes drop them
     #[command(
         after_help = "elt keeps a ledger of what it published, in the database. A relation that it did not make is never listed, and \
@@ -143,6 +164,9 @@ pub struct Compile {
     /// Compile incremental models as if they were built from nothing
     #[arg(long)]
     pub full_refresh: bool,
+    /// Compile this text instead of models
+    #[arg(long, value_name = "SQL", conflicts_with_all = ["select", "exclude", "out", "full_refresh"])]
+    pub inline: Option<String>,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -162,17 +186,6 @@ pub enum ListOutput {
     Path,
     /// One JSON object a line, with config, parents and tests
     Json,
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct Show {
-    /// The model or rule to show
-    pub model: String,
-    /// At most so many rows; 0 is all
-    #[arg(long, short = 'n', default_value_t = 20)]
-    pub limit: u64,
-    #[arg(long, short = 'o', value_enum, default_value_t = Output::Table)]
-    pub output: Output,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

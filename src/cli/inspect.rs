@@ -1,4 +1,4 @@
-//! Commands that look: `compile`, `ls`, `show`, `debug`; and `clean`.
+//! Commands that look at the project: `compile`, `ls`, `debug`; and `clean`.
 
 use std::collections::HashSet;
 use std::fs;
@@ -6,19 +6,26 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::args::{Clean, Compile, List, ListOutput, Show};
+use super::args::{Clean, Compile, List, ListOutput};
 use super::terminal::{faint, strong};
-use super::work::published;
-use super::{Context, Outcome, Stop, rows};
+use super::{Context, Outcome, Stop, show};
 use crate::cluster;
-use crate::diagnostic::did_you_mean;
 use crate::engine::Engine;
 use crate::manifest::select::select;
 use crate::manifest::{Body, Manifest, NodeId};
 use crate::project::{Layer, Materialization};
 
 pub fn compile(context: &Context, arguments: &Compile) -> Outcome {
-    let (_, manifest) = context.project()?;
+    let (project, manifest) = context.project()?;
+    if let Some(text) = &arguments.inline {
+        let sql = show::inline(&project, &manifest, text)?;
+        let text = format!("{}\n", sql.text.trim());
+        match context.terminal.json {
+            true => context.terminal.json_line(&json!({"node": show::INLINE, "sql": text})),
+            false => context.terminal.data(&text),
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let chosen = select(&manifest, &arguments.selection.select, &arguments.selection.exclude)?;
     let mut made = HashSet::new();
     for id in manifest.order.iter().filter(|id| chosen.contains(id)) {
@@ -89,35 +96,6 @@ fn described(manifest: &Manifest, id: NodeId) -> serde_json::Value {
         "children": labels(&manifest.children[id.0]),
         "tests": tests.map(|test| &test.name).collect::<Vec<_>>(),
     })
-}
-
-pub async fn show(context: &Context, arguments: &Show) -> Outcome {
-    let (project, manifest) = context.project()?;
-    let name = arguments.model.rsplit('.').next().unwrap_or(&arguments.model);
-    let Some(id) = manifest.find(name) else {
-        return Err(Stop::Error {
-            message: format!("there is no model or rule `{name}`"),
-            hint: did_you_mean(name, manifest.nodes.iter().map(|node| node.name.as_str())),
-        });
-    };
-    if manifest.node(id).materialization == Materialization::Ephemeral {
-        return Err(Stop::error(format!("`{name}` is ephemeral: it has no relation of its own to show")));
-    }
-    let engine = Engine::open(&project.root, &project.target).await?;
-    let session = engine.connector.connect().await?;
-    published(&session, &manifest).await?;
-    let relation = manifest.published(id);
-    let text = rows::written(&session, &relation, arguments.limit, arguments.output).await;
-    let text = text.map_err(|error| match error.is("42P01") {
-        true => Stop::Error {
-            message: format!("{} has not been published yet", relation.plain()),
-            hint: Some(format!("publish it with `elt run --select +{name}`")),
-        },
-        false => error.into(),
-    })?;
-    context.terminal.data(&text);
-    engine.close().await?;
-    Ok(ExitCode::SUCCESS)
 }
 
 pub async fn debug(context: &Context) -> Outcome {

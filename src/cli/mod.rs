@@ -3,11 +3,14 @@
 
 mod args;
 mod generate;
+mod init;
 mod inspect;
 mod log;
+mod operation;
 mod progress;
 mod rows;
 mod serve;
+mod show;
 mod terminal;
 mod work;
 
@@ -89,7 +92,9 @@ async fn dispatch(context: &Context, command: Command) -> Outcome {
         Command::Completions(arguments) => completions(context, &arguments),
         Command::Compile(arguments) => inspect::compile(context, &arguments),
         Command::Ls(arguments) => inspect::list(context, &arguments),
-        Command::Show(arguments) => inspect::show(context, &arguments).await,
+        Command::Show(arguments) => show::show(context, &arguments).await,
+        Command::RunOperation(arguments) => operation::operation(context, &arguments).await,
+        Command::Init(arguments) => init::init(context, &arguments),
         Command::Prune(arguments) => work::prune(context, &arguments).await,
         Command::Debug => inspect::debug(context).await,
         Command::Clean(arguments) => inspect::clean(context, &arguments),
@@ -123,10 +128,19 @@ fn end(terminal: &Terminal, outcome: Outcome) -> ExitCode {
 }
 
 fn vars(text: Option<&str>) -> Result<serde_json::Map<String, serde_json::Value>, Stop> {
+    named_values(text, "--vars", "{country_codes: [Peru], min_segment_rows: 5}")
+}
+
+/// Names and values given as YAML on the command line.
+fn named_values(
+    text: Option<&str>,
+    option: &str,
+    example: &str,
+) -> Result<serde_json::Map<String, serde_json::Value>, Stop> {
     let Some(text) = text else { return Ok(serde_json::Map::new()) };
     crate::project::yaml::read(text).map_err(|error| Stop::Error {
-        message: format!("--vars is not YAML of names and values: {}", error.without_snippet()),
-        hint: Some("write it like --vars '{country_codes: [Peru], min_segment_rows: 5}'".into()),
+        message: format!("{option} is not YAML of names and values: {}", error.without_snippet()),
+        hint: Some(format!("write it like {option} '{example}'")),
     })
 }
 

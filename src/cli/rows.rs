@@ -15,17 +15,20 @@ pub async fn written(
     output: Output,
 ) -> Result<String, DatabaseError> {
     let limit = if limit == 0 { String::new() } else { format!(" limit {limit}") };
+    // The server knows which values are numbers.
+    let columns = if output == Output::Json { "row_to_json(r)::text" } else { "*" };
+    let rows = session.table(&format!("select {columns} from {relation} as r{limit}")).await?;
+    Ok(formatted(&rows, output))
+}
+
+/// Rows as `output` says; for JSON each row is one cell, a JSON text.
+pub fn formatted(rows: &TextTable, output: Output) -> String {
     match output {
-        Output::Table => Ok(table(&session.table(&format!("select * from {relation}{limit}")).await?)),
-        Output::Csv => Ok(csv(&session.table(&format!("select * from {relation}{limit}")).await?)),
+        Output::Table => table(rows),
+        Output::Csv => csv(rows),
         Output::Json => {
-            // The server knows which values are numbers.
-            let sql = format!("select row_to_json(r)::text from (select * from {relation}{limit}) as r");
-            let rows = session.table(&sql).await?;
-            let lines = rows.rows.into_iter().filter_map(|row| row.into_iter().next().flatten());
-            let mut text = lines.collect::<Vec<_>>().join(",\n ");
-            text = format!("[{text}]\n");
-            Ok(text)
+            let lines = rows.rows.iter().filter_map(|row| row.first().and_then(Option::as_deref));
+            format!("[{}]\n", lines.collect::<Vec<_>>().join(",\n "))
         }
     }
 }

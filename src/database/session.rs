@@ -48,19 +48,28 @@ impl Session {
 
     /// Runs one query; its rows as text.
     pub async fn table(&self, sql: &str) -> Result<TextTable, DatabaseError> {
-        let mut table = TextTable::default();
+        Ok(self.tables(sql).await?.pop().unwrap_or_default())
+    }
+
+    /// Runs one or more statements; the rows of each that returns some, as text.
+    pub async fn tables(&self, sql: &str) -> Result<Vec<TextTable>, DatabaseError> {
+        let mut tables: Vec<TextTable> = Vec::new();
         for message in self.client.simple_query(sql).await? {
             match message {
                 SimpleQueryMessage::RowDescription(columns) => {
-                    table.columns = columns.iter().map(|column| column.name().to_owned()).collect();
+                    let columns = columns.iter().map(|column| column.name().to_owned()).collect();
+                    tables.push(TextTable { columns, rows: Vec::new() });
                 }
                 SimpleQueryMessage::Row(row) => {
-                    table.rows.push((0..row.len()).map(|index| row.get(index).map(str::to_owned)).collect());
+                    let cells = (0..row.len()).map(|index| row.get(index).map(str::to_owned)).collect();
+                    if let Some(table) = tables.last_mut() {
+                        table.rows.push(cells);
+                    }
                 }
                 _ => {}
             }
         }
-        Ok(table)
+        Ok(tables)
     }
 
     /// The single value of a query, as text.

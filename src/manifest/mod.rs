@@ -3,6 +3,7 @@
 mod claims;
 mod graph;
 mod identity;
+mod inline;
 mod read;
 pub mod select;
 mod sql;
@@ -113,6 +114,8 @@ pub struct Manifest {
     pub order: Vec<NodeId>,
     pub children: Vec<Vec<NodeId>>,
     by_name: HashMap<String, NodeId>,
+    /// By the two names that `source(…)` is called with.
+    sources: HashMap<(String, String), NodeId>,
     schemas: [Ident; 3],
 }
 

@@ -43,6 +43,7 @@ pub fn compile(project: &Project) -> (Manifest, Vec<Diagnostic>) {
         order,
         children,
         by_name: reader.by_name,
+        sources: reader.sources,
         schemas: Manifest::schemas_of(&project.target),
     };
     (manifest, reader.problems)
@@ -343,12 +344,7 @@ impl<'a> Reader<'a> {
         for reference in references {
             let found = match reference {
                 Reference::This => own,
-                Reference::Ref(name) => self.by_name.get(name).copied(),
-                Reference::Source(source, name) => self
-                    .sources
-                    .get(&(source.clone(), name.clone()))
-                    .or_else(|| self.by_name.get(name).filter(|id| self.nodes[id.0].layer.name() == source))
-                    .copied(),
+                named => resolved(named, &self.by_name, &self.sources, &self.nodes),
             };
             if found.is_none() {
                 self.unknown(reference, file);
@@ -359,30 +355,60 @@ impl<'a> Reader<'a> {
     }
 
     fn unknown(&mut self, reference: &Reference, file: &Arc<SourceFile>) {
-        let problem = match reference {
-            Reference::This => {
-                Diagnostic::error("unknown-ref", "`this` means nothing here").at(Location::start_of(file))
-            }
-            Reference::Ref(name) => {
-                let disabled = self.project.models.iter().any(|model| model.name == *name);
-                let message = if disabled {
-                    format!("the model `{name}` is not enabled")
-                } else {
-                    format!("there is no model or rule `{name}`")
-                };
-                let hint = did_you_mean(name, self.by_name.keys().map(String::as_str));
-                Diagnostic::error("unknown-ref", message).at(place_of_name(file, name)).maybe_hint(hint)
-            }
-            Reference::Source(source, name) => {
-                let known: Vec<String> = self.sources.keys().map(|(s, n)| format!("{s}.{n}")).collect();
-                let written = format!("{source}.{name}");
-                let hint = did_you_mean(&written, known.iter().map(String::as_str))
-                    .unwrap_or_else(|| "declare it under `sources:` in a .yml file in models/".into());
-                Diagnostic::error("unknown-source", format!("there is no source `{written}`"))
-                    .at(place_of_name(file, name))
-                    .hint(hint)
-            }
+        let disabled = match reference {
+            Reference::Ref(name) => self.project.models.iter().any(|model| model.name == *name),
+            _ => false,
         };
-        self.problems.push(problem);
+        self.problems.push(unknown(reference, file, disabled, &self.by_name, &self.sources));
+    }
+}
+
+/// The node that a name means. `source('raw', 'x')` is also the raw model `x`.
+pub(super) fn resolved(
+    reference: &Reference,
+    by_name: &HashMap<String, NodeId>,
+    sources: &HashMap<(String, String), NodeId>,
+    nodes: &[Node],
+) -> Option<NodeId> {
+    match reference {
+        Reference::This => None,
+        Reference::Ref(name) => by_name.get(name).copied(),
+        Reference::Source(source, name) => sources
+            .get(&(source.clone(), name.clone()))
+            .or_else(|| by_name.get(name).filter(|id| nodes[id.0].layer.name() == source))
+            .copied(),
+    }
+}
+
+/// What to say of a name that means nothing, with the nearest one that does.
+pub(super) fn unknown(
+    reference: &Reference,
+    file: &Arc<SourceFile>,
+    disabled: bool,
+    by_name: &HashMap<String, NodeId>,
+    sources: &HashMap<(String, String), NodeId>,
+) -> Diagnostic {
+    match reference {
+        Reference::This => {
+            Diagnostic::error("unknown-ref", "`this` means nothing here").at(Location::start_of(file))
+        }
+        Reference::Ref(name) => {
+            let message = if disabled {
+                format!("the model `{name}` is not enabled")
+            } else {
+                format!("there is no model or rule `{name}`")
+            };
+            let hint = did_you_mean(name, by_name.keys().map(String::as_str));
+            Diagnostic::error("unknown-ref", message).at(place_of_name(file, name)).maybe_hint(hint)
+        }
+        Reference::Source(source, name) => {
+            let known: Vec<String> = sources.keys().map(|(s, n)| format!("{s}.{n}")).collect();
+            let written = format!("{source}.{name}");
+            let hint = did_you_mean(&written, known.iter().map(String::as_str))
+                .unwrap_or_else(|| "declare it under `sources:` in a .yml file in models/".into());
+            Diagnostic::error("unknown-source", format!("there is no source `{written}`"))
+                .at(place_of_name(file, name))
+                .hint(hint)
+        }
     }
 }

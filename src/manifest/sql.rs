@@ -101,7 +101,12 @@ impl Manifest {
         self.assemble(&test.text, &test.file, name)
     }
 
-    fn assemble(&self, text: &Text, file: &Arc<SourceFile>, name: &dyn Fn(NodeId) -> Relation) -> Sql {
+    pub(super) fn assemble(
+        &self,
+        text: &Text,
+        file: &Arc<SourceFile>,
+        name: &dyn Fn(NodeId) -> Relation,
+    ) -> Sql {
         let mut ephemeral = Vec::new();
         self.collect_ephemeral(text, &mut ephemeral);
         let body = self.settled(text, file, name);

@@ -1,6 +1,7 @@
 //! A run: load, build, test, publish, sweep. Everything is built beside what is published, in a schema of
 //! the run's own, and moved into place in one transaction, or not at all.
 
+mod adhoc;
 mod build;
 mod check;
 mod event;
@@ -29,6 +30,7 @@ use crate::project::{Project, Target};
 use crate::secret::Secrets;
 use crate::source::FetchOptions;
 
+pub use adhoc::{OperationError, operation, preview};
 pub use check::{Checked, check};
 pub use event::{Event, Observer, Silent};
 pub use failure::{located, sql_problem};

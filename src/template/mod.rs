@@ -168,6 +168,52 @@ impl Library {
         })
     }
 
+    /// Renders a macro's call with arguments by name, as `{{ name(…) }}` would.
+    pub fn render_macro(
+        &self,
+        name: &str,
+        arguments: &Map<String, Value>,
+    ) -> Result<Rendered, Vec<Diagnostic>> {
+        let Some(parameters) = self.signatures.get(name) else {
+            let known = self.signatures.keys().filter(|known| !known.starts_with("test_"));
+            let problem = Diagnostic::error("unknown-macro", format!("there is no macro `{name}`"));
+            return Err(vec![problem.maybe_hint(did_you_mean(name, known.map(String::as_str)))]);
+        };
+        if let Some(key) = arguments.keys().find(|key| !parameters.contains(key)) {
+            let hint =
+                did_you_mean(key, parameters.iter().map(String::as_str)).unwrap_or_else(|| match parameters
+                    .as_slice()
+                {
+                    [] => "it takes none".to_owned(),
+                    names => format!("it takes {}", names.join(", ")),
+                });
+            let message = format!("the macro `{name}` takes no argument `{key}`");
+            return Err(vec![Diagnostic::error("unknown-argument", message).hint(hint)]);
+        }
+        let mut text = format!("{{{{ <{name}");
+        let mut context = Context::new();
+        for (key, value) in arguments {
+            context.insert(format!("argument_{key}"), value);
+            text.push_str(&format!(" {key}={{argument_{key}}}"));
+        }
+        text.push_str(" /> }}");
+        let call = Arc::new(SourceFile { path: "(call)".into(), text: text.clone() });
+        self.render_beside("(call)", &text, false, &context, Subject::default()).map_err(|error| {
+            let mut problem = self.diagnose(&error, &call, None);
+            if problem.location.as_ref().is_some_and(|place| place.file.path == call.path) {
+                problem.location = self.macro_place(name);
+            }
+            vec![problem]
+        })
+    }
+
+    /// Where a macro is defined.
+    pub fn macro_place(&self, name: &str) -> Option<Location> {
+        self.files.values().find_map(|(file, _)| {
+            rewrite::place_of_macro(&file.text, name).map(|span| Location::new(file, span))
+        })
+    }
+
     /// Renders one value of a YAML or profile file, e.g. `{{ env_var('DATABASE_URL') }}`.
     pub fn render_value(&self, text: &str, place: &Location) -> Result<String, Vec<Diagnostic>> {
         if !text.contains("{{") {

@@ -102,6 +102,14 @@ pub fn signatures(source: &str) -> Signatures {
     found
 }
 
+/// The tag that defines a macro.
+pub fn place_of_macro(source: &str, name: &str) -> Option<Range<usize>> {
+    let mut tags = tags(source).into_iter();
+    let found =
+        tags.find(|tag| definition(&source[tag.inner.clone()]).is_some_and(|(defined, _)| defined == name));
+    found.map(|tag| tag.whole)
+}
+
 /// `macro name(parameters)` or `test name(parameters)`, as the inside of a tag.
 fn definition(inner: &str) -> Option<(String, &str)> {
     let inner = inner.trim();

@@ -4,6 +4,7 @@
 mod database;
 mod support;
 
+mod adhoc;
 mod failures;
 mod history;
 mod incremental;
@@ -14,4 +15,5 @@ mod readers;
 mod selection;
 mod service;
 mod spelling;
+mod starter;
 mod walls;

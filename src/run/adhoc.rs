@@ -1,0 +1,61 @@
+//! SQL outside of a run: a query to look at rows, which can change nothing, and an operation, which may and
+//! therefore holds the run lock meanwhile.
+
+use super::start::{RunError, take_lock};
+use crate::database::{DatabaseError, Session, TextTable, history, migrate};
+use crate::manifest::{Manifest, Sql};
+use crate::project::Layer;
+
+use super::Place;
+
+/// The rows of a query, at most `limit` of them (0: all), read in a transaction that can write nothing and
+/// ends after `timeout` seconds (0: never). With `as_json` each row is one JSON text.
+pub async fn preview(
+    session: &Session,
+    query: &Sql,
+    limit: u64,
+    timeout: u64,
+    as_json: bool,
+) -> Result<TextTable, (DatabaseError, Sql)> {
+    let limit = if limit == 0 { String::new() } else { format!(" limit {limit}") };
+    let columns = if as_json { "row_to_json(shown)::text" } else { "*" };
+    let sql = query.clone().wrap(&format!("select {columns} from (\n"), &format!("\n) as shown{limit}"));
+    let begun = format!("begin read only; set local statement_timeout = '{timeout}s'");
+    let rows = match session.run(&begun).await {
+        Ok(_) => session.table(&sql.text).await,
+        Err(error) => Err(error),
+    };
+    match rows {
+        Ok(rows) => match session.run("rollback").await {
+            Ok(_) => Ok(rows),
+            Err(error) => Err((error, sql)),
+        },
+        Err(error) => Err((error, sql)),
+    }
+}
+
+/// Why an operation did not come to its end. Nothing of it stays.
+pub enum OperationError {
+    Start(RunError),
+    Sql(DatabaseError),
+}
+
+/// Runs statements in one transaction, while no run can begin; the rows of each that returned some.
+pub async fn operation(
+    place: &Place,
+    manifest: &Manifest,
+    sql: &Sql,
+) -> Result<Vec<TextTable>, OperationError> {
+    let start = |error| OperationError::Start(RunError::Database(error));
+    let mut session = place.connector.connect().await.map_err(start)?;
+    migrate(&mut session).await.map_err(start)?;
+    let prod = manifest.schema(Layer::Prod).as_str();
+    take_lock(&session, prod).await.map_err(OperationError::Start)?;
+    for dead in history::bury_dead(&session, prod).await.map_err(start)? {
+        history::end_sessions_of(&session, dead).await.map_err(start)?;
+    }
+    session.run("begin").await.map_err(OperationError::Sql)?;
+    let tables = session.tables(&sql.text).await.map_err(OperationError::Sql)?;
+    session.run("commit").await.map_err(OperationError::Sql)?;
+    Ok(tables)
+}
