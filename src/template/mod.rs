@@ -17,7 +17,15 @@ use functions::{HINT, engine, with_state};
 pub use marks::{SourceMap, character_range, settle};
 use rewrite::{Rewritten, Signatures};
 
-const GENERIC_TESTS: &str = include_str!("generic_tests.sql");
+/// The tests and macros that every project has.
+const BUILT_IN: &[(&str, &str)] = &[
+    ("(built in) tests.sql", include_str!("builtin/tests.sql")),
+    ("(built in) dbt.sql", include_str!("builtin/dbt.sql")),
+    ("(built in) dbt_utils.sql", include_str!("builtin/dbt_utils.sql")),
+    ("(built in) dbt_utils_tests.sql", include_str!("builtin/dbt_utils_tests.sql")),
+    ("(built in) dbt_expectations.sql", include_str!("builtin/dbt_expectations.sql")),
+];
+
 /// What templates may read. Shared by all renders of a project.
 #[derive(Debug, Default, Clone)]
 pub struct Scope {
@@ -67,24 +75,56 @@ pub struct Subject<'a> {
 impl Library {
     /// Reads macro files. All problems of all files come back together.
     pub fn new(macro_files: &[Arc<SourceFile>], scope: Scope) -> Result<Self, Vec<Diagnostic>> {
-        let builtin =
-            Arc::new(SourceFile { path: "(built in) generic_tests.sql".into(), text: GENERIC_TESTS.into() });
+        let built_in = BUILT_IN
+            .iter()
+            .map(|(path, text)| Arc::new(SourceFile { path: (*path).into(), text: (*text).into() }));
+        let files: Vec<Arc<SourceFile>> = built_in.chain(macro_files.iter().cloned()).collect();
         let mut signatures = Signatures::new();
-        for file in std::iter::once(&builtin).chain(macro_files) {
+        for file in &files {
             signatures.extend(rewrite::signatures(&file.text));
         }
         let mut library = Self { base: engine(), signatures, files: HashMap::new(), scope: Arc::new(scope) };
         let mut problems = Vec::new();
-        for file in std::iter::once(&builtin).chain(macro_files) {
+        let mut texts = Vec::with_capacity(files.len());
+        for file in &files {
             let rewritten = rewrite::macros(&file.text, &library.signatures);
             problems.extend(told_by_rewriter(file, &rewritten));
-            let text = rewritten.text.clone();
+            texts.push((file.path.clone(), rewritten.text.clone()));
             library.files.insert(file.path.clone(), (file.clone(), rewritten));
-            if let Err(error) = library.base.add_raw_template(&file.path, &text) {
-                problems.push(library.diagnose(&error, file, None));
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        // All at once: a macro may call one of a file that comes later.
+        match library.base.add_raw_templates(texts.iter().map(|(path, text)| (path.as_str(), text.as_str())))
+        {
+            Ok(()) => Ok(library),
+            Err(error) => Err(library.all_wrong(&error, &files, &texts)),
+        }
+    }
+
+    /// Tera stops at the first file that is wrong: the syntax of each is looked at by itself.
+    fn all_wrong(
+        &self,
+        first: &tera::Error,
+        files: &[Arc<SourceFile>],
+        texts: &[(String, String)],
+    ) -> Vec<Diagnostic> {
+        let mut problems = Vec::new();
+        for (file, (path, text)) in files.iter().zip(texts) {
+            if let Err(error) = engine().add_raw_template(path, text)
+                && matches!(error.kind(), ErrorKind::SyntaxError(_))
+            {
+                problems.push(self.diagnose(&error, file, None));
             }
         }
-        if problems.is_empty() { Ok(library) } else { Err(problems) }
+        if problems.is_empty() {
+            let named = first.to_string();
+            let quoted = named.split(['`', '\'', '"']).nth(1).unwrap_or_default();
+            let file = files.iter().rev().find(|file| file.text.contains(quoted)).unwrap_or(&files[0]);
+            problems.push(self.diagnose(first, file, None));
+        }
+        problems
     }
 
     /// Renders a model or a singular test.
@@ -108,7 +148,7 @@ impl Library {
     }
 
     /// Renders a generic test: `test_<name>` with `arguments`. Strings that read `ref('…')` or
-    /// `source('…', '…')` are followed; with `only` the model is the rows for which that holds. Problems are
+    /// `source('…', '…')`, or hold `{{ … }}`, are rendered first; with `only` the model is the rows for which that holds. Problems are
     /// placed at `place`, in the YAML that asked.
     pub fn render_test(
         &self,
@@ -137,30 +177,31 @@ impl Library {
                     .hint(hint),
             ]);
         }
-        let mut text = format!("{{{{ <{component}");
+        let (mut before, mut call) = (String::new(), format!("{{{{ <{component}"));
         let mut context = Context::new();
+        let argument = |key: &str, value: &Value, before: &mut String, context: &mut Context| {
+            let name = format!("argument_{key}");
+            match value.as_str().and_then(template_of) {
+                Some(text) => {
+                    let text = rewrite::macros(&text, &self.signatures).text;
+                    before.push_str(&format!("{{% set {name} %}}{text}{{% endset %}}"));
+                }
+                None => context.insert(name, value),
+            }
+        };
         for (key, value) in arguments {
-            match value.as_str().filter(|text| is_reference(text)) {
-                Some(call) => {
-                    let rewritten = rewrite::macros(&format!("{{{{ {call} }}}}"), &self.signatures).text;
-                    let inner = rewritten.trim_start_matches("{{").trim_end_matches("}}").trim();
-                    match only.filter(|_| key == "model") {
-                        Some(only) => {
-                            context.insert("argument_where", only);
-                            text.push_str(&format!(
-                                " model={{'(select * from ' ~ {inner} ~ ' where ' ~ argument_where ~ ') as filtered'}}"
-                            ));
-                        }
-                        None => text.push_str(&format!(" {key}={{{inner}}}")),
-                    }
+            argument(key, value, &mut before, &mut context);
+            match only.filter(|_| key == "model") {
+                Some(only) => {
+                    argument("where", &Value::from(only), &mut before, &mut context);
+                    call.push_str(
+                        " model={'(select * from ' ~ argument_model ~ ' where ' ~ argument_where ~ ') as filtered'}",
+                    );
                 }
-                None => {
-                    context.insert(format!("argument_{key}"), value);
-                    text.push_str(&format!(" {key}={{argument_{key}}}"));
-                }
+                None => call.push_str(&format!(" {key}={{argument_{key}}}")),
             }
         }
-        text.push_str(" /> }}");
+        let text = format!("{before}{call} /> }}}}");
         self.render_beside("test", &text, false, &context, subject).map_err(|error| {
             let mut diagnostic = self.diagnose(&error, &place.file, None);
             diagnostic.location = Some(place.clone());
@@ -314,14 +355,18 @@ fn told_by_rewriter(file: &Arc<SourceFile>, rewritten: &Rewritten) -> Vec<Diagno
         .map(|problem| {
             Diagnostic::error("template", problem.message.clone())
                 .at(Location::new(file, problem.span.clone()))
-                .hint(problem.hint)
+                .hint(problem.hint.clone())
         })
         .collect()
 }
 
-fn is_reference(text: &str) -> bool {
-    let text = text.trim();
-    (text.starts_with("ref(") || text.starts_with("source(")) && text.ends_with(')')
+/// The template that a text of YAML is: `ref('x')` alone, or anything with `{{ … }}` in it.
+fn template_of(text: &str) -> Option<String> {
+    let bare = text.trim();
+    if (bare.starts_with("ref(") || bare.starts_with("source(")) && bare.ends_with(')') {
+        return Some(format!("{{{{ {bare} }}}}"));
+    }
+    text.contains("{{").then(|| text.to_owned())
 }
 
 /// The name a template gives to what it refers to, as dbt users quote it.

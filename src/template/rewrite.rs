@@ -10,6 +10,7 @@ use super::marks::{self, Kind};
 use super::scan::{
     Tag, TagKind, close_bracket, end_of_string, identifier_end, keyword, skip_spaces, split, tags,
 };
+use crate::diagnostic::did_you_mean;
 
 /// Parameter names of a macro, in order.
 pub type Signatures = HashMap<String, Vec<String>>;
@@ -28,7 +29,7 @@ pub struct Rewritten {
 pub struct Problem {
     pub span: Range<usize>,
     pub message: String,
-    pub hint: &'static str,
+    pub hint: String,
 }
 
 impl Rewritten {
@@ -73,6 +74,23 @@ const UNSUPPORTED: &[(&str, &str)] = &[
     ("import", "macros in `macros/` are known everywhere by name"),
     ("from", "macros in `macros/` are known everywhere by name"),
     ("materialization", "elt's materializations are built in"),
+];
+
+/// Packages of dbt whose macros are built in under `package__name`, as far as they need no database.
+const PACKAGES: &[&str] = &["dbt", "dbt_utils", "dbt_date", "dbt_expectations"];
+
+/// Macros of these packages that ask the database what columns, values or tables it has.
+const ASKS_THE_DATABASE: &[&str] = &[
+    "star",
+    "union_relations",
+    "unpivot",
+    "get_column_values",
+    "get_filtered_columns_in_relation",
+    "get_query_results_as_dict",
+    "get_relations_by_pattern",
+    "get_relations_by_prefix",
+    "get_single_value",
+    "nullcheck_table",
 ];
 
 /// Rewrites a model or test: literal text is marked.
@@ -206,7 +224,7 @@ impl<'a> Rewriter<'a> {
         let word = &self.source[start..end];
         if let Some((_, instead)) = UNSUPPORTED.iter().find(|(name, _)| *name == word) {
             let message = format!("`{{% {word} %}}` is not a statement that elt knows");
-            self.out.problems.push(Problem { span: start..end, message, hint: instead });
+            self.out.problems.push(Problem { span: start..end, message, hint: (*instead).to_owned() });
         }
         self.copy(tag.whole.start..start);
         match word {
@@ -291,6 +309,9 @@ impl<'a> Rewriter<'a> {
                 Some(close + 1)
             }
             (b'.', _) => None,
+            (_, false) if bytes.get(next) == Some(&b'.') && name != "this" => {
+                self.packaged(word, next + 1, copied, limit)
+            }
             (b'|', true) => {
                 let (_, parameters) = FILTERS.iter().find(|(filter, _)| *filter == name)?;
                 self.copy(copied..next + 1);
@@ -307,6 +328,12 @@ impl<'a> Rewriter<'a> {
                     return None;
                 } else {
                     let parameters = FUNCTIONS.iter().find(|(known, _)| *known == name);
+                    let built_in = format!("dbt__{name}");
+                    if let (None, Some(parameters)) = (parameters, self.signatures.get(&built_in)) {
+                        self.copy(copied..word.start);
+                        self.component(&built_in, word.start, next + 1..close, parameters);
+                        return Some(close + 1);
+                    }
                     // `range(start=1, …)` and `config(…)` are keyword calls already; their values may
                     // still hold calls.
                     self.copy(copied..next + 1);
@@ -335,6 +362,41 @@ impl<'a> Rewriter<'a> {
             }
             _ => None,
         }
+    }
+
+    /// `package.macro(…)`: `word` is the package, the macro's name begins at `start`.
+    fn packaged(&mut self, word: Range<usize>, start: usize, copied: usize, limit: usize) -> Option<usize> {
+        let bytes = self.source.as_bytes();
+        let (package, end) = (&self.source[word.clone()], identifier_end(bytes, start));
+        let open = skip_spaces(bytes, end);
+        if open >= limit || bytes[open] != b'(' {
+            return None;
+        }
+        let (name, close) = (&self.source[start..end], close_bracket(bytes, open, limit)?);
+        let full = format!("{package}__{name}");
+        if let Some(parameters) = self.signatures.get(&full) {
+            self.copy(copied..word.start);
+            self.component(&full, word.start, open + 1..close, parameters);
+            return Some(close + 1);
+        }
+        if PACKAGES.contains(&package) {
+            self.unknown_macro(package, name, word.start..end);
+        }
+        None
+    }
+
+    fn unknown_macro(&mut self, package: &str, name: &str, span: Range<usize>) {
+        let message = format!("elt has no macro `{package}.{name}`");
+        let known = self.signatures.keys().filter_map(|known| known.strip_prefix(&format!("{package}__")));
+        let hint = if ASKS_THE_DATABASE.contains(&name) {
+            "it asks the database while it is compiled, and elt compiles without one: write the columns or \
+             values out, or keep them in `vars:`"
+                .to_owned()
+        } else {
+            did_you_mean(name, known)
+                .unwrap_or_else(|| "write the SQL, or a macro of your own in macros/".into())
+        };
+        self.out.problems.push(Problem { span, message, hint });
     }
 
     /// Arguments by position get their parameters' names.
@@ -386,7 +448,7 @@ impl<'a> Rewriter<'a> {
             [] => format!("`{function}` takes its arguments by name only"),
             names => format!("`{function}` takes {} by position: {}", names.len(), names.join(", ")),
         };
-        self.out.problems.push(Problem { span, message, hint: "write it as `name=value`" });
+        self.out.problems.push(Problem { span, message, hint: "write it as `name=value`".into() });
     }
 }
 

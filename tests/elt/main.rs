@@ -5,6 +5,7 @@ mod database;
 mod support;
 
 mod adhoc;
+mod built_in_tests;
 mod failures;
 mod history;
 mod incremental;

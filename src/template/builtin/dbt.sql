@@ -1,0 +1,93 @@
+{# dbt's macros that write a piece of SQL for the database at hand: `dbt.dateadd(…)`, or without the prefix.
+   Here they write PostgreSQL. A name `package__macro` is called as `package.macro`. #}
+
+{% macro dbt__type_string() -%} text {%- endmacro %}
+{% macro dbt__type_timestamp() -%} timestamp without time zone {%- endmacro %}
+{% macro dbt__type_int() -%} integer {%- endmacro %}
+{% macro dbt__type_bigint() -%} bigint {%- endmacro %}
+{% macro dbt__type_numeric() -%} numeric(28,6) {%- endmacro %}
+{% macro dbt__type_float() -%} double precision {%- endmacro %}
+{% macro dbt__type_boolean() -%} boolean {%- endmacro %}
+{% macro dbt__current_timestamp() -%} now() {%- endmacro %}
+
+{% macro dbt__interval(datepart) -%}
+interval '{% if datepart == 'quarter' %}3 month{% else %}1 {{ datepart }}{% endif %}'
+{%- endmacro %}
+
+{% macro dbt__dateadd(datepart, interval, from_date_or_timestamp) -%}
+{{ from_date_or_timestamp }} + (({{ interval }}) * ({{ dbt.interval(datepart) }}))
+{%- endmacro %}
+
+{# How many borders of the part lie between the two; a week begins on Sunday. #}
+{% macro dbt__datediff(first_date, second_date, datepart) -%}
+{%- if datepart == 'year' -%}
+(extract(year from ({{ second_date }})::date)::int - extract(year from ({{ first_date }})::date)::int)
+{%- elif datepart in ['quarter', 'month'] -%}
+({{ dbt.datediff(first_date, second_date, 'year') }} * {% if datepart == 'month' %}12{% else %}4{% endif %} + extract({{ datepart }} from ({{ second_date }})::date)::int - extract({{ datepart }} from ({{ first_date }})::date)::int)
+{%- elif datepart == 'week' -%}
+(floor((({{ second_date }})::date - date '1970-01-04') / 7.0) - floor((({{ first_date }})::date - date '1970-01-04') / 7.0))::int
+{%- elif datepart == 'day' -%}
+(({{ second_date }})::date - ({{ first_date }})::date)
+{%- elif datepart in ['hour', 'minute', 'second'] -%}
+((extract(epoch from date_trunc('{{ datepart }}', ({{ second_date }})::timestamp)) - extract(epoch from date_trunc('{{ datepart }}', ({{ first_date }})::timestamp))) / {% if datepart == 'hour' %}3600{% elif datepart == 'minute' %}60{% else %}1{% endif %})::bigint
+{%- else -%}
+(extract(epoch from ({{ second_date }})::timestamp - ({{ first_date }})::timestamp) * {% if datepart == 'millisecond' %}1000{% else %}1000000{% endif %})::bigint
+{%- endif -%}
+{%- endmacro %}
+
+{% macro dbt__date_trunc(datepart, date) -%} date_trunc('{{ datepart }}', {{ date }}) {%- endmacro %}
+
+{% macro dbt__last_day(date, datepart) -%}
+cast(date_trunc('{{ datepart }}', {{ date }}) + {{ dbt.interval(datepart) }} - interval '1 day' as date)
+{%- endmacro %}
+
+{% macro dbt__date(year, month, day) -%} make_date({{ year }}, {{ month }}, {{ day }}) {%- endmacro %}
+
+{% macro dbt__concat(fields) -%} {{ fields | join(' || ') }} {%- endmacro %}
+{% macro dbt__hash(field) -%} md5(cast({{ field }} as text)) {%- endmacro %}
+{% macro dbt__length(expression) -%} length({{ expression }}) {%- endmacro %}
+{% macro dbt__position(substring_text, string_text) -%} position({{ substring_text }} in {{ string_text }}) {%- endmacro %}
+{% macro dbt__replace(field, old_chars, new_chars) -%} replace({{ field }}, {{ old_chars }}, {{ new_chars }}) {%- endmacro %}
+{% macro dbt__right(string_text, length_expression) -%} right({{ string_text }}, {{ length_expression }}) {%- endmacro %}
+{% macro dbt__split_part(string_text, delimiter_text, part_number) -%} split_part({{ string_text }}, {{ delimiter_text }}, {{ part_number }}) {%- endmacro %}
+{% macro dbt__string_literal(value) -%} {{ literal(value) }} {%- endmacro %}
+{% macro dbt__escape_single_quotes(expression) -%} {{ expression | replace("'", "''") }} {%- endmacro %}
+
+{% macro dbt__cast(field, type) -%} cast({{ field }} as {{ type }}) {%- endmacro %}
+{# PostgreSQL has no cast that gives NULL instead of an error; dbt writes a plain one, too. #}
+{% macro dbt__safe_cast(field, type) -%} cast({{ field }} as {{ type }}) {%- endmacro %}
+{% macro dbt__cast_bool_to_text(field) -%} cast({{ field }} as text) {%- endmacro %}
+
+{% macro dbt__bool_or(expression) -%} bool_or({{ expression }}) {%- endmacro %}
+{% macro dbt__any_value(expression) -%} (array_agg({{ expression }}))[1] {%- endmacro %}
+{% macro dbt__listagg(measure, delimiter_text="','", order_by_clause='', limit_num=none) -%}
+{%- if limit_num is not none -%}
+array_to_string((array_agg({{ measure }} {{ order_by_clause }}))[1:{{ limit_num }}], {{ delimiter_text }})
+{%- else -%}
+string_agg(({{ measure }})::text, {{ delimiter_text }} {{ order_by_clause }})
+{%- endif -%}
+{%- endmacro %}
+{% macro dbt__array_construct(inputs=[], data_type='integer') -%}
+{%- if inputs -%} array[{{ inputs | join(', ') }}] {%- else -%} array[]::{{ data_type }}[] {%- endif -%}
+{%- endmacro %}
+{% macro dbt__array_append(array, new_element) -%} array_append({{ array }}, {{ new_element }}) {%- endmacro %}
+{% macro dbt__array_concat(array_1, array_2) -%} array_cat({{ array_1 }}, {{ array_2 }}) {%- endmacro %}
+{% macro dbt__except() -%} except {%- endmacro %}
+{% macro dbt__intersect() -%} intersect {%- endmacro %}
+
+{% macro dbt__date_spine(datepart, start_date, end_date) -%} {{ dbt_utils.date_spine(datepart, start_date, end_date) }} {%- endmacro %}
+{% macro dbt__generate_series(upper_bound) -%} {{ dbt_utils.generate_series(upper_bound) }} {%- endmacro %}
+
+{% macro dbt_date__today() -%} current_date {%- endmacro %}
+{% macro dbt_date__get_base_dates(start_date=none, end_date=none, n_dateparts=none, datepart='day') -%}
+select moment::{% if datepart in ['hour', 'minute', 'second'] %}timestamp{% else %}date{% endif %} as date_{{ datepart }}
+from generate_series(
+{%- if n_dateparts is not none %}
+    date_trunc('{{ datepart }}', current_date::timestamp) - {{ n_dateparts }} * {{ dbt.interval(datepart) }},
+    date_trunc('{{ datepart }}', current_date::timestamp) - {{ dbt.interval(datepart) }},
+{%- else %}
+    ('{{ start_date }}')::timestamp, ('{{ end_date }}')::timestamp - {{ dbt.interval(datepart) }},
+{%- endif %}
+    {{ dbt.interval(datepart) }}
+) as moment
+{%- endmacro %}
