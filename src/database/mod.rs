@@ -3,6 +3,7 @@
 
 pub mod catalog;
 mod connect;
+mod copy_out;
 mod error;
 pub mod history;
 mod migrate;

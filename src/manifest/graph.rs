@@ -5,6 +5,7 @@ use std::sync::Arc;
 use petgraph::algo::tarjan_scc;
 use petgraph::graphmap::DiGraphMap;
 
+use super::read::keys_of;
 use super::{Body, Node, NodeId};
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 
@@ -69,11 +70,12 @@ fn circle(nodes: &[Node], ring: &[usize]) -> Diagnostic {
         .hint("take one of these references out, or split a model in two")
 }
 
-/// Raw refers to nothing, stage to raw and stage, prod to stage and prod.
+/// Raw refers to nothing (but for the keys that a load asks for, which are raw too), stage to raw and stage, prod to stage and prod.
 pub fn check_layers(nodes: &[Node], problems: &mut Vec<Diagnostic>) {
     for node in nodes {
         for parent in node.parents.iter().map(|parent| &nodes[parent.0]) {
-            if node.layer.may_refer_to(parent.layer) {
+            let is_keys = keys_of(&node.config).is_some_and(|keys| keys.from == parent.name.as_str());
+            if node.layer.may_refer_to(parent.layer) || (is_keys && parent.layer == node.layer) {
                 continue;
             }
             let what = if matches!(parent.body, Body::Source { .. }) { "source" } else { "model" };

@@ -4,6 +4,7 @@ mod claims;
 mod graph;
 mod identity;
 mod inline;
+mod loading;
 mod read;
 pub mod select;
 mod sql;

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::graph::{check_layers, order, place_of_name};
+use super::loading::faults;
 use super::{Body, Exposure, Manifest, Node, NodeId, Text};
 use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
 use crate::name::Ident;
-use crate::project::{Config, Layer, Materialization, ModelFile, Project, Properties, Strategy};
+use crate::project::{Config, Keys, Layer, Materialization, ModelFile, Project, Properties, Strategy};
 use crate::template::{Reference, Rendered, Subject};
 
 /// Compiles a whole project. The manifest is complete only where no problem is an error.
@@ -49,6 +50,11 @@ pub fn compile(project: &Project) -> (Manifest, Vec<Diagnostic>) {
     (manifest, reader.problems)
 }
 
+/// The column of another raw model that a load asks for: the one thing a raw model may refer to.
+pub(super) fn keys_of(config: &Config) -> Option<&Keys> {
+    config.api.as_ref()?.keys.as_ref()
+}
+
 pub(super) struct Reader<'a> {
     pub project: &'a Project,
     properties: HashMap<&'a str, &'a Properties>,
@@ -82,7 +88,7 @@ impl<'a> Reader<'a> {
                 Rendered::default()
             }
         };
-        let mut words = properties.map(|own| own.config.clone()).unwrap_or_default();
+        let mut words = properties.map(|own| self.rendered_words(own)).unwrap_or_default();
         words.extend(full.config.clone());
         let from_yaml = full.config.is_empty() && !words.is_empty();
         let place = match properties {
@@ -103,6 +109,13 @@ impl<'a> Reader<'a> {
         };
         let materialization = config.materialized.unwrap_or(default);
         self.check_materialization(model, materialization, &config, &place);
+        if materialization == Materialization::Load {
+            let told_secrets =
+                !full.env_used.is_empty() || properties.is_some_and(|own| !own.config.is_empty());
+            for (message, hint) in faults(&model.name, &config, told_secrets) {
+                self.problems.push(Diagnostic::error("bad-config", message).at(place.clone()).hint(hint));
+            }
+        }
         let incremental = (materialization == Materialization::Incremental).then(|| {
             let subject = Subject { incremental: true, ..subject };
             self.project.library.render(&model.file, subject).unwrap_or_else(|problems| {
@@ -111,6 +124,7 @@ impl<'a> Reader<'a> {
             })
         });
         let mut references = vec![full.references.clone()];
+        references[0].extend(keys_of(&config).map(|keys| Reference::Ref(keys.from.clone())));
         references.extend(incremental.as_ref().map(|text| text.references.clone()));
         let text = |rendered| Box::new(Text { rendered, targets: Vec::new() });
         self.add(&model.name, Location::start_of(&model.file), references, |name| Node {
@@ -127,6 +141,28 @@ impl<'a> Reader<'a> {
             body: Body::Model { full: text(full), incremental: incremental.map(text) },
             parents: Vec::new(),
         });
+    }
+
+    /// The config of a YAML file, its `{{ env_var(…) }}` filled in.
+    fn rendered_words(&mut self, own: &Properties) -> Map<String, Value> {
+        let mut words = Value::Object(own.config.clone());
+        self.fill_in(&mut words, &own.config_place);
+        match words {
+            Value::Object(words) => words,
+            _ => Map::new(),
+        }
+    }
+
+    fn fill_in(&mut self, value: &mut Value, place: &Location) {
+        match value {
+            Value::String(text) => match self.project.library.render_value(text, place) {
+                Ok(rendered) => *text = rendered,
+                Err(problems) => self.problems.extend(problems),
+            },
+            Value::Array(items) => items.iter_mut().for_each(|item| self.fill_in(item, place)),
+            Value::Object(fields) => fields.values_mut().for_each(|field| self.fill_in(field, place)),
+            _ => {}
+        }
     }
 
     pub fn config(&mut self, words: &Map<String, Value>, place: &Location) -> Config {

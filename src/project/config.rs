@@ -3,6 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+use super::loading::{Api, Auth, Incremental};
 use crate::diagnostic::{Diagnostic, Location, did_you_mean};
 
 /// How a node becomes a relation.
@@ -79,6 +80,15 @@ pub struct Config {
     pub null: Option<String>,
     /// A source with columns and no rows is right, not a failed export.
     pub allow_empty: bool,
+    pub auth: Auth,
+    /// Of another PostgreSQL: what is copied, as a query or as a table's name.
+    pub query: Option<String>,
+    pub table: Option<String>,
+    /// Of an object store that is not Amazon's own.
+    pub endpoint: Option<String>,
+    pub region: Option<String>,
+    pub api: Option<Api>,
+    pub incremental: Option<Incremental>,
     /// Columns that elt adds to a loaded table: `_source`, `_file`, `_row`, `_loaded_at`, `_run_id`.
     #[serde(deserialize_with = "one_or_many")]
     pub metadata: Vec<String>,
@@ -92,6 +102,9 @@ pub struct Config {
     /// For clusters of several machines; a single PostgreSQL passes it over.
     pub distribute: Value,
 }
+
+const AUTH: &str = "it is a map of `bearer`, `basic` with `user` and `password`, `headers`, or \
+                    `access_key_id` and `secret_access_key`";
 
 /// Every word that a config may hold.
 const KNOWN: &[&str] = &[
@@ -108,6 +121,13 @@ const KNOWN: &[&str] = &[
     "quote",
     "null",
     "allow_empty",
+    "auth",
+    "query",
+    "table",
+    "endpoint",
+    "region",
+    "api",
+    "incremental",
     "metadata",
     "severity",
     "where",
@@ -132,8 +152,10 @@ impl Config {
             // A word at a time, so that the message names the word that is wrong.
             let single = Value::Object(Map::from_iter([(word.clone(), value.clone())]));
             if let Err(error) = serde_json::from_value::<Self>(single) {
+                // The error would repeat the value, and in `auth` that is a secret.
+                let why = if word == "auth" { AUTH.to_owned() } else { error.to_string() };
                 problems.push(
-                    Diagnostic::error("bad-config", format!("config's `{word}` is wrong: {error}"))
+                    Diagnostic::error("bad-config", format!("config's `{word}` is wrong: {why}"))
                         .at(closer(place, word)),
                 );
             }

@@ -70,6 +70,10 @@ pub struct Fetch {
     /// Seconds without a byte before a download counts as dead.
     pub stall_seconds: Option<u64>,
     pub retries: Option<usize>,
+    /// Bytes that a packed file may unpack to.
+    pub max_unpacked_bytes: Option<u64>,
+    /// Only public addresses are asked, also after redirects and whatever a name resolves to.
+    pub refuse_private_addresses: bool,
     /// Where Google Drive is, for those who reach it by a proxy.
     pub google_drive_url: Option<url::Url>,
 }

@@ -77,6 +77,10 @@ fn fetch_options(project: &Project) -> FetchOptions {
     if let Some(retries) = written.retries {
         options.retries = retries;
     }
+    options.refuse_private_addresses = written.refuse_private_addresses;
+    if let Some(bytes) = written.max_unpacked_bytes {
+        options.max_unpacked_bytes = bytes;
+    }
     if let Some(url) = &written.google_drive_url {
         options.google_drive_url = url.clone();
     }

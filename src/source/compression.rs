@@ -51,7 +51,7 @@ impl Read for Limited {
             }
             None => Err(io::Error::other(
                 SourceError::new(format!("it unpacks to more than {} bytes", self.limit))
-                    .with_hint("if that is right, raise max_uncompressed_bytes"),
+                    .with_hint("if that is right, raise fetch.max_unpacked_bytes in profiles.yml"),
             )),
         }
     }

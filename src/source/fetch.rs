@@ -10,11 +10,12 @@ use std::time::{Duration, SystemTime};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::cache::Cache;
-use super::download::Download;
 use super::error::nearest;
 use super::file::OpenFile;
-use super::{Location, SourceError, compression, drive, read};
+use super::http::cache::{self, Cache};
+use super::http::download::Download;
+use super::http::drive;
+use super::{Location, SourceError, compression, read};
 
 /// How a source is fetched. Local files need only `cache_dir`, and that only when a packed Parquet file is
 /// unpacked.
@@ -24,6 +25,8 @@ pub struct FetchOptions {
     pub cache_dir: PathBuf,
     /// A larger download is refused.
     pub max_bytes: u64,
+    /// Bytes that a packed file may unpack to.
+    pub max_unpacked_bytes: u64,
     pub connect_timeout: Duration,
     /// For how long a server may send nothing.
     pub stall_timeout: Duration,
@@ -36,6 +39,10 @@ pub struct FetchOptions {
     pub google_drive_url: Url,
     /// Sent to the host of the source and no other. The values count as secrets.
     pub headers: Vec<(String, String)>,
+    /// User and password, as secret and as bound to the host of the source.
+    pub basic: Option<(String, String)>,
+    /// Nothing is asked of this machine, its network, or what lies behind it; proxies are not used.
+    pub refuse_private_addresses: bool,
 }
 
 impl Default for FetchOptions {
@@ -43,6 +50,7 @@ impl Default for FetchOptions {
         Self {
             cache_dir: PathBuf::from(".elt/cache"),
             max_bytes: 10 << 30,
+            max_unpacked_bytes: 100 << 30,
             connect_timeout: Duration::from_secs(10),
             stall_timeout: Duration::from_secs(60),
             retries: 4,
@@ -50,6 +58,8 @@ impl Default for FetchOptions {
             max_retry_after: Duration::from_secs(120),
             google_drive_url: Url::parse("https://drive.google.com").expect("the constant is a URL"),
             headers: Vec::new(),
+            basic: None,
+            refuse_private_addresses: false,
         }
     }
 }
@@ -122,10 +132,11 @@ pub async fn fetch(
                 "{pattern} is a pattern: its files are fetched one by one"
             )));
         }
+        Location::Postgres(_) => return Err(SourceError::new(format!("{location} is no file"))),
         Location::Http(url) => url.clone(),
         Location::GoogleDrive { id, url } => drive::download_url(&options.google_drive_url, id, url),
     };
-    let cache = Cache::open(&options.cache_dir, &url, &options.headers)?;
+    let cache = Cache::open(&options.cache_dir, &url, options)?;
     let drive = matches!(location, Location::GoogleDrive { .. });
     let shown = location.to_string();
     let stored = Download::new(options, shown, url, drive)?.run(&cache, progress).await?;
@@ -203,7 +214,7 @@ impl Fetched {
 
 fn nameless_file(folder: &Path) -> std::io::Result<File> {
     std::fs::create_dir_all(folder)?;
-    let path = folder.join(super::cache::unique_name("unpacked"));
+    let path = folder.join(cache::unique_name("unpacked"));
     let file = File::options().read(true).write(true).create_new(true).open(&path)?;
     // Without a name a killed process leaves nothing behind.
     std::fs::remove_file(&path)?;

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use url::Url;
 
 use super::error::nearest;
+use super::http::drive;
 use super::list::{is_pattern, matcher};
-use super::{SourceError, drive, sample};
+use super::{SourceError, sample};
 
-const KNOWN: &str = "a path or pattern (data/*.csv), file:///path, http://…, https://…, a Google Drive share link, or sample://vouchers";
+const KNOWN: &str = "a path or pattern (data/*.csv), file:///path, http://…, https://…, a Google Drive share link, postgres://…, or sample://vouchers";
 
 /// `Display` and `Debug` show it without user, password and secret query values.
 #[derive(Clone, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub enum Location {
         id: String,
         url: Url,
     },
+    /// Another PostgreSQL, by its whole URL.
+    Postgres(Url),
     /// Rows made by elt itself, e.g. `sample://vouchers?rows=1000&seed=7`.
     Sample {
         generator: String,
@@ -55,6 +58,7 @@ impl Location {
         };
         match scheme.to_ascii_lowercase().as_str() {
             "http" | "https" => Self::from_url(parse_url(text)?),
+            "postgres" | "postgresql" => Ok(Self::Postgres(parse_url(text)?)),
             "file" if is_pattern(rest) => Err(SourceError::new("file:// takes no pattern")
                 .with_hint("write the pattern as a path, without file://")),
             "file" => parse_url(text)?.to_file_path().map(Self::File).map_err(|()| {
@@ -69,7 +73,7 @@ impl Location {
             }
             other => {
                 let error = SourceError::new(format!("a source cannot be read from `{other}://`"));
-                Err(match nearest(other, ["http", "https", "file", "sample"]) {
+                Err(match nearest(other, ["http", "https", "file", "postgres", "sample"]) {
                     Some(near) => error.with_hint(format!("was `{near}://` meant? elt reads {KNOWN}")),
                     None => error.with_hint(format!("elt reads {KNOWN}")),
                 })
@@ -89,7 +93,7 @@ impl Location {
         match self {
             Self::File(path) => path.file_name().map(|name| name.to_string_lossy().into_owned()),
             Self::Http(url) => url.path_segments()?.next_back().map(str::to_owned),
-            Self::Files { .. } | Self::GoogleDrive { .. } | Self::Sample { .. } => None,
+            _ => None,
         }
     }
 }
@@ -107,7 +111,9 @@ impl fmt::Display for Location {
         match self {
             Self::File(path) => write!(f, "{}", path.display()),
             Self::Files { pattern, .. } => f.write_str(pattern),
-            Self::Http(url) | Self::GoogleDrive { url, .. } => f.write_str(&redacted(url)),
+            Self::Http(url) | Self::GoogleDrive { url, .. } | Self::Postgres(url) => {
+                f.write_str(&redacted(url))
+            }
             Self::Sample { generator, query } if query.is_empty() => write!(f, "sample://{generator}"),
             Self::Sample { generator, query } => write!(f, "sample://{generator}?{query}"),
         }

@@ -4,17 +4,13 @@
 //! `Location::parse` → [`list()`] → for each piece [`fetch()`] → [`columns()`] → [`open()`] → [`Rows::next_chunk`].
 
 mod binary;
-mod cache;
 mod columns;
 mod compression;
 mod delimited;
-mod download;
-mod drive;
 mod error;
 mod fetch;
 mod file;
 mod format;
-mod headers;
 mod http;
 mod list;
 mod location;
@@ -33,7 +29,7 @@ pub use format::{Format, ReadOptions};
 pub use list::{Piece, list};
 pub use location::Location;
 pub use place::RowPlace;
-pub use read::{Rows, columns, open, sha256};
+pub use read::{Rows, columns, hex, open, sha256};
 
 /// About how much [`Rows::next_chunk`] gives at a time.
 const CHUNK_BYTES: usize = 256 * 1024;

@@ -66,9 +66,12 @@ pub fn engine() -> Tera {
     tera.register_function("env_var", environment);
     tera.register_function("config", |arguments: Kwargs, _: &State| {
         for (key, value) in arguments.iter() {
-            let value =
+            let mut value =
                 serde_json::to_value(value).map_err(|error| tera::Error::message(error.to_string()))?;
-            with_render(|render| render.out.config.insert(key.to_string(), value));
+            with_render(|render| {
+                name_references(&mut value, &render.out.references);
+                render.out.config.insert(key.to_string(), value);
+            });
         }
         Ok::<_, tera::Error>(String::new())
     });
@@ -84,6 +87,22 @@ pub fn engine() -> Tera {
         }))
     });
     tera
+}
+
+/// A `ref` in a config is the name of what it refers to.
+fn name_references(value: &mut Value, references: &[Reference]) {
+    match value {
+        Value::String(text) => {
+            let mut chars = text.chars();
+            let stand_in = chars.next().filter(|_| chars.next().is_none()).and_then(marks::index_of);
+            if let Some(Reference::Ref(name)) = stand_in.and_then(|index| references.get(index)) {
+                *text = name.clone();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| name_references(item, references)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| name_references(field, references)),
+        _ => {}
+    }
 }
 
 fn with_render<T>(with: impl FnOnce(&mut Render) -> T) -> T {

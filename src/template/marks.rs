@@ -35,6 +35,11 @@ pub fn reference(index: usize) -> char {
     private(REFERENCE + index as u32)
 }
 
+/// Which relation a stand-in stands for.
+pub fn index_of(stand_in: char) -> Option<usize> {
+    u32::from(stand_in).checked_sub(REFERENCE).map(|index| index as usize)
+}
+
 fn private(code: u32) -> char {
     char::from_u32(code).expect("planes 15 and 16 hold no surrogates, and offsets are bounded by 2^30")
 }

@@ -12,6 +12,7 @@ mod incremental;
 mod inputs;
 mod loading;
 mod main_job;
+mod other_database;
 mod readers;
 mod selection;
 mod service;

@@ -1,7 +1,9 @@
 //! Loads one raw table: lists the pieces of its source, makes the table, COPYs all of them or nothing.
 
+mod access;
 mod copy;
 mod options;
+mod postgres;
 mod table;
 
 use std::sync::Arc;
@@ -16,7 +18,7 @@ use crate::database::{Session, catalog};
 use crate::diagnostic::{Diagnostic, Location};
 use crate::manifest::{Node, NodeId};
 use crate::name::Relation;
-use crate::source::{self, Piece, Progress, ReadOptions, SourceError, Target};
+use crate::source::{self, FetchOptions, Piece, Progress, ReadOptions, SourceError, Target};
 
 /// One load under way: what its steps need to know.
 pub(super) struct Loading<'a> {
@@ -29,6 +31,7 @@ pub(super) struct Loading<'a> {
     /// Where the model names its source.
     place: Location,
     options: ReadOptions,
+    fetch: FetchOptions,
 }
 
 pub(super) async fn load(shared: &Shared, session: &Session, id: NodeId) -> Result<Done, Problem> {
@@ -44,11 +47,17 @@ pub(super) async fn load(shared: &Shared, session: &Session, id: NodeId) -> Resu
         id,
         node,
         relation: shared.plan.building(&shared.manifest, id),
-        options: options::read(node).map_err(wrong)?,
+        options: options::read(node, &shared.place.fetch).map_err(wrong)?,
+        fetch: access::options(node, &shared.place.fetch),
         place,
     };
-    let pieces = loading.patiently(source::list(&location, &shared.place.fetch)).await?;
-    let loaded = loading.pieces(&location, &pieces).await?;
+    let loaded = match &location {
+        source::Location::Postgres(url) => postgres::load(&loading, url, &location).await?,
+        _ => {
+            let pieces = loading.patiently(source::list(&location, &loading.fetch)).await?;
+            loading.pieces(&location, &pieces).await?
+        }
+    };
     table::settle(&loading).await?;
     finish(session, node, &loading.relation, Some(loaded.rows)).await?;
     let record = LoadRecord {
@@ -97,8 +106,7 @@ impl Loading<'_> {
         let mut targets = None;
         for (index, piece) in pieces.iter().enumerate() {
             let watcher = self.watcher(loaded.bytes, total);
-            let fetched =
-                self.patiently(source::fetch(&piece.location, &self.shared.place.fetch, &watcher)).await?;
+            let fetched = self.patiently(source::fetch(&piece.location, &self.fetch, &watcher)).await?;
             if index == 0 {
                 table::create(self, location, &fetched).await?;
                 targets = Some(self.targets().await?);
@@ -125,23 +133,29 @@ impl Loading<'_> {
         Ok(loaded)
     }
 
-    /// The columns that come from the source.
-    async fn targets(&self) -> Result<Vec<Target>, Problem> {
+    /// The table's columns that come from the source.
+    async fn columns(&self) -> Result<Vec<catalog::Column>, Problem> {
         let columns = catalog::columns(self.session, &self.relation).await;
         let columns = columns.map_err(|error| located(&error, self.place.clone()))?;
         let own = |name: &str| self.node.config.metadata.iter().any(|known| known == name);
-        let foreign = columns.into_iter().filter(|column| !own(&column.name));
-        Ok(foreign.map(|column| Target { name: column.name, type_oid: column.type_oid }).collect())
+        Ok(columns.into_iter().filter(|column| !own(&column.name)).collect())
+    }
+
+    async fn targets(&self) -> Result<Vec<Target>, Problem> {
+        let columns = self.columns().await?.into_iter();
+        Ok(columns.map(|column| Target { name: column.name, type_oid: column.type_oid }).collect())
     }
 
     /// Waits for a source, but not longer than the run is wanted.
     async fn patiently<T>(&self, work: impl Future<Output = Result<T, SourceError>>) -> Result<T, Problem> {
         tokio::select! {
             done = work => done.map_err(|error| self.wrong(&error)),
-            () = self.shared.cancel.cancelled() => {
-                Err(self.wrong(&SourceError::new("cancelled while fetching")))
-            }
+            () = self.shared.cancel.cancelled() => Err(self.cancelled()),
         }
+    }
+
+    fn cancelled(&self) -> Problem {
+        Box::new(Diagnostic::error("cancelled", "cancelled while loading").at(self.place.clone()))
     }
 
     fn wrong(&self, error: &SourceError) -> Problem {

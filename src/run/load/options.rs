@@ -1,9 +1,9 @@
 //! How a model's config wants its files read.
 
 use crate::manifest::Node;
-use crate::source::{Format, ReadOptions, SourceError};
+use crate::source::{FetchOptions, Format, ReadOptions, SourceError};
 
-pub(super) fn read(node: &Node) -> Result<ReadOptions, SourceError> {
+pub(super) fn read(node: &Node, fetch: &FetchOptions) -> Result<ReadOptions, SourceError> {
     let config = &node.config;
     Ok(ReadOptions {
         format: config.format.as_deref().map(Format::from_word).transpose()?,
@@ -11,7 +11,7 @@ pub(super) fn read(node: &Node) -> Result<ReadOptions, SourceError> {
         quote: one_byte("quote", config.quote.as_deref())?,
         null: config.null.clone(),
         allow_empty: config.allow_empty,
-        ..ReadOptions::default()
+        max_uncompressed_bytes: fetch.max_unpacked_bytes,
     })
 }
 

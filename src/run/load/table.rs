@@ -15,16 +15,35 @@ pub(super) async fn create(
     location: &source::Location,
     fetched: &Fetched,
 ) -> Result<(), Problem> {
+    let sql = match declared(loading) {
+        Some(body) => body,
+        None => {
+            let names = source::columns(fetched, &loading.options).map_err(|error| loading.wrong(&error))?;
+            text_columns(loading, names, &fetched.location)?
+        }
+    };
+    make(loading, location, sql).await
+}
+
+/// The columns as the model's body declares them, where it does.
+pub(super) fn declared(loading: &Loading<'_>) -> Option<Sql> {
     let manifest = &loading.shared.manifest;
     let body = manifest.query(loading.id, false, &|target| manifest.published(target));
-    let mut sql = if body.is_blank() {
-        let names = source::columns(fetched, &loading.options).map_err(|error| loading.wrong(&error))?;
-        text_columns(loading, names, &fetched.location)?
+    if body.is_blank() {
+        None
     } else if body.text.trim_end().ends_with(',') {
-        body.without_trailing_comma()
+        Some(body.without_trailing_comma())
     } else {
-        body
-    };
+        Some(body)
+    }
+}
+
+/// Makes the table of these columns and of elt's own.
+pub(super) async fn make(
+    loading: &Loading<'_>,
+    location: &source::Location,
+    mut sql: Sql,
+) -> Result<(), Problem> {
     for name in &loading.node.config.metadata {
         sql.push(&own_column(loading, name, location)?);
     }

@@ -12,26 +12,26 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::SourceError;
-use super::file::OpenFile;
-use super::read::hex;
+use crate::source::file::OpenFile;
+use crate::source::read::hex;
+use crate::source::{FetchOptions, SourceError};
 
 #[derive(Clone)]
-pub(super) struct Cache {
+pub(in crate::source) struct Cache {
     folder: PathBuf,
     key: String,
 }
 
 /// What a server gave with a download to tell its next version by.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Validator {
-    pub(super) etag: Option<String>,
-    pub(super) last_modified: Option<String>,
+pub(in crate::source) struct Validator {
+    pub(in crate::source) etag: Option<String>,
+    pub(in crate::source) last_modified: Option<String>,
 }
 
 impl Validator {
     /// What `If-Range` may carry: a strong ETag, or else the date.
-    pub(super) fn for_range(&self) -> Option<&str> {
+    pub(in crate::source) fn for_range(&self) -> Option<&str> {
         let strong = self.etag.as_deref().filter(|etag| !etag.starts_with("W/"));
         strong.or(self.last_modified.as_deref())
     }
@@ -50,26 +50,30 @@ struct Sidecar {
 
 /// A whole download of an earlier fetch, open.
 #[derive(Debug)]
-pub(super) struct Kept {
-    pub(super) file: OpenFile,
-    pub(super) sha256: String,
-    pub(super) validator: Validator,
+pub(in crate::source) struct Kept {
+    pub(in crate::source) file: OpenFile,
+    pub(in crate::source) sha256: String,
+    pub(in crate::source) validator: Validator,
 }
 
 impl Cache {
-    /// The place of `url`, as asked for with `headers`, in the cache at `folder`.
-    pub(super) fn open(folder: &Path, url: &Url, headers: &[(String, String)]) -> Result<Self, SourceError> {
+    /// The place of `url`, as asked for with the login of `options`, in the cache at `folder`.
+    pub(in crate::source) fn open(
+        folder: &Path,
+        url: &Url,
+        options: &FetchOptions,
+    ) -> Result<Self, SourceError> {
         fs::create_dir_all(folder).map_err(|error| trouble(folder, &error))?;
         let mut hasher = Sha256::new();
         hasher.update(url.as_str());
-        for (name, value) in headers {
+        for (name, value) in options.headers.iter().chain(&options.basic) {
             hasher.update(format!("\n{name}: {value}"));
         }
         Ok(Self { folder: folder.to_owned(), key: hex(&hasher.finalize()) })
     }
 
     /// The kept download, if its file is there and has the recorded size.
-    pub(super) fn kept(&self) -> Option<Kept> {
+    pub(in crate::source) fn kept(&self) -> Option<Kept> {
         let sidecar: Sidecar = serde_json::from_slice(&fs::read(self.sidecar_path()).ok()?).ok()?;
         let file = OpenFile::open(&self.content_path(&sidecar.sha256)).ok()?;
         let good = sidecar.url_sha256 == self.key && sidecar.bytes == file.length();
@@ -77,7 +81,7 @@ impl Cache {
     }
 
     /// A new file for a download, which is gone when dropped without [`Part::keep`].
-    pub(super) fn part(&self) -> Result<Part, SourceError> {
+    pub(in crate::source) fn part(&self) -> Result<Part, SourceError> {
         self.sweep_parts();
         let path = self.folder.join(unique_name(&self.short_key()));
         let file = File::options()
@@ -150,23 +154,23 @@ impl Cache {
 }
 
 /// A download under way.
-pub(super) struct Part {
+pub(in crate::source) struct Part {
     file: File,
     path: PathBuf,
 }
 
 impl Part {
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), SourceError> {
+    pub(in crate::source) fn write(&mut self, bytes: &[u8]) -> Result<(), SourceError> {
         self.file.write_all(bytes).map_err(|error| trouble(&self.path, &error))
     }
 
-    pub(super) fn clear(&mut self) -> Result<(), SourceError> {
+    pub(in crate::source) fn clear(&mut self) -> Result<(), SourceError> {
         use std::io::Seek;
         self.file.set_len(0).and_then(|()| self.file.rewind()).map_err(|error| trouble(&self.path, &error))
     }
 
     /// Makes the download the current one of its address; durable when this returns. Blocks.
-    pub(super) fn keep(
+    pub(in crate::source) fn keep(
         self,
         cache: &Cache,
         sha256: &str,
@@ -188,7 +192,7 @@ impl Drop for Part {
 }
 
 /// A name that no other process and no other download of this one uses.
-pub(super) fn unique_name(prefix: &str) -> String {
+pub(in crate::source) fn unique_name(prefix: &str) -> String {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let counter = COUNTER.fetch_add(1, Ordering::Relaxed);

@@ -1,25 +1,35 @@
 //! One request with everything that reqwest would do too freely left to this file: redirects, credentials
 //! and cookies stay with the host they belong to, and nothing goes from https to http.
 
+mod address;
+pub(in crate::source) mod cache;
+pub(in crate::source) mod download;
+pub(in crate::source) mod drive;
+pub(in crate::source) mod headers;
+
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use reqwest::header::{ACCEPT_ENCODING, COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE};
-use reqwest::{Client, Response};
+use reqwest::{Client, Method, Response};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt;
 use url::Url;
 
-use super::location::redacted;
-use super::{FetchOptions, SourceError};
+use crate::source::location::redacted;
+use crate::source::{FetchOptions, SourceError};
 
 const MAX_REDIRECTS: usize = 10;
 
 /// A client for one source.
-pub(super) struct Http {
+pub(in crate::source) struct Http {
     client: Client,
     /// The source's own address: who may have credentials and headers.
     home: Url,
     headers: HeaderMap,
+    basic: Option<(String, String)>,
+    public_only: bool,
     cookies: Vec<Cookie>,
 }
 
@@ -31,42 +41,48 @@ struct Cookie {
 }
 
 /// Why a request brought no response.
-pub(super) enum RequestError {
+pub(in crate::source) enum RequestError {
     /// Another try may succeed.
     Passing(String),
     Final(SourceError),
 }
 
 impl Http {
-    pub(super) fn new(options: &FetchOptions, home: Url) -> Result<Self, SourceError> {
-        let client = Client::builder()
+    pub(in crate::source) fn new(options: &FetchOptions, home: Url) -> Result<Self, SourceError> {
+        let mut builder = Client::builder()
             .tls_backend_preconfigured(tls_config()?)
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(options.connect_timeout)
             .read_timeout(options.stall_timeout)
-            .user_agent(concat!("elt/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| {
-                SourceError::new(format!("the HTTP client cannot be set up: {}", chain(error)))
-            })?;
+            .user_agent(concat!("elt/", env!("CARGO_PKG_VERSION")));
+        if options.refuse_private_addresses {
+            // A proxy would resolve the name itself, and nobody could say to what.
+            builder = builder.no_proxy().dns_resolver(Arc::new(address::PublicOnly));
+        }
+        let client = builder.build().map_err(|error| {
+            SourceError::new(format!("the HTTP client cannot be set up: {}", chain(error)))
+        })?;
         let mut headers = HeaderMap::new();
         for (name, value) in &options.headers {
             let refused = || SourceError::new(format!("the header `{}` cannot be sent", name.escape_debug()));
             let name = HeaderName::try_from(name.as_str()).map_err(|_| refused())?;
-            headers.append(name.clone(), HeaderValue::try_from(value.as_str()).map_err(|_| refused())?);
+            let mut value = HeaderValue::try_from(value.as_str()).map_err(|_| refused())?;
+            value.set_sensitive(true);
+            headers.append(name.clone(), value);
         }
-        Ok(Self { client, home, headers, cookies: Vec::new() })
+        let (basic, public_only) = (options.basic.clone(), options.refuse_private_addresses);
+        Ok(Self { client, home, headers, basic, public_only, cookies: Vec::new() })
     }
 
     /// Asks for `url` and follows redirects. The second part is the address that answered.
-    pub(super) async fn get(
+    pub(in crate::source) async fn get(
         &mut self,
         url: &Url,
         headers: &HeaderMap,
     ) -> Result<(Response, Url), RequestError> {
         let mut url = url.clone();
         for _ in 0..=MAX_REDIRECTS {
-            let response = self.send(&url, headers).await?;
+            let response = self.send(Method::GET, &url, headers, None).await?;
             self.take_cookies(&url, response.headers());
             let target = match response.headers().get(LOCATION) {
                 Some(target) if matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) => target,
@@ -80,7 +96,16 @@ impl Http {
         ))
     }
 
-    async fn send(&self, url: &Url, headers: &HeaderMap) -> Result<Response, RequestError> {
+    async fn send(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: &HeaderMap,
+        body: Option<Bytes>,
+    ) -> Result<Response, RequestError> {
+        if self.public_only {
+            address::check(url).map_err(RequestError::Final)?;
+        }
         let at_home = url.origin() == self.home.origin();
         let mut target = url.clone();
         let (user, password) =
@@ -97,7 +122,17 @@ impl Http {
         if let Some(cookies) = self.cookies_for(url) {
             all.insert(COOKIE, cookies);
         }
-        self.client.get(target).headers(all).send().await.map_err(|error| {
+        let mut request = self.client.request(method, target).headers(all);
+        if let Some((user, password)) = self.basic.as_ref().filter(|_| at_home) {
+            request = request.basic_auth(user, Some(password));
+        }
+        if let Some(body) = body {
+            request = request.body(body);
+        }
+        request.send().await.map_err(|error| {
+            if let Some(said) = cause_with(&error, address::REFUSED) {
+                return RequestError::Final(address::refused(&said));
+            }
             if error.is_builder() || is_certificate_error(&error) {
                 return RequestError::Final(
                     SourceError::new(format!("{} cannot be asked: {}", redacted(url), chain(error)))
@@ -157,7 +192,7 @@ fn next_url(url: &Url, target: &HeaderValue) -> Result<Url, SourceError> {
 }
 
 /// Refuses a step that leaves http, or https for http.
-pub(super) fn check_step(from: &Url, to: &Url) -> Result<(), SourceError> {
+pub(in crate::source) fn check_step(from: &Url, to: &Url) -> Result<(), SourceError> {
     match (from.scheme(), to.scheme()) {
         ("https", "http") => Err(SourceError::new(format!(
             "{} redirects to the unencrypted {}, which is refused",
@@ -189,18 +224,22 @@ fn tls_config() -> Result<ClientConfig, SourceError> {
 }
 
 fn is_certificate_error(error: &reqwest::Error) -> bool {
+    cause_with(error, "certificate").is_some()
+}
+
+/// The innermost cause that holds `words`.
+fn cause_with(error: &reqwest::Error, words: &str) -> Option<String> {
+    let mut found = None;
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
-        if inner.to_string().contains("certificate") {
-            return true;
-        }
+        found = Some(inner.to_string()).filter(|said| said.contains(words)).or(found);
         cause = inner.source();
     }
-    false
+    found
 }
 
 /// The error and its causes in one line, without the address, which may hold secrets.
-pub(super) fn chain(error: reqwest::Error) -> String {
+pub(in crate::source) fn chain(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut text = if error.is_timeout() { "timed out".to_owned() } else { error.to_string() };
     let mut cause = std::error::Error::source(&error);

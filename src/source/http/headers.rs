@@ -6,7 +6,7 @@ use reqwest::header::{CONTENT_RANGE, ETAG, HeaderMap, HeaderName, HeaderValue, L
 
 use super::cache::Validator;
 
-pub(super) fn set(headers: &mut HeaderMap, name: HeaderName, value: Option<&str>) {
+pub(in crate::source) fn set(headers: &mut HeaderMap, name: HeaderName, value: Option<&str>) {
     if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
         headers.insert(name, value);
     }
@@ -16,16 +16,16 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<String> {
     Some(headers.get(name)?.to_str().ok()?.to_owned())
 }
 
-pub(super) fn number(headers: &HeaderMap, name: HeaderName) -> Option<u64> {
+pub(in crate::source) fn number(headers: &HeaderMap, name: HeaderName) -> Option<u64> {
     text(headers, name)?.parse().ok()
 }
 
-pub(super) fn validator(headers: &HeaderMap) -> Validator {
+pub(in crate::source) fn validator(headers: &HeaderMap) -> Validator {
     Validator { etag: text(headers, ETAG), last_modified: text(headers, LAST_MODIFIED) }
 }
 
 /// Whether a 206 goes on exactly at byte `received`, in a file of the same length and version.
-pub(super) fn continues(
+pub(in crate::source) fn continues(
     headers: &HeaderMap,
     received: u64,
     known_total: Option<u64>,
@@ -42,7 +42,7 @@ pub(super) fn continues(
 }
 
 /// Seconds, or a date.
-pub(super) fn retry_after(value: &HeaderValue) -> Option<Duration> {
+pub(in crate::source) fn retry_after(value: &HeaderValue) -> Option<Duration> {
     let value = value.to_str().ok()?.trim();
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));

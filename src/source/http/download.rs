@@ -12,12 +12,12 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::cache::{Cache, Kept, Part, Validator};
-use super::file::OpenFile;
-use super::format::looks_like_html;
 use super::headers::{continues, number, retry_after, set, validator};
-use super::http::{Http, RequestError, chain, check_step};
-use super::read::hex;
-use super::{FetchOptions, Progress, SourceError, drive};
+use super::{Http, RequestError, chain, check_step, drive};
+use crate::source::file::OpenFile;
+use crate::source::format::looks_like_html;
+use crate::source::read::hex;
+use crate::source::{FetchOptions, Progress, SourceError};
 
 /// A web page is read no further, in bytes.
 const MAX_PAGE_BYTES: usize = 1 << 20;
@@ -26,7 +26,7 @@ const PROGRESS_BYTES: u64 = 1 << 20;
 /// A confirm page may lead to a page once more, not for ever.
 const MAX_PAGES: usize = 3;
 
-pub(super) struct Download<'a> {
+pub(in crate::source) struct Download<'a> {
     options: &'a FetchOptions,
     http: Http,
     /// The location as it may be shown.
@@ -37,10 +37,10 @@ pub(super) struct Download<'a> {
 }
 
 /// A whole download, durable in the cache.
-pub(super) struct Stored {
-    pub(super) file: OpenFile,
-    pub(super) sha256: String,
-    pub(super) from_cache: bool,
+pub(in crate::source) struct Stored {
+    pub(in crate::source) file: OpenFile,
+    pub(in crate::source) sha256: String,
+    pub(in crate::source) from_cache: bool,
 }
 
 enum Answer {
@@ -101,7 +101,7 @@ impl Received {
 }
 
 impl<'a> Download<'a> {
-    pub(super) fn new(
+    pub(in crate::source) fn new(
         options: &'a FetchOptions,
         shown: String,
         url: Url,
@@ -110,7 +110,11 @@ impl<'a> Download<'a> {
         Ok(Self { options, http: Http::new(options, url.clone())?, shown, url, drive })
     }
 
-    pub(super) async fn run(mut self, cache: &Cache, progress: &dyn Progress) -> Result<Stored, SourceError> {
+    pub(in crate::source) async fn run(
+        mut self,
+        cache: &Cache,
+        progress: &dyn Progress,
+    ) -> Result<Stored, SourceError> {
         let mut kept = cache.kept();
         let (part, hasher) = (cache.part()?, Sha256::new());
         let mut received = Received { part, bytes: 0, hasher, total: None, validator: Validator::default() };
@@ -282,7 +286,7 @@ impl<'a> Download<'a> {
             return Ok(());
         }
         Err(SourceError::new(format!("{} is larger than {} bytes", self.shown, self.options.max_bytes))
-            .with_hint("if that is right, raise max_bytes"))
+            .with_hint("if that is right, raise fetch.max_bytes in profiles.yml"))
     }
 
     /// What a status other than success means.
@@ -305,7 +309,7 @@ impl<'a> Download<'a> {
             }
             404 | 410 => error.with_hint("there is no such file: check the address"),
             401 | 403 | 407 => {
-                error.with_hint("the address needs a login: give the source its headers or a fresh link")
+                error.with_hint("the address needs a login: auth={'bearer': env_var('…')}, or a fresh link")
             }
             _ => error.with_hint("check the address in a browser"),
         })

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use html5gum::{StartTag, Token, Tokenizer};
 use url::Url;
 
-use super::SourceError;
+use crate::source::SourceError;
 
 /// The id of the shared file, if `url` is a share link. Folders and Google's own documents are refused.
-pub(super) fn file_id(url: &Url) -> Result<Option<String>, SourceError> {
+pub(in crate::source) fn file_id(url: &Url) -> Result<Option<String>, SourceError> {
     let host = url.host_str().unwrap_or_default();
     if !matches!(host, "drive.google.com" | "docs.google.com" | "drive.usercontent.google.com") {
         return Ok(None);
@@ -46,7 +46,7 @@ pub(super) fn file_id(url: &Url) -> Result<Option<String>, SourceError> {
 }
 
 /// Where a shared file is downloaded, for the link `shared`.
-pub(super) fn download_url(base: &Url, id: &str, shared: &Url) -> Url {
+pub(in crate::source) fn download_url(base: &Url, id: &str, shared: &Url) -> Url {
     let mut url = base.clone();
     url.set_path("/uc");
     url.query_pairs_mut().clear().append_pair("export", "download").append_pair("id", id);
@@ -61,7 +61,7 @@ fn query_value(url: &Url, name: &str) -> Option<String> {
 }
 
 /// Where the page that came instead of the file leads: its download form, or the older confirm link.
-pub(super) fn next_step(html: &[u8], at: &Url, shown: &str) -> Result<Url, SourceError> {
+pub(in crate::source) fn next_step(html: &[u8], at: &Url, shown: &str) -> Result<Url, SourceError> {
     let page = Page::read(html);
     if let Some(next) = page.form_target(at).or_else(|| page.link_target(at)) {
         return Ok(next);
@@ -76,7 +76,7 @@ pub(super) fn next_step(html: &[u8], at: &Url, shown: &str) -> Result<Url, Sourc
 }
 
 /// The reason for which Drive's page refuses the file, if it gives one of the known ones.
-pub(super) fn refusal(html: &str, shown: &str) -> Option<SourceError> {
+pub(in crate::source) fn refusal(html: &str, shown: &str) -> Option<SourceError> {
     let text = html.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
     if says(&["quota exceeded", "too many users have viewed or downloaded", "download quota"]) {

@@ -1,0 +1,191 @@
+//! Loads from another PostgreSQL: its COPY's bytes go into ours as they come, rows and types unread. One
+//! statement yields all rows, so they are of one moment.
+
+use std::fmt::Write;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+use url::Url;
+
+use super::super::failure::located;
+use super::super::task::Problem;
+use super::{Loaded, Loading, table};
+use crate::database::catalog::Column;
+use crate::database::{Connector, DatabaseError, Session};
+use crate::diagnostic::Diagnostic;
+use crate::manifest::Sql;
+use crate::name::Ident;
+use crate::source::{Location, Progress, SourceError, hex};
+
+/// Chunks on their way from one server to the other.
+const WAITING_CHUNKS: usize = 8;
+/// Types with a higher number are not PostgreSQL's own; the other side may have others, or none.
+const FIRST_FOREIGN_OID: u32 = 16_384;
+
+pub(super) async fn load(loading: &Loading<'_>, url: &Url, location: &Location) -> Result<Loaded, Problem> {
+    let cancel = &loading.shared.cancel;
+    let opening = async {
+        let far = Connector::from_url(url.as_str())?.connect().await?;
+        far.run("set application_name = 'elt load'; begin isolation level repeatable read read only").await?;
+        Ok::<_, DatabaseError>(far)
+    };
+    let far = tokio::select! {
+        far = opening => far.map_err(|error| of_far(loading, location, &error))?,
+        () = cancel.cancelled() => return Err(loading.cancelled()),
+    };
+    let query = rows_wanted(loading)?;
+    let found = far.describe(&query).await.map_err(|error| of_far(loading, location, &error))?;
+    let columns: Vec<Column> = found.into_iter().map(portable).collect();
+    let sql = match table::declared(loading) {
+        Some(body) => body,
+        None => typed_columns(loading, &columns)?,
+    };
+    table::make(loading, location, sql).await?;
+    check_types(loading, location, &columns).await?;
+    table::begin_piece(loading, &location.to_string(), 0).await?;
+    let copied = stream(loading, &far, &query, &columns, location).await;
+    if copied.is_err() {
+        // The other server would go on until it next writes to us.
+        far.canceller().cancel().await;
+    }
+    copied
+}
+
+/// The rows as the model asks for them, as a subquery.
+fn rows_wanted(loading: &Loading<'_>) -> Result<String, Problem> {
+    let config = &loading.node.config;
+    let Some(name) = &config.table else {
+        let query = config.query.as_deref().unwrap_or_default().trim().trim_end_matches(';');
+        // A line of its own, so that a comment at the end of the query ends.
+        return Ok(format!("select * from (\n{query}\n) as asked"));
+    };
+    let parts: Result<Vec<String>, _> =
+        name.split('.').map(|part| Ident::new(part).map(|part| part.to_string())).collect();
+    let parts = parts.map_err(|error| loading.wrong(&SourceError::new(format!("`table`: {error}"))))?;
+    Ok(format!("select * from {}", parts.join(".")))
+}
+
+/// A column of a type that only the other server knows comes as text.
+fn portable(column: Column) -> Column {
+    // Names by number (regclass and its kin), access lists and records mean nothing elsewhere.
+    const LOCAL: [u32; 16] =
+        [24, 1033, 1034, 2202, 2203, 2204, 2205, 2206, 2249, 2287, 3734, 3769, 4089, 4096, 4191, 2278];
+    if column.type_oid >= FIRST_FOREIGN_OID || LOCAL.contains(&column.type_oid) {
+        return Column { type_oid: 0, data_type: "text".to_owned(), ..column };
+    }
+    column
+}
+
+fn typed_columns(loading: &Loading<'_>, columns: &[Column]) -> Result<Sql, Problem> {
+    let mut written = String::new();
+    for column in columns {
+        let name = name_of(loading, column)?;
+        let comma = if written.is_empty() { "" } else { ",\n" };
+        let _ = write!(written, "{comma}{name} {}", column.data_type);
+    }
+    let mut sql = Sql::default();
+    sql.push(&written);
+    Ok(sql)
+}
+
+fn name_of(loading: &Loading<'_>, column: &Column) -> Result<Ident, Problem> {
+    Ident::new(column.name.clone()).map_err(|error| loading.wrong(&SourceError::new(error.to_string())))
+}
+
+/// Binary rows are taken only where each column has its partner of exactly the same type.
+async fn check_types(loading: &Loading<'_>, location: &Location, found: &[Column]) -> Result<(), Problem> {
+    let wanted = loading.columns().await?;
+    let mut faults = Vec::new();
+    for column in found {
+        match wanted.iter().find(|other| other.name == column.name) {
+            None => faults.push(format!("the source has `{}` that the table lacks", column.name)),
+            Some(other) if other.data_type != column.data_type => faults.push(format!(
+                "`{}` is {} at the source and {} in the table",
+                column.name, column.data_type, other.data_type
+            )),
+            Some(_) => {}
+        }
+    }
+    let missing = wanted.iter().filter(|other| !found.iter().any(|column| column.name == other.name));
+    faults.extend(missing.map(|other| format!("the table has `{}` that the source lacks", other.name)));
+    for (at, column) in found.iter().enumerate() {
+        if found[..at].iter().any(|earlier| earlier.name == column.name) {
+            faults.push(format!("the source has two columns `{}`", column.name));
+        }
+    }
+    if faults.is_empty() {
+        return Ok(());
+    }
+    let error = SourceError::new(format!("{location} does not fit its table: {}", faults.join("; ")));
+    Err(loading.wrong(&error.with_hint(
+        "declare the source's types and change them in stage, cast in `query`, or leave the body empty",
+    )))
+}
+
+async fn stream(
+    loading: &Loading<'_>,
+    far: &Session,
+    query: &str,
+    columns: &[Column],
+    location: &Location,
+) -> Result<Loaded, Problem> {
+    let mut names = Vec::new();
+    let mut values = Vec::new();
+    for column in columns {
+        let name = name_of(loading, column)?.to_string();
+        let cast = if column.type_oid == 0 { "::text" } else { "" };
+        values.push(format!("{name}{cast}"));
+        names.push(name);
+    }
+    let from =
+        format!("copy (select {} from ({query}) as rows) to stdout with (format binary)", values.join(", "));
+    let into = format!("copy {} ({}) from stdin with (format binary)", loading.relation, names.join(", "));
+    let (watcher, mut hasher, mut bytes) = (loading.watcher(0, 0), Sha256::new(), 0);
+    let (sender, receiver) = mpsc::channel::<Result<Bytes, DatabaseError>>(WAITING_CHUNKS);
+    let (taken, mut passing) = mpsc::channel::<Result<Bytes, DatabaseError>>(WAITING_CHUNKS);
+    let reading = async move {
+        let done = far.copy_out(&from, &taken).await;
+        if let Err(error) = done {
+            let _ = taken.send(Err(error)).await;
+        }
+    };
+    let watching = async {
+        while let Some(chunk) = passing.recv().await {
+            if let Ok(chunk) = &chunk {
+                bytes += chunk.len() as u64;
+                hasher.update(chunk);
+                watcher.bytes(bytes, None);
+            }
+            if sender.send(chunk).await.is_err() {
+                break;
+            }
+        }
+        drop((sender, passing));
+    };
+    let all = async { tokio::join!(reading, watching, loading.session.copy_in(&into, receiver)) };
+    let ((), (), copied) = tokio::select! {
+        done = all => done,
+        // Leaving here gives up our COPY, and the caller ends the other one.
+        () = loading.shared.cancel.cancelled() => return Err(loading.cancelled()),
+    };
+    match copied {
+        Ok(Ok(rows)) => Ok(Loaded {
+            rows,
+            bytes,
+            all_from_cache: false,
+            digests: vec![(location.to_string(), Some(hex(&hasher.finalize())))],
+        }),
+        Ok(Err(error)) => Err(of_far(loading, location, &error)),
+        Err(error) => Err(Box::new(located(&error, loading.place.clone()))),
+    }
+}
+
+/// What the other server said, and that it was the other one.
+fn of_far(loading: &Loading<'_>, location: &Location, error: &DatabaseError) -> Problem {
+    Box::new(
+        Diagnostic::error("source", format!("{location}: {error}"))
+            .at(loading.place.clone())
+            .maybe_hint(error.hint.clone()),
+    )
+}
