@@ -169,6 +169,12 @@ pub async fn role_exists(session: &Session, role: &Ident) -> Result<bool, Databa
     Ok(session.client.query_one(sql, &[&role.as_str()]).await?.get(0))
 }
 
+/// The names of all roles but the server's own.
+pub async fn roles(session: &Session) -> Result<Vec<String>, DatabaseError> {
+    let sql = r"select rolname from pg_roles where rolname not like 'pg\_%'";
+    Ok(session.client.query(sql, &[]).await?.iter().map(|row| row.get(0)).collect())
+}
+
 /// Who holds locks that `relations` wait for: process id, user and since when, as one sentence each.
 pub async fn lock_holders(session: &Session, oids: &[u32]) -> Result<Vec<String>, DatabaseError> {
     let sql = "select distinct format('process %s of %s, in a transaction since %s', a.pid, \

@@ -165,6 +165,18 @@ impl Node {
         !matches!(self.body, Body::Source { .. }) && self.materialization != Materialization::Ephemeral
     }
 
+    /// Where its config or YAML names `word`, else the start of its file.
+    pub fn place_of(&self, word: &str) -> Location {
+        let files = std::iter::once(&self.file).chain(&self.described_in);
+        let found = files.filter(|_| !word.is_empty()).find_map(|file| {
+            let quoted =
+                ['\'', '"'].iter().find_map(|quote| file.text.find(&format!("{quote}{word}{quote}")));
+            let at = quoted.map(|at| at + 1).or_else(|| file.text.find(word))?;
+            Some(Location::new(file, at..at + word.len()))
+        });
+        found.unwrap_or_else(|| Location::start_of(&self.file))
+    }
+
     /// What messages call it: `stage.clean_vouchers`.
     pub fn label(&self) -> String {
         format!("{}.{}", self.layer, self.name.as_str())

@@ -192,6 +192,9 @@ impl<'a> Reader<'a> {
                 format!("`{name}` is loaded, but config names no source"),
                 "add source='data/file.csv', a URL, or sample://…",
             ),
+            Materialization::Snapshot | Materialization::MaterializedView => {
+                wrong(format!("`{name}`: a {} is not built yet", materialization.name()), "use a table");
+            }
             Materialization::Seed => wrong(
                 format!("`{name}` is a model and cannot be a seed"),
                 "seeds are the CSV files in rules/",
@@ -209,6 +212,13 @@ impl<'a> Reader<'a> {
                 );
             }
             _ => {}
+        }
+        const PRIVILEGES: &[&str] =
+            &["select", "insert", "update", "delete", "truncate", "references", "trigger", "maintain", "all"];
+        for word in config.grants.keys().filter(|word| !PRIVILEGES.contains(&word.to_lowercase().as_str())) {
+            let hint = did_you_mean(word, PRIVILEGES.iter().copied())
+                .unwrap_or_else(|| format!("it knows {}", PRIVILEGES.join(", ")));
+            wrong(format!("config's `grants` knows no privilege `{word}`"), &hint);
         }
         for column in config.unique_key.iter().chain(config.indexes.iter().flat_map(|index| &index.columns)) {
             if let Err(error) = Ident::new(column) {

@@ -1,5 +1,7 @@
 //! What `config(…)` and `config:` may say of a model.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
@@ -16,7 +18,11 @@ pub enum Materialization {
     Seed,
     View,
     Table,
+    #[serde(rename = "materialized_view")]
+    MaterializedView,
     Incremental,
+    /// Every version that a row ever had, with the time it was valid.
+    Snapshot,
     /// No relation: its SQL goes into those who refer to it.
     Ephemeral,
 }
@@ -28,9 +34,16 @@ impl Materialization {
             Self::Seed => "seed",
             Self::View => "view",
             Self::Table => "table",
+            Self::MaterializedView => "materialized_view",
+            Self::Snapshot => "snapshot",
             Self::Incremental => "incremental",
             Self::Ephemeral => "ephemeral",
         }
+    }
+
+    /// Whether its published table stays and is only added to.
+    pub fn is_added_to(self) -> bool {
+        matches!(self, Self::Incremental | Self::Snapshot)
     }
 }
 
@@ -45,9 +58,46 @@ pub enum Strategy {
     Merge,
 }
 
+/// What becomes of a published incremental table whose model has other columns now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnSchemaChange {
+    #[default]
+    Fail,
+    /// New columns are left out.
+    Ignore,
+    AppendNewColumns,
+    SyncAllColumns,
+}
+
+/// What becomes of a materialized view whose indexes are configured otherwise now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnConfigurationChange {
+    #[default]
+    Apply,
+    Continue,
+    Fail,
+}
+
+/// Which descriptions become comments in the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PersistDocs {
+    pub relation: bool,
+    pub columns: bool,
+}
+
+impl Default for PersistDocs {
+    fn default() -> Self {
+        Self { relation: true, columns: true }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Index {
+    pub name: Option<String>,
     #[serde(deserialize_with = "one_or_many")]
     pub columns: Vec<String>,
     #[serde(default)]
@@ -71,6 +121,23 @@ pub struct Config {
     #[serde(deserialize_with = "one_or_many")]
     pub unique_key: Vec<String>,
     pub incremental_strategy: Option<Strategy>,
+    pub on_schema_change: OnSchemaChange,
+    /// Of a merge: the columns that a new row overwrites in the old one; or all but some.
+    #[serde(deserialize_with = "one_or_many")]
+    pub merge_update_columns: Vec<String>,
+    #[serde(deserialize_with = "one_or_many")]
+    pub merge_exclude_columns: Vec<String>,
+    /// Old rows are matched only where these conditions hold.
+    #[serde(deserialize_with = "one_or_many", alias = "predicates")]
+    pub incremental_predicates: Vec<String>,
+    /// `false`: never built anew; `true`: always. Nothing: as `--full-refresh` says.
+    pub full_refresh: Option<bool>,
+
+    /// A table that is not written to the WAL, and is empty after a crash.
+    pub unlogged: bool,
+    pub persist_docs: PersistDocs,
+    /// By privilege, the roles that hold it. Where any is written, these are all.
+    pub grants: BTreeMap<String, Roles>,
 
     /// Where a loaded table's rows come from.
     pub source: Option<String>,
@@ -99,6 +166,10 @@ pub struct Config {
     #[serde(rename = "where")]
     pub only: Option<String>,
     pub meta: Value,
+    /// Words for people and other tools; they change nothing here.
+    pub docs: Value,
+    pub group: Value,
+    pub access: Value,
     /// For clusters of several machines; a single PostgreSQL passes it over.
     pub distribute: Value,
 }
@@ -115,6 +186,15 @@ const KNOWN: &[&str] = &[
     "report",
     "unique_key",
     "incremental_strategy",
+    "on_schema_change",
+    "merge_update_columns",
+    "merge_exclude_columns",
+    "incremental_predicates",
+    "predicates",
+    "full_refresh",
+    "unlogged",
+    "persist_docs",
+    "grants",
     "source",
     "format",
     "delimiter",
@@ -132,15 +212,37 @@ const KNOWN: &[&str] = &[
     "severity",
     "where",
     "meta",
+    "docs",
+    "group",
+    "access",
     "distribute",
 ];
+
+/// Words of dbt that a folder or a name decides here, and what to do instead.
+const DECIDED_ELSEWHERE: &[(&str, &str)] = &[
+    ("alias", "a relation is named as its file: rename the file, or refer to it by this name"),
+    (
+        "schema",
+        "the layer decides: move the file to models/raw, stage or prod; the profile's `schemas:` names them",
+    ),
+    ("database", "a run builds in one database: the target's url in profiles.yml names it"),
+    ("quoting", "elt quotes every name as it is written"),
+];
+
+/// Roles that hold a privilege: one, or a list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Roles(#[serde(deserialize_with = "one_or_many")] pub Vec<String>);
 
 impl Config {
     /// From the words as written. Every unknown or mistyped word is told, at `place`.
     pub fn read(words: &Map<String, Value>, place: &Location) -> Result<Self, Vec<Diagnostic>> {
         let mut problems = Vec::new();
         for word in words.keys().filter(|word| !KNOWN.contains(&word.as_str())) {
-            let hint = did_you_mean(word, KNOWN.iter().copied())
+            let elsewhere = DECIDED_ELSEWHERE.iter().find(|(known, _)| known == word);
+            let hint = elsewhere
+                .map(|(_, hint)| (*hint).to_owned())
+                .or_else(|| did_you_mean(word, KNOWN.iter().copied()))
                 .unwrap_or_else(|| format!("config knows: {}", KNOWN.join(", ")));
             problems.push(
                 Diagnostic::error("unknown-config", format!("config has no word `{word}`"))

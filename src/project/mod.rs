@@ -18,7 +18,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-pub use config::{Config, Index, Materialization, Strategy};
+pub use config::{
+    Config, Index, Materialization, OnConfigurationChange, OnSchemaChange, PersistDocs, Roles, Strategy,
+};
 pub use docs_blocks::DocsBlock;
 pub use exposures::{Exposure, ExposureType, Maturity};
 pub use layer::Layer;

@@ -55,7 +55,7 @@ impl Plan {
                 problems.push(foreign(node, &published));
             }
             if node.materialization == Materialization::Incremental
-                && !request.full_refresh
+                && !node.config.full_refresh.unwrap_or(request.full_refresh)
                 && before.is_some_and(|before| before.kind == 'r')
             {
                 added_to.insert(*id);

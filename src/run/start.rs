@@ -86,6 +86,10 @@ async fn begin(
     let relations: Vec<Relation> = manifest.ids().map(|id| manifest.published(id)).collect();
     let existing = catalog::existing(control, &relations).await?;
     let mut plan = Plan::make(manifest, request, &existing).map_err(RunError::Problems)?;
+    let problems = super::build::unknown_roles(control, manifest, &plan.build).await?;
+    if !problems.is_empty() {
+        return Err(RunError::Problems(problems));
+    }
     control.prepare_for_build(id).await?;
     for layer in Layer::ALL {
         let schema = manifest.schema(layer);

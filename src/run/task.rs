@@ -7,7 +7,6 @@ use tokio_util::sync::CancellationToken;
 use super::{Observer, Place, Plan};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::{Manifest, NodeId};
-use crate::name::{Ident, Relation};
 use crate::pipeline::NodeStatus;
 
 /// A problem, boxed: results are passed through many hands.
@@ -29,7 +28,7 @@ pub(super) enum Task {
 #[derive(Debug, Clone)]
 pub(super) struct Built {
     pub id: NodeId,
-    /// Added to by a delta of this name in the run's schema, with the columns that both share.
+    /// The published table stays and is added to; in the run's schema stands a view of what it will be.
     pub delta: Option<Delta>,
 }
 
@@ -58,34 +57,12 @@ impl Done {
     }
 }
 
-/// New rows of an incremental model, and how they meet the old ones.
+/// Rows that stand beside a published table, and how publishing moves them into it.
 #[derive(Debug, Clone)]
 pub(super) struct Delta {
-    pub table: Relation,
-    pub columns: Vec<Ident>,
-    /// Old rows with the same key go; without a key nothing goes.
-    pub key: Vec<Ident>,
-}
-
-impl Delta {
-    /// The condition that two rows have the same key; nothing where rows are only added.
-    pub fn same_key(&self, left: &str, right: &str) -> Option<String> {
-        let parts: Vec<String> = self.key.iter().map(|key| format!("{left}.{key} = {right}.{key}")).collect();
-        (!parts.is_empty()).then(|| parts.join(" and "))
-    }
-
-    /// The statements that move the new rows into the published table.
-    pub fn statements(&self, published: &Relation) -> Vec<String> {
-        let columns: Vec<String> = self.columns.iter().map(Ident::to_string).collect();
-        let columns = columns.join(", ");
-        let insert = format!("insert into {published} ({columns}) select {columns} from {}", self.table);
-        match self.same_key("p", "d") {
-            Some(same) => {
-                vec![format!("delete from {published} as p using {} as d where {same}", self.table), insert]
-            }
-            None => vec![insert],
-        }
-    }
+    pub statements: Vec<String>,
+    /// Some of the statements change columns, which nobody may read meanwhile.
+    pub alters: bool,
 }
 
 /// What all workers of a run know.

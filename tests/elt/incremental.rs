@@ -69,3 +69,92 @@ async fn append_only_adds_and_changed_columns_are_refused_with_the_way_out() {
     );
     project.elt(&["run"]).expect(1).says("`w` came, `v` went").says("--full-refresh --select log");
 }
+
+/// A model whose columns are those of the variable `columns`.
+fn followed(policy: &str) -> String {
+    format!(
+        "{{{{ config(materialized='incremental', unique_key='id', on_schema_change='{policy}') }}}}\n\
+         select {{{{ var('columns') }}}}"
+    )
+}
+
+const ALL_OF_IT: &str = "models: [{name: events, columns: [{name: id, tests: [not_null]}]}]";
+
+async fn as_json(project: &Project, relation: &str) -> String {
+    project.value(&format!("select json_agg(t order by t.id)::text from {relation} as t")).await
+}
+
+#[tokio::test]
+async fn new_columns_are_appended_or_ignored_as_the_config_says() {
+    let project = Project::new(&[
+        ("models/stage/events.sql", &followed("append_new_columns")),
+        ("models/stage/e.yml", ALL_OF_IT),
+        ("models/prod/seen.sql", "select * from {{ ref('events') }}"),
+    ])
+    .await;
+    project.good(&["run", "--vars", "{columns: \"1 as id, 'a' as v\"}"]);
+    let ended = project.good(&["run", "--vars", "{columns: '2 as id, true as w'}"]);
+    ended.says("the columns of stage.events changed: `w` boolean came");
+    let rows = r#"[{"id":1,"v":"a","w":null}, 
+ {"id":2,"v":null,"w":true}]"#;
+    assert_eq!(as_json(&project, "stage.events").await, rows);
+    assert_eq!(as_json(&project, "prod.seen").await, rows, "a view over it has the new column at once");
+
+    project.write("models/stage/events.sql", &followed("ignore"));
+    project.good(&["run", "--vars", "{columns: \"3 as id, 'c' as v, false as w, 9 as x\"}"]);
+    assert_eq!(
+        project.value("select row_to_json(t) from stage.events t where id = 3").await,
+        r#"{"id":3,"v":"c","w":false}"#
+    );
+    let ended = project.elt(&["run", "--vars", "{columns: '4 as id'}"]).expect(1);
+    ended.says("the columns of `events` are not those of its published table: `v`, `w` went");
+}
+
+#[tokio::test]
+async fn all_columns_are_synchronised_and_readers_of_the_old_ones_are_named() {
+    let project = Project::new(&[
+        ("models/stage/events.sql", &followed("sync_all_columns")),
+        ("models/stage/e.yml", ALL_OF_IT),
+        ("models/prod/seen.sql", "select * from {{ ref('events') }}"),
+    ])
+    .await;
+    project.good(&["run", "--vars", "{columns: \"1 as id, 'a' as v, 5 as n\"}"]);
+    let oid = project.value("select 'stage.events'::regclass::oid").await;
+    let ended = project.good(&["run", "--vars", "{columns: \"2 as id, 7::bigint as n, 'b' as w\"}"]);
+    ended.says("`w` text came, `v` went, with what was in it, `n` is bigint and was integer (the whole table is rewritten)");
+    let rows = r#"[{"id":1,"n":5,"w":null}, 
+ {"id":2,"n":7,"w":"b"}]"#;
+    assert_eq!(as_json(&project, "prod.seen").await, rows);
+    assert_eq!(project.value("select 'stage.events'::regclass::oid").await, oid);
+
+    // What PostgreSQL cannot cast stops the model, and the table stays.
+    let ended = project
+        .elt(&["run", "--vars", "{columns: \"3 as id, 8::bigint as n, current_date as w\"}"])
+        .expect(1);
+    ended.says("invalid input syntax for type date: \"b\"").says("models/stage/events.sql:1:1");
+    // A view that somebody else hung on a column that would go keeps it.
+    project.database.run("create view public.theirs as select w from stage.events").await;
+    let ended = project.elt(&["run", "--vars", "{columns: '3 as id, 8::bigint as n'}"]).expect(1);
+    ended.says("cannot drop column w of table stage.events").says("theirs");
+    assert_eq!(as_json(&project, "stage.events").await, rows);
+}
+
+#[tokio::test]
+async fn a_merge_overwrites_only_what_it_may_and_refuses_a_key_twice() {
+    let model = "{{ config(materialized='incremental', unique_key='id', incremental_strategy='merge',\n\
+                 merge_update_columns=['v'], incremental_predicates=['DBT_INTERNAL_DEST.id < 10']) }}\n\
+                 select id, v, w from (values {{ var('rows') }}) as t(id, v, w)";
+    let project = Project::new(&[
+        ("models/stage/events.sql", model),
+        ("models/prod/seen.sql", "{{ config(materialized='table') }} select * from {{ ref('events') }}"),
+    ])
+    .await;
+    project.good(&["run", "--vars", "{rows: \"(1, 'a', 'x'), (10, 'j', 'x')\"}"]);
+    project.good(&["run", "--vars", "{rows: \"(1, 'b', 'y'), (2, 'c', 'y'), (10, 'k', 'y')\"}"]);
+    let rows = "1bx 2cy 10jx 10ky";
+    let all = |relation: &str| format!("select string_agg(id || v || w, ' ' order by id, v) from {relation}");
+    assert_eq!(project.value(&all("stage.events")).await, rows);
+    assert_eq!(project.value(&all("prod.seen")).await, rows, "what reads it in the run saw the same");
+    let ended = project.elt(&["run", "--vars", "{rows: \"(5, 'b', 'y'), (5, 'c', 'y')\"}"]).expect(1);
+    ended.says("error[key-twice]: `events` has two new rows with one unique_key, (5)");
+}

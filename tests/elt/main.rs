@@ -6,6 +6,7 @@ mod support;
 
 mod adhoc;
 mod built_in_tests;
+mod configured;
 mod failures;
 mod history;
 mod incremental;

@@ -1,96 +1,238 @@
 //! What an incremental model adds. New rows are built as a table beside the published one (the delta), and a
 //! view shows both as they will be, for tests and for what reads the model. Publishing moves the rows over.
 
-use std::fmt::Write;
-
-use super::query;
+use super::schema_change::{SchemaChange, find, ident};
+use super::{comments, query};
+use crate::database::catalog::Column;
 use crate::database::{Session, catalog};
 use crate::diagnostic::{Diagnostic, Location};
-use crate::manifest::NodeId;
+use crate::manifest::{Node, NodeId};
 use crate::name::{Ident, Relation};
-use crate::project::Strategy;
+use crate::project::{Config, Strategy};
 use crate::run::failure::{located, sql_problem};
 use crate::run::task::{Built, Delta, Done, Problem, Shared, count};
+
+/// What dbt calls the old rows and the new ones; `incremental_predicates` may name them so.
+const OLD: &str = "DBT_INTERNAL_DEST";
+const NEW: &str = "DBT_INTERNAL_SOURCE";
 
 pub(super) async fn add(shared: &Shared, session: &Session, id: NodeId) -> Result<Done, Problem> {
     let (manifest, plan) = (&shared.manifest, &shared.plan);
     let node = manifest.node(id);
     let whole = || Location::start_of(&node.file);
     let published = manifest.published(id);
-    let table = Relation::new(plan.build_schema.clone(), delta_name(id));
+    let table = Relation::new(plan.build_schema.clone(), beside("delta", id));
 
     let sql = query(manifest, plan, id, true).wrap(&format!("create table {table} as\n"), "");
     let rows = session.run(&sql.text).await.map_err(|error| sql_problem(&error, &sql, &node.file))?;
 
     let before = catalog::columns(session, &published).await.map_err(|error| located(&error, whole()))?;
     let new = catalog::columns(session, &table).await.map_err(|error| located(&error, whole()))?;
-    check_same_columns(node.name.as_str(), &before, &new, whole())?;
+    let policy = node.config.on_schema_change;
+    let change = SchemaChange::decide(node.name.as_str(), policy, &before, &new, whole())?;
+    fit(session, &published, &table, &change, &new).await.map_err(|error| located(&error, whole()))?;
 
-    let ident =
-        |name: &String| Ident::new(name).expect("the database keeps no name that is empty or too long");
-    let columns: Vec<Ident> = before.iter().map(|column| ident(&column.name)).collect();
-    let appends = node.config.incremental_strategy == Some(Strategy::Append);
-    let key: Vec<Ident> =
-        if appends { Vec::new() } else { node.config.unique_key.iter().map(ident).collect() };
-    let missing = key.iter().find(|name| !columns.contains(name));
-    if let Some(name) = missing {
+    let incoming: Vec<Column> =
+        change.after.iter().filter(|column| find(&new, &column.name).is_some()).cloned().collect();
+    let movement =
+        Movement { published: &published, table: &table, change: &change, incoming, config: &node.config };
+    let key = movement.key();
+    if let Some(name) = key.iter().find(|name| find(&movement.incoming, name.as_str()).is_none()) {
         let message =
             format!("`{}` has no column `{}` to be its unique_key", node.name.as_str(), name.as_str());
         return Err(Box::new(Diagnostic::error("unknown-column", message).at(whole())));
     }
-    let delta = Delta { table, columns, key };
-
-    let kept = match delta.same_key("p", "d") {
-        Some(same) => format!(" where not exists (select from {} as d where {same})", delta.table),
-        None => String::new(),
-    };
-    let list = |prefix: &str| {
-        let names = delta.columns.iter().map(|column| format!("{prefix}.{column}"));
-        names.collect::<Vec<_>>().join(", ")
-    };
-    let mut typed = String::new();
-    for column in &before {
-        let comma = if typed.is_empty() { "" } else { ", " };
-        let name = ident(&column.name);
-        let _ = write!(typed, "{comma}cast(n.{name} as {}) as {name}", column.data_type);
+    if node.config.incremental_strategy == Some(Strategy::Merge) {
+        no_key_twice(session, node, &table, &key).await?;
     }
-    let overlay = format!(
-        "create view {} as select {} from {published} as p{kept} union all select {typed} from {} as n; analyze {}",
-        plan.building(manifest, id),
-        list("p"),
-        delta.table,
-        delta.table
-    );
+    let overlay =
+        format!("create view {} as {}; analyze {table}", plan.building(manifest, id), movement.overlay());
     session.run(&overlay).await.map_err(|error| located(&error, whole()))?;
-    Ok(Done::built(Built { id, delta: Some(delta) }, Some(count(rows))))
+
+    let mut statements = Vec::new();
+    if let Some(alter) = change.statement(&published) {
+        statements.push(let_go(&plan.building(manifest, id), &change.after));
+        statements.push(alter);
+    }
+    statements.extend(movement.statements());
+    statements.extend(comments(node, &published, "table", &change.after));
+    statements.extend(super::grants::exact(node, &published));
+    let delta = Delta { statements, alters: !change.is_none() };
+    let mut done = Done::built(Built { id, delta: Some(delta) }, Some(count(rows)));
+    done.notes.extend(change.note(&published));
+    Ok(done)
+}
+
+/// An overlay that reads nothing any more: PostgreSQL changes no column that a view holds on to.
+pub(super) fn let_go(overlay: &Relation, columns: &[Column]) -> String {
+    let values = columns.iter().map(|column| format!("null::{} as {}", column.data_type, ident(column)));
+    let values = values.collect::<Vec<_>>().join(", ");
+    format!("create or replace view {overlay} as select {values} where false")
 }
 
 /// A name that no model can have: it holds a space, and files of models may too, but not this number twice.
-fn delta_name(id: NodeId) -> Ident {
-    Ident::new(format!("elt delta {}", id.0)).expect("a number makes a short name")
+pub(super) fn beside(what: &str, id: NodeId) -> Ident {
+    Ident::new(format!("elt {what} {}", id.0)).expect("a word and a number make a short name")
 }
 
-fn check_same_columns(
-    name: &str,
-    before: &[catalog::Column],
-    new: &[catalog::Column],
-    place: Location,
+/// Gives the new rows the types of the table they go to, and tries what an ALTER of old rows will do: what
+/// cannot be cast is told here, not when publishing.
+async fn fit(
+    session: &Session,
+    published: &Relation,
+    table: &Relation,
+    change: &SchemaChange,
+    new: &[Column],
+) -> Result<(), crate::database::DatabaseError> {
+    let differs =
+        |column: &&Column| find(new, &column.name).is_some_and(|now| now.data_type != column.data_type);
+    let casts = change.after.iter().filter(differs).map(|column| {
+        let (name, data_type) = (ident(column), &column.data_type);
+        format!("alter column {name} type {data_type} using {name}::{data_type}")
+    });
+    let casts: Vec<String> = casts.collect();
+    if !casts.is_empty() {
+        session.run(&format!("alter table {table} {}", casts.join(", "))).await?;
+    }
+    let tries = change.retyped.iter().map(|(_, now)| format!("count({}::{})", ident(now), now.data_type));
+    let tries: Vec<String> = tries.collect();
+    if !tries.is_empty() {
+        session.run(&format!("select {} from {published}", tries.join(", "))).await?;
+    }
+    Ok(())
+}
+
+/// A merge of two new rows into one old one has no meaning.
+async fn no_key_twice(
+    session: &Session,
+    node: &Node,
+    table: &Relation,
+    key: &[Ident],
 ) -> Result<(), Problem> {
-    let names = |columns: &[catalog::Column], without: &[catalog::Column]| -> Vec<String> {
-        let missing = columns.iter().filter(|column| !without.iter().any(|other| other.name == column.name));
-        missing.map(|column| format!("`{}`", column.name)).collect()
-    };
-    let (added, gone) = (names(new, before), names(before, new));
-    if added.is_empty() && gone.is_empty() {
-        return Ok(());
+    let columns: Vec<String> = key.iter().map(Ident::to_string).collect();
+    let columns = columns.join(", ");
+    let sql = format!("select row({columns}) from {table} group by {columns} having count(*) > 1 limit 1");
+    let twice = session.value(&sql).await;
+    match twice.map_err(|error| located(&error, Location::start_of(&node.file)))? {
+        None => Ok(()),
+        Some(row) => {
+            let message = format!("`{}` has two new rows with one unique_key, {row}", node.name.as_str());
+            let problem = Diagnostic::error("key-twice", message).at(Location::start_of(&node.file));
+            Err(Box::new(
+                problem.hint("a merge needs one row a key: take the others out, e.g. by `distinct on`"),
+            ))
+        }
     }
-    let mut message = format!("the columns of `{name}` are not those of its published table:");
-    if !added.is_empty() {
-        let _ = write!(message, " {} came", added.join(", "));
+}
+
+/// How new rows meet the old ones.
+struct Movement<'a> {
+    published: &'a Relation,
+    table: &'a Relation,
+    change: &'a SchemaChange,
+    /// Columns of the published table that the new rows have.
+    incoming: Vec<Column>,
+    config: &'a Config,
+}
+
+impl Movement<'_> {
+    /// Old rows with the same key go; without a key nothing goes.
+    fn key(&self) -> Vec<Ident> {
+        if self.config.incremental_strategy == Some(Strategy::Append) {
+            return Vec::new();
+        }
+        self.config.unique_key.iter().filter_map(|name| Ident::new(name.as_str()).ok()).collect()
     }
-    if !gone.is_empty() {
-        let _ = write!(message, "{} {} went", if added.is_empty() { "" } else { "," }, gone.join(", "));
+
+    /// The condition that an old row is replaced by a new one; nothing where rows are only added.
+    fn matches(&self) -> Option<String> {
+        let key = self.key();
+        let parts = key.iter().map(|key| format!("{OLD}.{key} = {NEW}.{key}"));
+        let predicates = self.config.incremental_predicates.iter().map(|written| format!("({written})"));
+        (!key.is_empty()).then(|| parts.chain(predicates).collect::<Vec<_>>().join(" and "))
     }
-    let hint = format!("build it anew with --full-refresh --select {name}");
-    Err(Box::new(Diagnostic::error("columns-changed", message).at(place).hint(hint)))
+
+    /// Of a merge that keeps some of the old row: the columns that are overwritten.
+    fn overwritten(&self) -> Option<Vec<&Column>> {
+        let (only, but) = (&self.config.merge_update_columns, &self.config.merge_exclude_columns);
+        let merges = self.config.incremental_strategy == Some(Strategy::Merge);
+        let keeps_some = merges && !(only.is_empty() && but.is_empty());
+        let key = self.key();
+        let chosen = |column: &&Column| {
+            let listed = only.is_empty() || only.contains(&column.name);
+            listed && !but.contains(&column.name) && !key.iter().any(|key| key.as_str() == column.name)
+        };
+        keeps_some.then(|| self.incoming.iter().filter(chosen).collect())
+    }
+
+    fn new_values(&self) -> String {
+        let values = self.change.after.iter().map(|column| match find(&self.incoming, &column.name) {
+            Some(_) => format!("{NEW}.{}", ident(column)),
+            None => format!("null::{} as {}", column.data_type, ident(column)),
+        });
+        values.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Old and new rows as they will be.
+    fn overlay(&self) -> String {
+        let (published, table) = (self.published, self.table);
+        let new = format!("select {} from {table} as {NEW}", self.new_values());
+        let old_value = |column: &Column| self.change.old_value(OLD, column);
+        let named = |value: String, column: &Column| format!("{value} as {}", ident(column));
+        let Some(same) = self.matches() else {
+            let old = self.change.after.iter().map(|column| named(old_value(column), column));
+            let old = old.collect::<Vec<_>>().join(", ");
+            return format!("select {old} from {published} as {OLD} union all {new}");
+        };
+        if let Some(overwritten) = self.overwritten() {
+            let values = self.change.after.iter().map(|column| {
+                let value = if overwritten.iter().any(|one| one.name == column.name) {
+                    let name = ident(column);
+                    format!("case when {NEW}.\"elt new\" then {NEW}.{name} else {} end", old_value(column))
+                } else {
+                    old_value(column)
+                };
+                named(value, column)
+            });
+            let values = values.collect::<Vec<_>>().join(", ");
+            return format!(
+                "select {values} from {published} as {OLD} \
+                 left join (select *, true as \"elt new\" from {table}) as {NEW} on {same} \
+                 union all {new} where not exists (select from {published} as {OLD} where {same})"
+            );
+        }
+        let old = self.change.after.iter().map(|column| named(old_value(column), column));
+        let old = old.collect::<Vec<_>>().join(", ");
+        format!(
+            "select {old} from {published} as {OLD} where not exists (select from {table} as {NEW} where {same}) \
+             union all {new}"
+        )
+    }
+
+    /// The statements that move the new rows into the published table.
+    fn statements(&self) -> Vec<String> {
+        let (published, table) = (self.published, self.table);
+        let names: Vec<String> = self.incoming.iter().map(|column| ident(column).to_string()).collect();
+        let names = names.join(", ");
+        let insert = format!("insert into {published} ({names}) select {names} from {table} as {NEW}");
+        let Some(same) = self.matches() else { return vec![insert] };
+        let Some(overwritten) = self.overwritten() else {
+            return vec![
+                format!("delete from {published} as {OLD} using {table} as {NEW} where {same}"),
+                insert,
+            ];
+        };
+        let sets: Vec<String> = overwritten
+            .iter()
+            .map(|column| ident(column))
+            .map(|name| format!("{name} = {NEW}.{name}"))
+            .collect();
+        let insert = format!("{insert} where not exists (select from {published} as {OLD} where {same})");
+        if sets.is_empty() {
+            return vec![insert];
+        }
+        let update =
+            format!("update {published} as {OLD} set {} from {table} as {NEW} where {same}", sets.join(", "));
+        vec![update, insert]
+    }
 }

@@ -1,6 +1,8 @@
 //! Builds one node in the run's own schema: view, table, rules table, or what is added to an incremental one.
 
+mod grants;
 mod incremental;
+mod schema_change;
 
 use std::fmt::Write;
 
@@ -10,11 +12,14 @@ use tokio::sync::mpsc;
 use super::failure::{located, sql_problem};
 use super::plan::Plan;
 use super::task::{Built, Done, Problem, Shared, count};
+use crate::database::catalog::Column;
 use crate::database::{Session, catalog};
 use crate::diagnostic::{Diagnostic, Location, did_you_mean};
 use crate::manifest::{Body, Manifest, Node, NodeId, Sql};
 use crate::name::{Ident, Relation, literal};
 use crate::project::{Index, Materialization, Rule};
+
+pub(super) use grants::unknown_roles;
 
 pub(super) async fn build(shared: &Shared, session: &Session, id: NodeId) -> Result<Done, Problem> {
     let (manifest, plan) = (&shared.manifest, &shared.plan);
@@ -31,7 +36,9 @@ pub(super) async fn build(shared: &Shared, session: &Session, id: NodeId) -> Res
             None
         }
         _ => {
-            let sql = query(manifest, plan, id, false).wrap(&format!("create table {relation} as\n"), "");
+            let unlogged = if node.config.unlogged { "unlogged " } else { "" };
+            let create = format!("create {unlogged}table {relation} as\n");
+            let sql = query(manifest, plan, id, false).wrap(&create, "");
             let rows = session.run(&sql.text).await;
             Some(rows.map_err(|error| sql_problem(&error, &sql, &node.file))?)
         }
@@ -54,25 +61,25 @@ pub(super) async fn finish(
 ) -> Result<(), Problem> {
     let whole = Location::start_of(&node.file);
     let mut sql = String::new();
-    let described = node.columns.iter().any(|column| !column.description.is_empty());
+    let described =
+        node.config.persist_docs.columns && node.columns.iter().any(|column| !column.description.is_empty());
+    let mut columns = Vec::new();
     if described || !node.config.indexes.is_empty() || !node.config.unique_key.is_empty() {
-        let columns =
+        columns =
             catalog::columns(session, relation).await.map_err(|error| located(&error, whole.clone()))?;
         let known: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
         check_columns(node, &known)?;
-        if rows.is_some() {
-            for index in indexes(node) {
-                write_index(&mut sql, relation, &index);
-            }
-        }
-        for column in node.columns.iter().filter(|column| !column.description.is_empty()) {
-            let name = ident(&column.name, &column.place)?;
-            let _ = write!(sql, "comment on column {relation}.{name} is {};", literal(&column.description));
+    }
+    if rows.is_some() {
+        for index in indexes(node) {
+            write_index(&mut sql, relation, &index);
         }
     }
-    if !node.description.is_empty() {
-        let what = if rows.is_some() { "table" } else { "view" };
-        let _ = write!(sql, "comment on {what} {relation} is {};", literal(&node.description));
+    let what = if rows.is_some() { "table" } else { "view" };
+    for statement in
+        comments(node, relation, what, &columns).into_iter().chain(grants::statements(node, relation))
+    {
+        let _ = write!(sql, "{statement};");
     }
     // Without statistics the planner takes a table of three rows for one of thousands. For what was loaded,
     // wide and mostly read whole, a coarse sample will do: a fine one takes a third as long as the load.
@@ -89,6 +96,23 @@ pub(super) async fn finish(
         session.run(&sql).await.map_err(|error| located(&error, whole))?;
     }
     Ok(())
+}
+
+/// The statements that write descriptions into the database, for those columns that are there.
+pub(super) fn comments(node: &Node, relation: &Relation, what: &str, known: &[Column]) -> Vec<String> {
+    let persist = node.config.persist_docs;
+    let mut statements = Vec::new();
+    let described = node.columns.iter().filter(|column| persist.columns && !column.description.is_empty());
+    for column in described {
+        if let Some(name) = schema_change::find(known, &column.name).map(schema_change::ident) {
+            let text = literal(&column.description);
+            statements.push(format!("comment on column {relation}.{name} is {text}"));
+        }
+    }
+    if persist.relation && !node.description.is_empty() {
+        statements.push(format!("comment on {what} {relation} is {}", literal(&node.description)));
+    }
+    statements
 }
 
 /// What YAML and config say of columns must be about columns that are there.
@@ -121,11 +145,11 @@ fn check_columns(node: &Node, known: &[&str]) -> Result<(), Problem> {
 fn indexes(node: &Node) -> Vec<Index> {
     let mut indexes = node.config.indexes.clone();
     let key = &node.config.unique_key;
-    if node.materialization == Materialization::Incremental
+    if node.materialization.is_added_to()
         && !key.is_empty()
         && !indexes.iter().any(|index| index.columns == *key)
     {
-        indexes.push(Index { columns: key.clone(), unique: false, method: None });
+        indexes.push(Index { columns: key.clone(), name: None, unique: false, method: None });
     }
     indexes
 }
@@ -140,12 +164,9 @@ fn write_index(sql: &mut String, relation: &Relation, index: &Index) {
         .filter_map(|column| Ident::new(column).ok())
         .map(|column| column.to_string())
         .collect();
-    let _ = write!(sql, "create {unique}index on {relation}{method} ({});", columns.join(", "));
-}
-
-fn ident(name: &str, place: &Location) -> Result<Ident, Problem> {
-    Ident::new(name)
-        .map_err(|error| Box::new(Diagnostic::error("bad-name", error.to_string()).at(place.clone())))
+    let name = index.name.as_deref().and_then(|name| Ident::new(name).ok());
+    let name = name.map(|name| format!("{name} ")).unwrap_or_default();
+    let _ = write!(sql, "create {unique}index {name}on {relation}{method} ({});", columns.join(", "));
 }
 
 /// The statement that makes a rules file's table.

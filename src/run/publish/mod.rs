@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::Place;
 use super::failure::hint;
 use super::sweep::{build_schema, kind_word, old_schema};
-use super::task::Built;
+use super::task::{Built, Delta};
 use crate::database::catalog;
 use crate::database::{DatabaseError, Session, history};
 use crate::diagnostic::Diagnostic;
@@ -122,7 +122,8 @@ async fn attempt(session: &Session, publication: &Publication<'_>) -> Result<Pub
     let moving = Moving::find(session, manifest, publication.built).await?;
     moving.lock(session).await?;
 
-    let mut sql: Vec<String> = Vec::new();
+    // What is run from here on may use functions and types by their bare names.
+    let mut sql: Vec<String> = vec!["set local search_path to default".to_owned()];
     let old = old_schema(publication.run);
     if !moving.replaced.is_empty() {
         sql.push(format!("create schema {old}"));
@@ -135,13 +136,18 @@ async fn attempt(session: &Session, publication: &Publication<'_>) -> Result<Pub
         let from = Relation::new(build_schema(publication.run), published.name.clone());
         sql.push(format!("alter {} {from} set schema {}", word(manifest, built.id), published.schema));
     }
-    for built in publication.built {
-        if let Some(delta) = &built.delta {
-            sql.extend(delta.statements(&manifest.published(built.id)));
+    sql.extend(moving.dependents.iter().map(recreate));
+    let deltas: Vec<&Delta> = publication.built.iter().filter_map(|built| built.delta.as_ref()).collect();
+    if deltas.iter().any(|delta| delta.alters) {
+        // Views that were replaced still hold on to the columns; what read them reads the new ones by now.
+        let views = moving.replaced.iter().rev().filter(|before| before.kind == 'v');
+        let views: Vec<String> = views.map(|before| format!("{old}.{}", before.relation.name)).collect();
+        if !views.is_empty() {
+            sql.push(format!("drop view {}", views.join(", ")));
         }
     }
+    sql.extend(deltas.into_iter().flat_map(|delta| delta.statements.iter().cloned()));
     sql.extend(views_over_deltas(publication));
-    sql.extend(moving.dependents.iter().map(recreate));
     sql.extend(moving.grants);
     sql.extend(reader_grants(session, publication).await?);
     sql.extend(publication_row(session, publication).await?);

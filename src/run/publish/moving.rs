@@ -33,6 +33,8 @@ pub struct Moving {
     pub replaced: Vec<Existing>,
     /// Published incremental tables that rows are added to.
     added_to: Vec<Existing>,
+    /// Those of them whose columns change.
+    altered: Vec<Existing>,
     /// Views that read what is replaced, nearest first.
     pub dependents: Vec<Dependent>,
     /// The relations among the dependents that elt owns.
@@ -53,8 +55,15 @@ impl Moving {
         if let Some(foreign) = standing.iter().find(|one| !one.owned) {
             return Err(Stop::Refused(not_ours(&foreign.relation)));
         }
-        let (added_to, replaced): (Vec<_>, Vec<_>) =
+        let (stays, replaced): (Vec<_>, Vec<_>) =
             standing.into_iter().partition(|one| added.contains(&one.relation));
+        let alters: HashSet<Relation> = built
+            .iter()
+            .filter(|built| built.delta.as_ref().is_some_and(|delta| delta.alters))
+            .map(|built| manifest.published(built.id))
+            .collect();
+        let (altered, added_to): (Vec<_>, Vec<_>) =
+            stays.into_iter().partition(|one| alters.contains(&one.relation));
         let oids: Vec<u32> = replaced.iter().map(|one| one.oid).collect();
         let mut dependents = Vec::new();
         let mut owned = HashSet::new();
@@ -75,9 +84,16 @@ impl Moving {
             let known = catalog::existing(session, &relations).await?;
             owned = known.into_iter().filter(|one| one.owned).map(|one| one.relation).collect();
             // Written for the old relations, these name by then the new ones.
-            grants = catalog::grants(session, &oids).await?.into_iter().map(|(_, grant)| grant).collect();
+            let configured: HashSet<Relation> = built
+                .iter()
+                .filter(|built| !manifest.node(built.id).config.grants.is_empty())
+                .map(|built| manifest.published(built.id))
+                .collect();
+            let carried = catalog::grants(session, &oids).await?.into_iter();
+            let carried = carried.filter(|(relation, _)| !configured.contains(relation));
+            grants = carried.map(|(_, grant)| grant).collect();
         }
-        Ok(Self { replaced, added_to, dependents, owned, grants })
+        Ok(Self { replaced, added_to, altered, dependents, owned, grants })
     }
 
     /// Takes every lock that publishing needs. Views take theirs when they are altered: locking one by name
@@ -86,7 +102,8 @@ impl Moving {
         let tables = |relations: &[Existing], kind| -> Vec<String> {
             relations.iter().filter(|one| one.kind == kind).map(|one| one.relation.to_string()).collect()
         };
-        let replaced = tables(&self.replaced, 'r');
+        let mut replaced = tables(&self.replaced, 'r');
+        replaced.extend(tables(&self.altered, 'r'));
         let added = tables(&self.added_to, 'r');
         if !replaced.is_empty() {
             session.run(&format!("lock table {} in access exclusive mode", replaced.join(", "))).await?;
