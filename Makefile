@@ -28,6 +28,7 @@ $(ELT): $(SOURCES)
 
 test: install-postgres install-python need-rust ## run all tests on a PostgreSQL of their own
 	cargo test --locked $(ARGS)
+	$(if $(ARGS),,@scripts/test-artifacts.sh)
 	$(if $(ARGS),,@scripts/test-api.sh)
 
 test-api: install-postgres install-python need-rust ## try the HTTP API from outside with made-up requests

@@ -4,10 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cluster::{Cluster, ClusterError};
 use crate::database::{Connector, DatabaseError};
-use crate::project::Target;
-
-/// The database of the embedded cluster.
-const EMBEDDED_DATABASE: &str = "elt";
+use crate::project::{EMBEDDED_DATABASE, Target};
 
 /// Publishing holds a lock on every relation that it moves, old and new, in one transaction.
 const SETTINGS: &[(&str, &str)] = &[("max_locks_per_transaction", "512")];

@@ -15,6 +15,7 @@
 //! starter   the files of a new project
 //! cluster   a private PostgreSQL started by elt             (processes and files)
 //! database  sessions, migrations, lock, ledger, history     (the only one that knows tokio-postgres)
+//! artifacts manifest.json and its kin, for other tools       (files; no database)
 //! run       load, build, test, publish, sweep
 //! service   HTTP over the published layer                   (the only one that knows actix-web)
 //! cli       arguments and terminal                          (the only one that knows clap and prints)
@@ -22,6 +23,7 @@
 //!
 //! `run` and `service` never meet: the service asks for a run through the [`pipeline::Pipeline`] trait.
 
+pub mod artifacts;
 pub mod cli;
 pub mod cluster;
 pub mod database;

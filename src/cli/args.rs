@@ -32,6 +32,12 @@ pub struct Global {
     /// Variables, as YAML: --vars '{country_codes: [Peru, China]}'. These win over profiles.yml
     #[arg(long, value_name = "YAML", global = true)]
     pub vars: Option<String>,
+    /// Where artifacts are written, seen from the project's folder; profiles.yml's, else target
+    #[arg(long, value_name = "DIR", global = true, env = "ELT_TARGET_PATH")]
+    pub target_path: Option<PathBuf>,
+    /// Write no manifest.json, run_results.json and the like
+    #[arg(long, global = true)]
+    pub no_write_json: bool,
     /// Talk in JSON, one object a line, on standard output
     #[arg(long, global = true)]
     pub json: bool,
@@ -70,6 +76,10 @@ pub enum Command {
         Example: elt check --select segments_derived+"
     )]
     Check(Selection),
+    /// Write target/manifest.json and target/catalog.json: the project, and what stands of it
+    #[command(after_help = "Other tools read these files, in dbt's schemas; see docs/artifacts.md.\n\n\
+        Example: elt catalog && jq '.nodes[].stats.num_rows.value' target/catalog.json")]
+    Catalog,
     /// Show the SQL that PostgreSQL would be given; opens no connection
     #[command(
         after_help = "Examples:\n  elt compile --select segments_derived\n  elt compile --out compiled\n  \
@@ -110,7 +120,7 @@ pub enum Command {
     Prune(Prune),
     /// Tell how the project, its profile and its database are understood
     Debug,
-    /// Remove what elt keeps in the project's folder: downloads, and with --database the embedded cluster
+    /// Remove what elt keeps in the project's folder: downloads, artifacts, and with --database the embedded cluster
     Clean(Clean),
     /// Write the project's own sample data to a file
     #[command(

@@ -27,6 +27,7 @@ pub fn compile(context: &Context, arguments: &Compile) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
     let chosen = select(&manifest, &arguments.selection.select, &arguments.selection.exclude)?;
+    context.artifacts(&project).manifest(&project, &manifest);
     let mut made = HashSet::new();
     for id in manifest.order.iter().filter(|id| chosen.contains(id)) {
         let node = manifest.node(*id);
@@ -148,6 +149,7 @@ pub fn clean(context: &Context, arguments: &Clean) -> Outcome {
         fs::remove_dir_all(&cache).map_err(|error| Stop::error(format!("{}: {error}", cache.display())))?;
         context.terminal.say(&format!("removed {}", cache.display()));
     }
+    super::artifacts::clean(context)?;
     if arguments.database {
         cluster::remove(&folder).map_err(|error| Stop::error(error.to_string()))?;
         context.terminal.say("removed the embedded cluster");

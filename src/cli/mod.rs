@@ -2,6 +2,7 @@
 //! only one that prints.
 
 mod args;
+mod artifacts;
 mod generate;
 mod init;
 mod inspect;
@@ -90,6 +91,7 @@ async fn dispatch(context: &Context, command: Command) -> Outcome {
         Command::Test(selection) => work::test(context, &selection).await,
         Command::Check(selection) => work::check(context, &selection).await,
         Command::Completions(arguments) => completions(context, &arguments),
+        Command::Catalog => artifacts::catalog(context).await,
         Command::Compile(arguments) => inspect::compile(context, &arguments),
         Command::Ls(arguments) => inspect::list(context, &arguments),
         Command::Show(arguments) => show::show(context, &arguments).await,

@@ -28,6 +28,8 @@ pub async fn run(context: &Context, command: &str, work: &Work) -> Outcome {
         project.target.threads = usize::from(threads);
     }
     let selection = selection(&manifest, command, &work.selection)?;
+    let artifacts = context.artifacts(&project);
+    artifacts.manifest(&project, &manifest);
     let engine = Engine::open(&project.root, &project.target).await?;
     let place = Place::of(&project, &engine.connector);
     let manifest = Arc::new(manifest);
@@ -53,6 +55,7 @@ pub async fn run(context: &Context, command: &str, work: &Work) -> Outcome {
     for note in &outcome.notes {
         context.terminal.note(note);
     }
+    artifacts.run_results(&manifest, command, &work.selection, &outcome.nodes, begun.elapsed());
     let server_lost = outcome.problems.iter().any(|problem| problem.code == "connection-lost");
     if let Some(log) = engine.log_file().filter(|_| server_lost) {
         context.terminal.note(&format!("the embedded server's log is {}", log.display()));
@@ -198,6 +201,7 @@ pub async fn check(context: &Context, written: &Selection) -> Outcome {
     let begun = Instant::now();
     let (project, manifest) = context.project()?;
     let chosen = select(&manifest, &written.select, &written.exclude)?;
+    context.artifacts(&project).manifest(&project, &manifest);
     let engine = Engine::open(&project.root, &project.target).await?;
     let session = engine.connector.connect().await?;
     let checked = run::check(&session, &manifest, &chosen).await?;
@@ -229,6 +233,8 @@ pub async fn test(context: &Context, written: &Selection) -> Outcome {
     if tests.is_empty() {
         return Err(Stop::error("no test is about what is selected"));
     }
+    let artifacts = context.artifacts(&project);
+    artifacts.manifest(&project, &manifest);
     let engine = Engine::open(&project.root, &project.target).await?;
     let session = engine.connector.connect().await?;
     published(&session, &manifest).await?;
@@ -238,6 +244,7 @@ pub async fn test(context: &Context, written: &Selection) -> Outcome {
     let (records, problems) = run::test_published(&session, &manifest, &tests, &secrets, &progress).await;
     drop(progress);
     context.terminal.diagnostics(&problems);
+    artifacts.run_results(&manifest, "test", written, &records, begun.elapsed());
     let took = duration(i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX));
     context.terminal.say(&format!("{} in {took}", counts(&records)));
     let failed = problems.iter().any(|problem| problem.severity == Severity::Error);

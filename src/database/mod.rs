@@ -4,6 +4,7 @@
 pub mod catalog;
 mod connect;
 mod copy_out;
+mod described;
 mod error;
 pub mod history;
 mod migrate;
@@ -12,6 +13,7 @@ mod session;
 mod tls;
 
 pub use connect::Connector;
+pub use described::{Described, DescribedColumn, described};
 pub use error::{DatabaseError, Place};
 pub use migrate::migrate;
 pub use reader::{Publication, Publications, PublishedSegment, ReadError, Reader};

@@ -25,7 +25,7 @@ pub use docs_blocks::DocsBlock;
 pub use exposures::{Exposure, ExposureType, Maturity};
 pub use layer::Layer;
 pub use loading::{Api, Auth, Basic, Cursor, Incremental, Keys, Method, Paging, Whole};
-pub use profile::{Fetch, Profile, Service, Target};
+pub use profile::{EMBEDDED_DATABASE, Fetch, Profile, Service, Target};
 pub use properties::{ColumnProperties, Properties, SourceTable, TestEntry};
 pub use rules::{Rule, RuleColumn};
 

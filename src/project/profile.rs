@@ -1,6 +1,7 @@
 //! `profiles.yml`: targets, connections, threads, variables, the service. Secrets come by `env_var` only.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -17,6 +18,8 @@ use crate::template::{Library, Scope};
 struct Written {
     /// What other tools call the project; the folder's name where it says nothing.
     name: Option<Spanned<String>>,
+    /// Where artifacts are written; `target` where it says nothing.
+    target_path: Option<Spanned<String>>,
     target: Option<Spanned<String>>,
     #[serde(default)]
     vars: Map<String, Value>,
@@ -78,10 +81,15 @@ pub struct Fetch {
     pub google_drive_url: Option<url::Url>,
 }
 
+/// The database of the embedded cluster.
+pub const EMBEDDED_DATABASE: &str = "elt";
+
 /// The parts of a profile that hold for every target.
 #[derive(Debug, Clone)]
 pub struct Profile {
     pub name: Option<String>,
+    /// Where artifacts are written, seen from the project's folder.
+    pub target_path: Option<PathBuf>,
     pub vars: Map<String, Value>,
     pub service: Service,
     pub fetch: Fetch,
@@ -104,6 +112,13 @@ pub struct Target {
 impl Target {
     pub fn schema(&self, layer: Layer) -> &Ident {
         &self.schemas[layer as usize]
+    }
+
+    /// The database that the URL names, where it does; the embedded cluster has one of its own.
+    pub fn database(&self) -> Option<&str> {
+        let Some(url) = self.url.as_deref() else { return Some(EMBEDDED_DATABASE) };
+        let after_host = url.split_once("://")?.1.split_once('/')?.1;
+        after_host.split(['?', '#']).next().filter(|name| !name.is_empty() && !name.contains('%'))
     }
 
     pub(super) fn for_templates(&self) -> Map<String, Value> {
@@ -129,9 +144,10 @@ impl Profile {
         let target = reader.target(&written, setting);
         let service = reader.service(&written.service);
         let name = reader.project_name(written.name.as_ref());
+        let target_path = reader.text(written.target_path.as_ref()).map(PathBuf::from);
         match (target, service) {
             (Some(target), Some(service)) if reader.problems.is_empty() => {
-                Ok((Self { name, vars: written.vars, service, fetch: written.fetch }, target))
+                Ok((Self { name, target_path, vars: written.vars, service, fetch: written.fetch }, target))
             }
             _ => Err(reader.problems),
         }

@@ -1,6 +1,7 @@
 //! Renders models and tests written in dbt's spelling. The only module that knows tera. A render is pure:
 //! variables and environment are handed in, and what it refers to and configures comes out beside the text.
 
+mod calls;
 mod functions;
 mod marks;
 mod rewrite;
@@ -13,6 +14,7 @@ use serde_json::{Map, Value};
 use tera::{Context, ErrorKind, Tera};
 
 use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
+pub use calls::Macro;
 use functions::{HINT, engine, with_state};
 pub use marks::{SourceMap, character_range, settle};
 use rewrite::{Rewritten, Signatures};

@@ -129,7 +129,7 @@ pub fn place_of_macro(source: &str, name: &str) -> Option<Range<usize>> {
 }
 
 /// `macro name(parameters)` or `test name(parameters)`, as the inside of a tag.
-fn definition(inner: &str) -> Option<(String, &str)> {
+pub(super) fn definition(inner: &str) -> Option<(String, &str)> {
     let inner = inner.trim();
     let (word, rest) = inner.split_once(char::is_whitespace)?;
     let prefix = match word {

@@ -5,6 +5,7 @@ mod database;
 mod support;
 
 mod adhoc;
+mod artifacts;
 mod built_in_tests;
 mod configured;
 mod failures;
