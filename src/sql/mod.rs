@@ -2,5 +2,9 @@
 //! Pure; it judges nothing (the server has the last word), and what it cannot read it says so.
 
 mod calls;
+mod columns;
+mod follow;
 
 pub use calls::{Calls, called_functions};
+pub use columns::declared_columns;
+pub use follow::{Column, Followed, Input, Kind, Known, Table, Unsure, follow};

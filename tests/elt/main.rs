@@ -12,6 +12,7 @@ mod failures;
 mod history;
 mod incremental;
 mod inputs;
+mod lineage;
 mod loading;
 mod main_job;
 mod other_database;

@@ -19,6 +19,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("print!", &["cli"]),
     ("reqwest", &["source"]),
     ("squawk_", &["sql"]),
+    ("rowan::", &["sql"]),
     ("parquet::", &["source", "generate"]),
 ];
 
