@@ -9,6 +9,7 @@
 //! graph     who refers to whom, layer order, cycles         (pure)
 //! select    which nodes were asked for                      (pure)
 //! compile   templates, tests and rules become SQL           (pure)
+//! lineage   which column comes from which                        (pure)
 //! sql       PostgreSQL's grammar without a server               (pure; the only one that knows squawk)
 //! source    where raw rows come from: file, http, sample    (files and sockets, no database)
 //! generate  the project's own sample data                   (pure, seeded)
@@ -31,6 +32,7 @@ pub mod desk;
 pub mod diagnostic;
 pub mod engine;
 pub mod generate;
+pub mod lineage;
 pub mod manifest;
 pub mod name;
 pub mod pipeline;

@@ -112,6 +112,16 @@ pub enum Command {
     #[command(after_help = "Files that are there already stay as they are.\n\n\
         Examples:\n  elt init shop && cd shop && elt run\n  elt init . --example none --name reports")]
     Init(Init),
+    /// Tell where columns come from and where they go, from the files alone; opens no connection
+    #[command(
+        after_help = "Every model's SQL is followed by PostgreSQL's grammar. What cannot be known from the files (all columns of a \
+        source, say) is told, never guessed.\n\n\
+        Examples:\n  elt lineage segments_derived                       all its columns, and what each is made of\n  \
+        elt lineage segments_derived.voucher_amount        both ways, to the ends\n  \
+        elt lineage raw.voucher_history.timestamp --downstream --depth 1\n  \
+        elt lineage segments_derived.upper_value --all     also what filters, joins and groups"
+    )]
+    Lineage(Lineage),
     /// Find relations whose models are gone; with --yes drop them
     #[command(
         after_help = "elt keeps a ledger of what it published, in the database. A relation that it did not make is never listed, and \
@@ -203,6 +213,25 @@ pub enum Output {
     Table,
     Csv,
     Json,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Lineage {
+    /// A model, rule or source, or one of its columns: model, model.column, layer.model.column
+    #[arg(value_name = "MODEL[.COLUMN]")]
+    pub column: String,
+    /// Only what it comes from
+    #[arg(long, conflicts_with = "downstream")]
+    pub upstream: bool,
+    /// Only what comes of it
+    #[arg(long)]
+    pub downstream: bool,
+    /// At most so many steps
+    #[arg(long, value_name = "N")]
+    pub depth: Option<usize>,
+    /// Also what only decides about rows: filters, joins, groups, order
+    #[arg(long)]
+    pub all: bool,
 }
 
 #[derive(Debug, Clone, Args)]

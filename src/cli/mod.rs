@@ -6,6 +6,7 @@ mod artifacts;
 mod generate;
 mod init;
 mod inspect;
+mod lineage;
 mod log;
 mod operation;
 mod progress;
@@ -97,6 +98,7 @@ async fn dispatch(context: &Context, command: Command) -> Outcome {
         Command::Show(arguments) => show::show(context, &arguments).await,
         Command::RunOperation(arguments) => operation::operation(context, &arguments).await,
         Command::Init(arguments) => init::init(context, &arguments),
+        Command::Lineage(arguments) => lineage::lineage(context, &arguments),
         Command::Prune(arguments) => work::prune(context, &arguments).await,
         Command::Debug => inspect::debug(context).await,
         Command::Clean(arguments) => inspect::clean(context, &arguments),

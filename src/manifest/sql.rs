@@ -65,7 +65,11 @@ impl Sql {
 
     /// The place in the user's file behind the `character`-th character (from 1), as PostgreSQL counts.
     pub fn locate(&self, character: u32) -> Option<Location> {
-        let at = character_range(&self.text, character)?.start;
+        self.locate_byte(character_range(&self.text, character)?.start)
+    }
+
+    /// The place in the user's file behind a byte of the text.
+    pub fn locate_byte(&self, at: usize) -> Option<Location> {
         // The innermost part is the last that was put in.
         let part = self.parts.iter().rev().find(|part| part.range.contains(&at))?;
         let start = part.map.source_of(at - part.range.start)?;
@@ -94,6 +98,14 @@ impl Manifest {
         let Body::Model { full, incremental: added } = &node.body else { return Sql::default() };
         let text = added.as_ref().filter(|_| incremental).unwrap_or(full);
         self.assemble(text, &node.file, name)
+    }
+
+    /// A model's query with every node that it reads by its name, ephemeral ones too.
+    pub fn own_query(&self, id: NodeId, incremental: bool, name: &dyn Fn(NodeId) -> Relation) -> Sql {
+        let node = self.node(id);
+        let Body::Model { full, incremental: added } = &node.body else { return Sql::default() };
+        let text = added.as_ref().filter(|_| incremental).unwrap_or(full);
+        Self::named(text, &node.file, |target| name(target).to_string())
     }
 
     /// A test's query: the rows that are wrong.
@@ -132,14 +144,17 @@ impl Manifest {
     }
 
     fn settled(&self, text: &Text, file: &Arc<SourceFile>, name: &dyn Fn(NodeId) -> Relation) -> Sql {
-        let (sql, map) = settle(&text.rendered.marked, |index| {
-            let target = text.targets[index];
+        Self::named(text, file, |target| {
             if self.node(target).materialization == Materialization::Ephemeral {
                 cte_name(&self.node(target).name).to_string()
             } else {
                 name(target).to_string()
             }
-        });
+        })
+    }
+
+    fn named(text: &Text, file: &Arc<SourceFile>, name: impl Fn(NodeId) -> String) -> Sql {
+        let (sql, map) = settle(&text.rendered.marked, |index| name(text.targets[index]));
         let end = sql.trim_end().trim_end_matches(';').trim_end().len();
         Sql::part(sql[..end].to_owned(), file, map)
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use elt::sql::{Followed, Known, follow};
 
 use crate::database::TestDatabase;
+use crate::support::Project;
 
 const TABLES: &str = "
     create table customers (id int, name text, country text, born date);
@@ -267,4 +268,60 @@ async fn lineage_is_what_postgresql_wrote_down_of_the_same_query_as_a_view() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn a_column_is_followed_both_ways_through_ephemeral_models_and_sources() {
+    let project = Project::new(&[
+        ("models/raw/shop/sources.yml", "sources: [{name: shop, tables: [{name: people}]}]\n"),
+        (
+            "models/raw/shop/sales.sql",
+            "{{ config(materialized='load', source='sales.csv') }}\nid integer,\nperson_id integer,\namount numeric(9,2),\n",
+        ),
+        (
+            "models/stage/shop/paid.sql",
+            "{{ config(materialized='ephemeral') }}\nselect s.*, p.name\nfrom {{ ref('sales') }} s\njoin {{ source('shop', 'people') }} p on p.id = s.person_id\n",
+        ),
+        (
+            "models/prod/shop/totals.sql",
+            "select name, sum(amount) as total, count(*) as sales\nfrom {{ ref('paid') }}\nwhere amount > 0 group by name\n",
+        ),
+        ("models/prod/shop/best.sql", "select * from {{ ref('totals') }} order by total desc limit 1\n"),
+    ])
+    .await;
+    let best = project.good(&["lineage", "best"]).stdout;
+    insta::assert_snapshot!(best, @r"
+    prod.best
+      name                         <- prod.totals.name as it is
+      total                        <- prod.totals.total as it is
+      sales                        <- prod.totals.sales as it is
+    ");
+    let total = project.good(&["lineage", "prod.totals.total"]).stdout;
+    insta::assert_snapshot!(total, @r"
+    prod.totals.total  models/prod/shop/totals.sql:1:14
+    comes from
+    └─ stage.paid.amount computed models/prod/shop/totals.sql:1:18
+       └─ raw.sales.amount as it is models/stage/shop/paid.sql:2:8
+    goes to
+    └─ prod.best.total as it is models/prod/shop/best.sql:1:8
+    ");
+    let all = project.good(&["lineage", "sales.amount", "--downstream", "--all"]).stdout;
+    insta::assert_snapshot!(all, @r"
+    raw.sales.amount numeric(9,2)
+    goes to
+    └─ stage.paid.amount as it is models/stage/shop/paid.sql:2:8
+       ├─ prod.totals.total computed models/prod/shop/totals.sql:1:18
+       │  ├─ prod.best.total as it is models/prod/shop/best.sql:1:8
+       │  └─ prod.best (its rows) sorts models/prod/shop/best.sql:1:8
+       └─ prod.totals (its rows) filters models/prod/shop/totals.sql:3:7
+    ");
+    let json = project.good(&["lineage", "totals.total", "--upstream", "--depth", "1", "--json"]).stdout;
+    insta::assert_snapshot!(json, @r#"{"direction":"upstream","depth":1,"of":"prod.totals.total","column":"stage.paid.amount","kinds":["computed"],"place":"models/prod/shop/totals.sql:1:18"}"#);
+
+    project.elt(&["lineage", "totals.totl"]).expect(2).says("did you mean `total`?");
+    project.elt(&["lineage", "totls"]).expect(2).says("did you mean `totals`?");
+    project.write("models/prod/shop/best.sql", "select *, nope from {{ ref('totals') }}\n");
+    project
+        .good(&["lineage", "best"])
+        .says("models/prod/shop/best.sql:1:11: `nope` is no column of the relations here");
 }

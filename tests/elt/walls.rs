@@ -66,6 +66,10 @@ const STRANGERS: &[(&str, &[&str])] = &[
     ),
     ("project", &["crate::database", "crate::run", "std::env", "tokio", "SystemTime", "Instant::"]),
     ("source", &["crate::database", "crate::run", "crate::project"]),
+    (
+        "lineage",
+        &["crate::database", "crate::run", "crate::cli", "crate::template", "std::env", "std::fs", "tokio"],
+    ),
     ("sql", &["crate::", "std::env", "std::fs", "tokio", "SystemTime", "Instant::"]),
     ("generate", &["crate::database", "crate::source", "std::fs", "SystemTime", "std::env"]),
     ("cluster", &["crate::database", "crate::run", "crate::project"]),

@@ -105,9 +105,7 @@ impl Follower<'_> {
             return word;
         }
         let name = name_of(node);
-        self.found(scope.column(&name, start_of(node)), node, || {
-            format!("`{name}` is no column of the relations here")
-        })
+        self.found(scope.column(&name), node, || format!("`{name}` is no column of the relations here"))
     }
 
     /// `relation.column`, `schema.relation.column`, `relation.*` as a value, `(row).field`.
@@ -117,13 +115,13 @@ impl Follower<'_> {
             let inner = child(node, K::PAREN_EXPR).and_then(|paren| child(&paren, K::NAME_REF));
             let relation = inner.as_ref().and_then(|inner| {
                 let name = name_of(inner);
-                let is_column = matches!(scope.column(&name, 0), Found::Flow(flow)
+                let is_column = matches!(scope.column(&name), Found::Flow(flow)
                     if flow.inputs.len() == 1 && scope.relation(None, &name).is_none());
                 scope.relation(None, &name).filter(|_| !is_column)
             });
             let field = node.children().filter(|part| part.kind() == K::NAME_REF).last();
             if let (Some(relation), Some(field)) = (relation, field)
-                && let found @ Found::Flow(_) = relation.column(&name_of(&field), start_of(node))
+                && let found @ Found::Flow(_) = relation.column(&name_of(&field))
             {
                 return self.found(found, node, String::new);
             }
@@ -144,9 +142,9 @@ impl Follower<'_> {
             return self.found(Found::Nothing, node, || format!("there is no relation `{relation}` here"));
         };
         match column {
-            Some(column) => self.found(found.column(column, start_of(node)), node, || {
-                format!("`{relation}` has no column `{column}`")
-            }),
+            Some(column) => {
+                self.found(found.column(column), node, || format!("`{relation}` has no column `{column}`"))
+            }
             None => self.found(Found::Flow(found.shape.whole()), node, String::new),
         }
     }
@@ -155,7 +153,7 @@ impl Follower<'_> {
         let message = match found {
             Found::Flow(flow) => {
                 self.read(&flow);
-                return flow;
+                return flow.mentioned(start_of(node));
             }
             Found::Unclear(message) => message,
             Found::Nothing => missing(),

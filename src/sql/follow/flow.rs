@@ -50,6 +50,9 @@ impl Kind {
     }
 }
 
+/// The place of a column that nobody has mentioned yet.
+const NOWHERE: usize = usize::MAX;
+
 /// Inputs with the byte at which each is mentioned first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Flow {
@@ -61,9 +64,15 @@ pub struct Flow {
 }
 
 impl Flow {
-    pub fn of(origin: Origin, at: usize) -> Self {
+    pub fn of(origin: Origin) -> Self {
         let digest = digest(&origin);
-        Self { inputs: BTreeMap::from([((origin, Kind::Copied), at)]), unsure: false, digest }
+        Self { inputs: BTreeMap::from([((origin, Kind::Copied), NOWHERE)]), unsure: false, digest }
+    }
+
+    /// Mentioned here, if not before.
+    pub fn mentioned(mut self, here: usize) -> Self {
+        self.inputs.values_mut().filter(|at| **at == NOWHERE).for_each(|at| *at = here);
+        self
     }
 
     pub fn unknown() -> Self {

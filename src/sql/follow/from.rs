@@ -13,7 +13,7 @@ use super::{Follower, child, has_token, name_of, start_of};
 
 impl Follower<'_> {
     /// One item. `before` is what stands to its left, which `lateral` may use.
-    pub(super) fn from_item(&self, item: &SyntaxNode, outer: &Scope<'_>, before: &Joined) -> Joined {
+    pub(super) fn item_of_from(&self, item: &SyntaxNode, outer: &Scope<'_>, before: &Joined) -> Joined {
         let alias = child(item, K::FROM_ALIAS);
         match item.kind() {
             K::JOIN_EXPR => self.join(item, outer, before),
@@ -53,7 +53,7 @@ impl Follower<'_> {
         match paren.children().next() {
             Some(inner) if inner.kind() == K::PAREN_EXPR => self.in_parentheses(&inner, outer, before),
             Some(inner) if is_query(inner.kind()) => aliased(self.query(&inner, outer), None),
-            Some(inner) => self.from_item(&inner, outer, before),
+            Some(inner) => self.item_of_from(&inner, outer, before),
             None => Joined::default(),
         }
     }
@@ -80,7 +80,7 @@ impl Follower<'_> {
         };
         let field = |column: &Arc<str>| {
             let origin = Origin { table: table.clone(), column: column.clone() };
-            Field { name: column.clone(), flow: Rc::new(Flow::of(origin, at)), at: at..at }
+            Field { name: column.clone(), flow: Rc::new(Flow::of(origin)), at: at..at }
         };
         let fields = columns.iter().map(field).collect();
         let rest = if complete { Vec::new() } else { vec![Rest::Of(table.clone())] };
@@ -93,7 +93,7 @@ impl Follower<'_> {
     fn join(&self, node: &SyntaxNode, outer: &Scope<'_>, before: &Joined) -> Joined {
         let mut parts = node.children();
         let (Some(left), Some(join)) = (parts.next(), parts.next()) else { return Joined::default() };
-        let left = self.from_item(&left, outer, before);
+        let left = self.item_of_from(&left, outer, before);
         let item = join.children().find(|part| {
             !matches!(
                 part.kind(),
@@ -101,7 +101,7 @@ impl Follower<'_> {
             )
         });
         let Some(item) = item else { return left };
-        let right = self.from_item(&item, outer, &before.clone().beside(&left));
+        let right = self.item_of_from(&item, outer, &before.clone().beside(&left));
         let side = join.children().next().map(|part| part.kind()).unwrap_or(K::JOIN_INNER);
         let mut joined = if has_token(&join, K::NATURAL_KW) {
             if !left.shape.rest.is_empty() || !right.shape.rest.is_empty() {
@@ -170,10 +170,10 @@ impl Follower<'_> {
 
     fn side_column(&self, side: &Joined, name: &str, at: usize) -> Flow {
         let whole = Relation { schema: None, name: "".into(), shape: Rc::new(side.shape.clone()) };
-        match whole.column(name, at) {
+        match whole.column(name) {
             super::scope::Found::Flow(flow) => {
                 self.read(&flow);
-                flow
+                flow.mentioned(at)
             }
             super::scope::Found::Unclear(message) => {
                 self.doubt(at, message);

@@ -74,6 +74,8 @@ pub struct Followed {
     pub columns: Vec<Column>,
     /// Tables whose unknown columns are all in the result, too, by `*`.
     pub open: Vec<Table>,
+    /// Whether `columns` are all of them.
+    pub complete: bool,
     /// What decides about rows.
     pub rows: Vec<Input>,
     pub rows_digest: u64,
@@ -104,13 +106,14 @@ fn follow_here(sql: &str, known: &dyn Fn(&[String]) -> Option<Known>) -> Followe
     let follower = Follower { known, reads: RefCell::default(), unsure: RefCell::default() };
     let Some(query) = statements.next().filter(|node| query::is_query(node.kind())) else {
         follower.doubt(0, "this is no query".to_owned());
-        return follower.end(Default::default());
+        return Followed { complete: false, ..follower.end(Default::default()) };
     };
     let answer = follower.query(&query, &Scope::default());
     let mut followed = follower.end(answer);
     // Doubts about what was read past an error would only mislead.
     if let Some(error) = parsed.errors().first() {
         let message = format!("the SQL cannot be read here: {}", error.message());
+        followed.complete = false;
         followed.unsure = vec![Unsure { at: error.range().start().into(), message }];
     }
     followed
@@ -130,7 +133,7 @@ impl Follower<'_> {
     /// A column is used here.
     fn read(&self, flow: &Flow) {
         let mut reads = self.reads.borrow_mut();
-        for ((Origin { table, column }, kind), _) in &flow.inputs {
+        for (Origin { table, column }, kind) in flow.inputs.keys() {
             if kind.is_value() {
                 reads.insert((table.clone(), column.clone()));
             }
@@ -157,6 +160,7 @@ impl Follower<'_> {
         Followed {
             columns: shape.fields.iter().map(column).collect(),
             open,
+            complete: shape.rest.is_empty(),
             rows: inputs(&answer.rows),
             rows_digest: answer.rows.digest,
             reads: self.reads.into_inner(),

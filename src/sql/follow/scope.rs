@@ -105,7 +105,7 @@ impl<'a> Scope<'a> {
     }
 
     /// A name without a relation before it.
-    pub fn column(&self, name: &str, at: usize) -> Found {
+    pub fn column(&self, name: &str) -> Found {
         let mut open: Option<&Rest> = None;
         for scope in self.chain() {
             let shape = &scope.joined.shape;
@@ -140,20 +140,20 @@ impl<'a> Scope<'a> {
                 Found::Flow(relation.shape.whole())
             }
             Some(_) => unclear(name, "it may be the relation's whole row, or a column that is not known"),
-            None => Found::Flow(open.column(name, at)),
+            None => Found::Flow(open.column(name)),
         }
     }
 }
 
 impl Relation {
-    pub fn column(&self, name: &str, at: usize) -> Found {
+    pub fn column(&self, name: &str) -> Found {
         let mut named = self.shape.fields.iter().filter(|field| &*field.name == name);
         match (named.next(), named.next(), self.shape.rest.as_slice()) {
             (Some(field), None, _) => Found::Flow((*field.flow).clone()),
             (Some(_), Some(_), _) => unclear(name, "the relation has several columns of this name"),
             (None, _, _) if SYSTEM_COLUMNS.contains(&name) => Found::Flow(Flow::default()),
             (None, _, []) => Found::Nothing,
-            (None, _, [only]) => Found::Flow(only.column(name, at)),
+            (None, _, [only]) => Found::Flow(only.column(name)),
             (None, ..) => unclear(name, "it comes by `*` from several relations whose columns are not known"),
         }
     }
@@ -164,9 +164,9 @@ fn unclear(name: &str, why: &str) -> Found {
 }
 
 impl Rest {
-    fn column(&self, name: &str, at: usize) -> Flow {
+    fn column(&self, name: &str) -> Flow {
         match self {
-            Self::Of(table) => Flow::of(Origin { table: table.clone(), column: name.into() }, at),
+            Self::Of(table) => Flow::of(Origin { table: table.clone(), column: name.into() }),
             Self::Any(flow) => (**flow).clone(),
         }
     }

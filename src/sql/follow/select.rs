@@ -17,7 +17,7 @@ impl Follower<'_> {
         let mut joined = Joined::default();
         if let Some(from) = child(node, K::FROM_CLAUSE) {
             for item in from.children() {
-                joined = joined.clone().beside(&self.from_item(&item, outer, &joined));
+                joined = joined.clone().beside(&self.item_of_from(&item, outer, &joined));
             }
         }
         let mut rows = std::mem::take(&mut joined.rows);
@@ -75,7 +75,8 @@ impl Follower<'_> {
     fn star(&self, from: &Shape, star: &SyntaxNode, shape: &mut Shape) {
         for field in &from.fields {
             self.read(&field.flow);
-            shape.fields.push(Field { at: range_of(star), ..field.clone() });
+            let flow = Rc::new((*field.flow).clone().mentioned(start_of(star)));
+            shape.fields.push(Field { name: field.name.clone(), flow, at: range_of(star) });
         }
         shape.rest.extend(from.rest.iter().cloned());
     }
@@ -113,7 +114,7 @@ impl Follower<'_> {
         for item in items {
             // Here, unlike in `order by`, a column of `from` goes before one of the result.
             let known = match item.kind() {
-                K::NAME_REF => matches!(scope.column(&name_of(&item), 0), Found::Flow(_) | Found::Unclear(_)),
+                K::NAME_REF => matches!(scope.column(&name_of(&item)), Found::Flow(_) | Found::Unclear(_)),
                 _ => !is_number(&item),
             };
             let one =
