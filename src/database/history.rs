@@ -26,18 +26,6 @@ pub struct Holder {
     pub command: String,
 }
 
-/// Where a loaded table's rows came from.
-#[derive(Debug, Clone)]
-pub struct LoadRecord {
-    pub node: String,
-    pub location: String,
-    pub bytes: i64,
-    pub rows: i64,
-    pub sha256: Option<String>,
-    pub from_cache: bool,
-    pub duration_ms: i64,
-}
-
 const LOCK_KEY: &str = "hashtextextended('elt run ' || $1, 0)";
 
 /// Takes the run lock of a prod schema, if nobody has it. It goes with the session.
@@ -137,23 +125,6 @@ pub async fn record_nodes(session: &Session, run: i64, nodes: &[NodeRecord]) -> 
         &durations,
         &messages,
         &started,
-    ];
-    session.client.execute(sql, &values).await?;
-    Ok(())
-}
-
-pub async fn record_load(session: &Session, run: i64, load: &LoadRecord) -> Result<(), DatabaseError> {
-    let sql = "insert into elt.loads (run_id, node, location, bytes, row_count, sha256, from_cache, duration_ms) \
-               values ($1, $2, $3, $4, $5, $6, $7, $8)";
-    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 8] = [
-        &run,
-        &load.node,
-        &load.location,
-        &load.bytes,
-        &load.rows,
-        &load.sha256,
-        &load.from_cache,
-        &load.duration_ms,
     ];
     session.client.execute(sql, &values).await?;
     Ok(())

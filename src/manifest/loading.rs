@@ -1,5 +1,6 @@
 //! What a loaded model's config must agree on before anything is asked of a source.
 
+use crate::name::Ident;
 use crate::project::{Config, Incremental};
 
 /// What is wrong, and the way out.
@@ -61,6 +62,9 @@ pub(super) fn faults(name: &str, config: &Config, told_secrets: bool) -> Vec<Fau
             format!("`{name}` is loaded by file, but its source is no set of files"),
             "use incremental={'cursor': 'updated_at'}, with a column that grows",
         ),
+        Some(Incremental::Cursor(cursor)) if Ident::new(&cursor.cursor).is_err() => {
+            wrong(format!("`{name}`: the cursor is no name of a column"), "name a column that grows");
+        }
         Some(Incremental::Cursor(cursor)) if cursor.parameter.is_some() && config.api.is_none() => wrong(
             format!("`{name}`: only a JSON API is told its cursor by a `parameter`"),
             "leave `parameter` out, or say how the API answers: api={'records': 'items'}",

@@ -23,7 +23,7 @@ pub struct Request {
 pub struct Plan {
     /// Nodes to build, parents first.
     pub build: Vec<NodeId>,
-    /// Incremental models that are added to, not built anew.
+    /// Incremental models and loads that are added to, not built anew.
     pub added_to: BTreeSet<NodeId>,
     /// Indices of tests.
     pub tests: Vec<usize>,
@@ -54,7 +54,9 @@ impl Plan {
             if before.is_some_and(|before| !before.owned) {
                 problems.push(foreign(node, &published));
             }
-            if node.materialization == Materialization::Incremental
+            let adds = node.materialization == Materialization::Incremental
+                || (node.materialization == Materialization::Load && node.config.incremental.is_some());
+            if adds
                 && !node.config.full_refresh.unwrap_or(request.full_refresh)
                 && before.is_some_and(|before| before.kind == 'r')
             {

@@ -11,6 +11,7 @@ mod configured;
 mod failures;
 mod history;
 mod incremental;
+mod incremental_loads;
 mod inputs;
 mod lineage;
 mod loading;

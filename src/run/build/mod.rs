@@ -145,10 +145,8 @@ fn check_columns(node: &Node, known: &[&str]) -> Result<(), Problem> {
 fn indexes(node: &Node) -> Vec<Index> {
     let mut indexes = node.config.indexes.clone();
     let key = &node.config.unique_key;
-    if node.materialization.is_added_to()
-        && !key.is_empty()
-        && !indexes.iter().any(|index| index.columns == *key)
-    {
+    let grows = node.materialization.is_added_to() || node.config.incremental.is_some();
+    if grows && !key.is_empty() && !indexes.iter().any(|index| index.columns == *key) {
         indexes.push(Index { columns: key.clone(), name: None, unique: false, method: None });
     }
     indexes

@@ -1,6 +1,7 @@
 //! Loads one raw table: lists the pieces of its source, makes the table, COPYs all of them or nothing.
 
 mod access;
+mod adding;
 mod copy;
 mod options;
 mod postgres;
@@ -13,7 +14,7 @@ use super::build::finish;
 use super::failure::located;
 use super::task::{Built, Done, Problem, Shared, count};
 use super::{Event, Observer};
-use crate::database::history::{self, LoadRecord};
+use crate::database::loads::{self, LoadRecord, LoadState};
 use crate::database::{Session, catalog};
 use crate::diagnostic::{Diagnostic, Location};
 use crate::manifest::{Node, NodeId};
@@ -32,6 +33,8 @@ pub(super) struct Loading<'a> {
     place: Location,
     options: ReadOptions,
     fetch: FetchOptions,
+    /// The columns that elt adds.
+    own: Vec<String>,
 }
 
 pub(super) async fn load(shared: &Shared, session: &Session, id: NodeId) -> Result<Done, Problem> {
@@ -41,7 +44,7 @@ pub(super) async fn load(shared: &Shared, session: &Session, id: NodeId) -> Resu
     let wrong = |error: SourceError| Box::new(of_source(&error, &place));
     let written = node.config.source.as_deref().unwrap_or_default();
     let location = source::Location::parse(written, &shared.place.root).map_err(wrong)?;
-    let loading = Loading {
+    let mut loading = Loading {
         shared,
         session,
         id,
@@ -49,17 +52,26 @@ pub(super) async fn load(shared: &Shared, session: &Session, id: NodeId) -> Resu
         relation: shared.plan.building(&shared.manifest, id),
         options: options::read(node, &shared.place.fetch).map_err(wrong)?,
         fetch: access::options(node, &shared.place.fetch),
+        own: node.config.metadata.clone(),
         place,
     };
-    let loaded = match &location {
-        source::Location::Postgres(url) => postgres::load(&loading, url, &location).await?,
-        _ => {
-            let pieces = loading.patiently(source::list(&location, &loading.fetch)).await?;
-            loading.pieces(&location, &pieces).await?
+    if adding::by_file(&loading) && !loading.own.iter().any(|name| name == "_file") {
+        loading.own.push("_file".to_owned());
+    }
+    let known = adding::known(&loading, &location).await?;
+    if known.is_some() {
+        loading.relation = adding::new_rows(&loading);
+    }
+    let loaded = loading.fill(&location, known.as_ref()).await?;
+    table::settle(&loading).await?;
+    let cursor = adding::settle(&loading, known.as_ref()).await?;
+    let delta = match &known {
+        Some(_) => Some(adding::beside_published(&loading).await?),
+        None => {
+            finish(session, node, &loading.relation, Some(loaded.rows)).await?;
+            None
         }
     };
-    table::settle(&loading).await?;
-    finish(session, node, &loading.relation, Some(loaded.rows)).await?;
     let record = LoadRecord {
         node: node.label(),
         location: location.to_string(),
@@ -68,19 +80,25 @@ pub(super) async fn load(shared: &Shared, session: &Session, id: NodeId) -> Resu
         sha256: loaded.sha256(),
         from_cache: loaded.all_from_cache,
         duration_ms: i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX),
+        added: delta.is_some(),
+        cursor,
+        files: loaded.files,
     };
-    let recorded = history::record_load(session, shared.run, &record).await;
+    let recorded = loads::record(session, shared.run, &record).await;
     recorded.map_err(|error| located(&error, loading.place.clone()))?;
-    Ok(Done::built(Built { id, delta: None }, Some(count(loaded.rows))))
+    Ok(Done::built(Built { id, delta }, Some(count(loaded.rows))))
 }
 
 /// What came in, over all pieces.
+#[derive(Default)]
 struct Loaded {
     rows: u64,
     bytes: u64,
     all_from_cache: bool,
     /// Name and checksum of each piece.
     digests: Vec<(String, Option<String>)>,
+    /// Name and version of the pieces, where the load goes by file.
+    files: Vec<(String, String)>,
 }
 
 impl Loaded {
@@ -99,10 +117,30 @@ impl Loaded {
 }
 
 impl Loading<'_> {
+    /// Makes the table and fills it with what the source has, or has more than before.
+    async fn fill(&self, location: &source::Location, known: Option<&LoadState>) -> Result<Loaded, Problem> {
+        if let source::Location::Postgres(url) = location {
+            return postgres::load(self, url, location, known).await;
+        }
+        let mut pieces = self.patiently(source::list(location, &self.fetch)).await?;
+        if let Some(known) = known.filter(|_| adding::by_file(self)) {
+            pieces = adding::still_wanted(pieces, known);
+        }
+        if pieces.is_empty() {
+            adding::nothing_new(self).await?;
+        }
+        self.pieces(location, &pieces, known).await
+    }
+
     /// Fetches the pieces and copies them into a new table, one after another.
-    async fn pieces(&self, location: &source::Location, pieces: &[Piece]) -> Result<Loaded, Problem> {
+    async fn pieces(
+        &self,
+        location: &source::Location,
+        pieces: &[Piece],
+        known: Option<&LoadState>,
+    ) -> Result<Loaded, Problem> {
         let total: u64 = pieces.iter().filter_map(|piece| piece.bytes).sum();
-        let mut loaded = Loaded { rows: 0, bytes: 0, all_from_cache: true, digests: Vec::new() };
+        let mut loaded = Loaded { all_from_cache: true, ..Loaded::default() };
         let mut targets = None;
         for (index, piece) in pieces.iter().enumerate() {
             let watcher = self.watcher(loaded.bytes, total);
@@ -114,19 +152,24 @@ impl Loading<'_> {
             let targets = targets.as_deref().unwrap_or_default();
             let options = ReadOptions {
                 // That all are empty is judged below.
-                allow_empty: self.options.allow_empty || pieces.len() > 1,
+                allow_empty: self.options.allow_empty || pieces.len() > 1 || known.is_some(),
                 ..self.options.clone()
             };
             let rows = source::open(&fetched, &options, targets).map_err(|error| self.wrong(&error))?;
             table::begin_piece(self, &piece.name, loaded.rows).await?;
             let copied = copy::copy(self, rows, &fetched, self.watcher(loaded.bytes, total)).await?;
+            if let Some(known) = known {
+                adding::check_emptied(self, known, &piece.name, copied.rows)?;
+            }
             loaded.rows += copied.rows;
             loaded.bytes += copied.bytes;
             loaded.all_from_cache &= fetched.from_cache;
             let digest = copied.sha256.or_else(|| fetched.sha256.clone()).or_else(|| fetched.digest().ok());
             loaded.digests.push((piece.name.clone(), digest));
+            let version = piece.version.clone().filter(|_| adding::by_file(self));
+            loaded.files.extend(version.map(|version| (piece.name.clone(), version)));
         }
-        if loaded.rows == 0 && pieces.len() > 1 && !self.options.allow_empty {
+        if loaded.rows == 0 && pieces.len() > 1 && known.is_none() && !self.options.allow_empty {
             let error = SourceError::new(format!("{location}: all {} files are without rows", pieces.len()));
             return Err(self.wrong(&error.with_hint("if that is right, set allow_empty")));
         }
@@ -137,7 +180,7 @@ impl Loading<'_> {
     async fn columns(&self) -> Result<Vec<catalog::Column>, Problem> {
         let columns = catalog::columns(self.session, &self.relation).await;
         let columns = columns.map_err(|error| located(&error, self.place.clone()))?;
-        let own = |name: &str| self.node.config.metadata.iter().any(|known| known == name);
+        let own = |name: &str| self.own.iter().any(|known| known == name);
         Ok(columns.into_iter().filter(|column| !own(&column.name)).collect())
     }
 

@@ -10,12 +10,13 @@ use url::Url;
 
 use super::super::failure::located;
 use super::super::task::Problem;
-use super::{Loaded, Loading, table};
+use super::{Loaded, Loading, adding, table};
 use crate::database::catalog::Column;
+use crate::database::loads::LoadState;
 use crate::database::{Connector, DatabaseError, Session};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::Sql;
-use crate::name::Ident;
+use crate::name::{Ident, literal};
 use crate::source::{Location, Progress, SourceError, hex};
 
 /// Chunks on their way from one server to the other.
@@ -23,7 +24,12 @@ const WAITING_CHUNKS: usize = 8;
 /// Types with a higher number are not PostgreSQL's own; the other side may have others, or none.
 const FIRST_FOREIGN_OID: u32 = 16_384;
 
-pub(super) async fn load(loading: &Loading<'_>, url: &Url, location: &Location) -> Result<Loaded, Problem> {
+pub(super) async fn load(
+    loading: &Loading<'_>,
+    url: &Url,
+    location: &Location,
+    known: Option<&LoadState>,
+) -> Result<Loaded, Problem> {
     let cancel = &loading.shared.cancel;
     let opening = async {
         let far = Connector::from_url(url.as_str())?.connect().await?;
@@ -34,7 +40,7 @@ pub(super) async fn load(loading: &Loading<'_>, url: &Url, location: &Location) 
         far = opening => far.map_err(|error| of_far(loading, location, &error))?,
         () = cancel.cancelled() => return Err(loading.cancelled()),
     };
-    let query = rows_wanted(loading)?;
+    let query = newer(loading, rows_wanted(loading)?, known);
     let found = far.describe(&query).await.map_err(|error| of_far(loading, location, &error))?;
     let columns: Vec<Column> = found.into_iter().map(portable).collect();
     let sql = match table::declared(loading) {
@@ -64,6 +70,16 @@ fn rows_wanted(loading: &Loading<'_>) -> Result<String, Problem> {
         name.split('.').map(|part| Ident::new(part).map(|part| part.to_string())).collect();
     let parts = parts.map_err(|error| loading.wrong(&SourceError::new(format!("`table`: {error}"))))?;
     Ok(format!("select * from {}", parts.join(".")))
+}
+
+/// Only the rows that earlier loads have not seen.
+fn newer(loading: &Loading<'_>, query: String, known: Option<&LoadState>) -> String {
+    let last = known.and_then(|known| known.cursor.as_deref());
+    let (Some(cursor), Some(last)) = (adding::cursor(loading), last) else { return query };
+    let column = Ident::new(&cursor.cursor).expect("compiling checked the cursor's name");
+    // With a key, rows as old as the last ones may have changed; they replace themselves.
+    let sign = if loading.node.config.unique_key.is_empty() { ">" } else { ">=" };
+    format!("select * from ({query}) as all_rows where {column} {sign} {}", literal(last))
 }
 
 /// A column of a type that only the other server knows comes as text.
@@ -175,6 +191,7 @@ async fn stream(
             bytes,
             all_from_cache: false,
             digests: vec![(location.to_string(), Some(hex(&hasher.finalize())))],
+            files: Vec::new(),
         }),
         Ok(Err(error)) => Err(of_far(loading, location, &error)),
         Err(error) => Err(Box::new(located(&error, loading.place.clone()))),

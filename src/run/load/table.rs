@@ -44,11 +44,11 @@ pub(super) async fn make(
     location: &source::Location,
     mut sql: Sql,
 ) -> Result<(), Problem> {
-    for name in &loading.node.config.metadata {
+    for name in &loading.own {
         sql.push(&own_column(loading, name, location)?);
     }
     let sql = sql.wrap(&format!("create table {} (\n", loading.relation), "\n)");
-    let numbered = loading.node.config.metadata.iter().any(|name| name == "_row");
+    let numbered = loading.own.iter().any(|name| name == "_row");
     if numbered {
         // One session fills the table, so numbers may be taken many at a time.
         run(loading, &format!("create sequence {} cache 1000", row_numbers(loading))).await?;
@@ -93,7 +93,7 @@ fn own_column(loading: &Loading<'_>, name: &str, location: &source::Location) ->
 
 /// The defaults that differ from piece to piece. `before` rows are in the table already.
 pub(super) async fn begin_piece(loading: &Loading<'_>, name: &str, before: u64) -> Result<(), Problem> {
-    let own = |wanted: &str| loading.node.config.metadata.iter().any(|name| name == wanted);
+    let own = |wanted: &str| loading.own.iter().any(|name| name == wanted);
     if own("_file") {
         let (relation, name) = (&loading.relation, literal(name));
         run(loading, &format!("alter table {relation} alter column _file set default {name}")).await?;
@@ -106,7 +106,7 @@ pub(super) async fn begin_piece(loading: &Loading<'_>, name: &str, before: u64) 
 
 /// Defaults filled elt's own columns during the COPY; later rows are not theirs to fill.
 pub(super) async fn settle(loading: &Loading<'_>) -> Result<(), Problem> {
-    let own = &loading.node.config.metadata;
+    let own = &loading.own;
     if own.is_empty() {
         return Ok(());
     }

@@ -1,0 +1,220 @@
+//! Incremental loads: from where to go on, and how the new rows meet those that are published. Nothing is
+//! remembered but what a succeeded run wrote together with its rows.
+
+use super::super::failure::located;
+use super::super::task::{Delta, Problem};
+use super::Loading;
+use crate::database::loads::{self, LoadState};
+use crate::database::{DatabaseError, catalog};
+use crate::diagnostic::Diagnostic;
+use crate::name::{Ident, Relation, literal};
+use crate::project::{Cursor, Incremental, Layer};
+use crate::source::{Location, Piece, SourceError};
+
+/// What earlier loads have brought, where this one is to go on from there.
+pub(super) async fn known(loading: &Loading<'_>, location: &Location) -> Result<Option<LoadState>, Problem> {
+    let (shared, node) = (loading.shared, loading.node);
+    if !shared.plan.added_to.contains(&loading.id) {
+        return Ok(None);
+    }
+    let prod = shared.manifest.schema(Layer::Prod).as_str();
+    let state = loads::state(loading.session, prod, &node.label(), &location.to_string()).await;
+    let state = state.map_err(|error| database(loading, &error))?;
+    // A table that was loaded in another way before has nothing to go on from.
+    Ok(state.filter(|state| match &node.config.incremental {
+        Some(Incremental::Cursor(_)) => state.cursor.is_some(),
+        _ => !state.files.is_empty(),
+    }))
+}
+
+/// Where new rows wait. The name holds a space and a number, which no model's does twice.
+pub(super) fn new_rows(loading: &Loading<'_>) -> Relation {
+    let name = Ident::new(format!("elt new {}", loading.id.0)).expect("a number makes a short name");
+    Relation::new(loading.shared.plan.build_schema.clone(), name)
+}
+
+pub(super) fn cursor<'a>(loading: &Loading<'a>) -> Option<&'a Cursor> {
+    match loading.node.config.incremental.as_ref()? {
+        Incremental::Cursor(cursor) => Some(cursor),
+        Incremental::By(_) => None,
+    }
+}
+
+pub(super) fn by_file(loading: &Loading<'_>) -> bool {
+    matches!(loading.node.config.incremental, Some(Incremental::By(_)))
+}
+
+/// The pieces that are new or have changed.
+pub(super) fn still_wanted(pieces: Vec<Piece>, known: &LoadState) -> Vec<Piece> {
+    let is_known =
+        |piece: &Piece| piece.version.is_some() && known.files.get(&piece.name) == piece.version.as_ref();
+    pieces.into_iter().filter(|piece| !is_known(piece)).collect()
+}
+
+/// A file whose rows are replaced must have some: otherwise nothing would say that the old ones go.
+pub(super) fn check_emptied(
+    loading: &Loading<'_>,
+    known: &LoadState,
+    name: &str,
+    rows: u64,
+) -> Result<(), Problem> {
+    if rows > 0 || !by_file(loading) || !known.files.contains_key(name) {
+        return Ok(());
+    }
+    let error = SourceError::new(format!("{name} has changed and is without rows now"));
+    let hint = format!(
+        "if that is right, load all files anew: --full-refresh --select {}",
+        loading.node.name.as_str()
+    );
+    Err(loading.wrong(&error.with_hint(hint)))
+}
+
+/// A table like the published one, for a load that finds nothing new.
+pub(super) async fn nothing_new(loading: &Loading<'_>) -> Result<(), Problem> {
+    let published = loading.shared.manifest.published(loading.id);
+    let sql = format!("create table {} (like {published})", loading.relation);
+    loading.session.run(&sql).await.map(drop).map_err(|error| database(loading, &error))
+}
+
+/// Takes out of the new rows what is there already, and what stands twice; the cursor's value afterwards.
+pub(super) async fn settle(
+    loading: &Loading<'_>,
+    known: Option<&LoadState>,
+) -> Result<Option<String>, Problem> {
+    let Some(cursor) = cursor(loading) else { return Ok(None) };
+    let columns = loading.columns().await?;
+    let Some(column) = columns.iter().find(|column| column.name == cursor.cursor) else {
+        let message =
+            format!("`{}` has no column `{}` to be its cursor", loading.node.name.as_str(), cursor.cursor);
+        return Err(Box::new(Diagnostic::error("unknown-column", message).at(loading.place.clone())));
+    };
+    if column.data_type == "text" || column.data_type.starts_with("character") {
+        let message =
+            format!("the cursor `{}` is {}, in which 10 comes before 9", column.name, column.data_type);
+        let problem = Diagnostic::error("bad-cursor", message).at(loading.place.clone());
+        return Err(Box::new(problem.hint("declare it in the model's body as a time or a number")));
+    }
+    let (table, name) = (&loading.relation, ident(&column.name));
+    let key: Vec<String> = keys(loading).iter().map(Ident::to_string).collect();
+    if key.is_empty() {
+        let missing = format!("select count(*) from {table} where {name} is null");
+        let missing = loading.session.value(&missing).await.map_err(|error| database(loading, &error))?;
+        if missing.as_deref() != Some("0") {
+            let count = missing.unwrap_or_default();
+            let message =
+                format!("{count} rows have no `{}`, and would come again with every load", column.name);
+            let problem = Diagnostic::error("bad-cursor", message).at(loading.place.clone());
+            return Err(Box::new(problem.hint("give the model a unique_key, or another cursor")));
+        }
+    }
+    let last = known.and_then(|known| known.cursor.as_deref());
+    let mut sql = Vec::new();
+    if let Some(last) = last {
+        // With a key, rows that are as old as the last ones replace themselves.
+        let sign = if key.is_empty() { "<=" } else { "<" };
+        sql.push(format!("delete from {table} where {name} {sign} {}", literal(last)));
+    }
+    if !key.is_empty() {
+        let (list, whole) = (key.join(", "), key.join(" is not null and "));
+        sql.push(format!(
+            "delete from {table} where ctid in (select row_place from (select ctid as row_place, row_number() over \
+             (partition by {list} order by {name} desc nulls last, ctid desc) as place from {table} \
+             where {whole} is not null) as numbered where place > 1)"
+        ));
+    }
+    for statement in sql {
+        loading.session.run(&statement).await.map_err(|error| database(loading, &error))?;
+    }
+    // As JSON a time is written so that others read it, too.
+    let greatest = format!("select to_json(max({name})) #>> '{{}}' from {table}");
+    let greatest = loading.session.value(&greatest).await.map_err(|error| database(loading, &error))?;
+    Ok(greatest.or(last.map(str::to_owned)))
+}
+
+/// Shows old and new rows together to tests and children; publishing moves the new ones over.
+pub(super) async fn beside_published(loading: &Loading<'_>) -> Result<Delta, Problem> {
+    let manifest = &loading.shared.manifest;
+    let published = manifest.published(loading.id);
+    let session = loading.session;
+    let before = catalog::columns(session, &published).await.map_err(|error| database(loading, &error))?;
+    let new =
+        catalog::columns(session, &loading.relation).await.map_err(|error| database(loading, &error))?;
+    let shape = |columns: &[catalog::Column]| -> Vec<(String, String)> {
+        let mut shape: Vec<_> =
+            columns.iter().map(|column| (column.name.clone(), column.data_type.clone())).collect();
+        shape.sort();
+        shape
+    };
+    if shape(&before) != shape(&new) {
+        let name = loading.node.name.as_str();
+        let message = format!("the columns of `{name}` are not those of its published table");
+        let problem = Diagnostic::error("columns-changed", message).at(loading.place.clone());
+        return Err(Box::new(problem.hint(format!("load it anew with --full-refresh --select {name}"))));
+    }
+    let columns: Vec<String> = before.iter().map(|column| ident(&column.name).to_string()).collect();
+    let movement = Movement {
+        published: &published,
+        new: &loading.relation,
+        columns: columns.join(", "),
+        key: keys(loading),
+    };
+    let overlay = format!(
+        "create view {} as {}; analyze {}",
+        loading.shared.plan.building(manifest, loading.id),
+        movement.overlay(),
+        loading.relation
+    );
+    session.run(&overlay).await.map_err(|error| database(loading, &error))?;
+    Ok(Delta { statements: movement.statements(), alters: false })
+}
+
+/// What makes an old row give way to a new one.
+fn keys(loading: &Loading<'_>) -> Vec<Ident> {
+    if by_file(loading) {
+        return vec![ident("_file")];
+    }
+    loading.node.config.unique_key.iter().map(|name| ident(name)).collect()
+}
+
+struct Movement<'a> {
+    published: &'a Relation,
+    new: &'a Relation,
+    columns: String,
+    key: Vec<Ident>,
+}
+
+impl Movement<'_> {
+    /// That a new row takes the place of the old row `p`.
+    fn replaced(&self) -> Option<String> {
+        let parts: Vec<String> = self.key.iter().map(|key| format!("p.{key} = n.{key}")).collect();
+        let same = parts.join(" and ");
+        (!parts.is_empty()).then(|| format!("exists (select from {} as n where {same})", self.new))
+    }
+
+    fn overlay(&self) -> String {
+        let kept = self.replaced().map(|replaced| format!(" where not {replaced}")).unwrap_or_default();
+        format!(
+            "select {columns} from {} as p{kept} union all select {columns} from {}",
+            self.published,
+            self.new,
+            columns = self.columns
+        )
+    }
+
+    /// A file's name is the key of many rows: a join would pair each with each, `exists` does not.
+    fn statements(&self) -> Vec<String> {
+        let gone =
+            self.replaced().map(|replaced| format!("delete from {} as p where {replaced}", self.published));
+        let (columns, new) = (&self.columns, self.new);
+        let added = format!("insert into {} ({columns}) select {columns} from {new}", self.published);
+        gone.into_iter().chain([added]).collect()
+    }
+}
+
+fn ident(name: &str) -> Ident {
+    Ident::new(name).expect("the database and the config keep no name that is empty or too long")
+}
+
+fn database(loading: &Loading<'_>, error: &DatabaseError) -> Problem {
+    Box::new(located(error, loading.place.clone()))
+}

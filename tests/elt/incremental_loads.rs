@@ -1,0 +1,131 @@
+//! Loads that go on where the last one ended: nothing is lost, nothing comes twice.
+
+use std::time::Duration;
+
+use crate::support::Project;
+
+const BY_FILE: &str = "{{ config(source='data/*.csv', incremental='file') }}\nid int, name text";
+
+async fn names(project: &Project) -> String {
+    project.value("select string_agg(id || name, ' ' order by id, name) from raw.r").await
+}
+
+async fn rows_of_last_load(project: &Project) -> String {
+    project.value("select row_count::text from elt.loads order by run_id desc limit 1").await
+}
+
+#[tokio::test]
+async fn only_new_and_changed_files_are_read() {
+    let project = Project::new(&[
+        ("models/raw/r.sql", BY_FILE),
+        ("models/stage/s.sql", "select count(*) as n from {{ ref('r') }}"),
+        ("models/stage/s.yml", "models: [{name: r, columns: [{name: id, tests: [unique]}]}]"),
+        ("data/a.csv", "id,name\n1,a\n2,b\n"),
+        ("data/b.csv", "id,name\n3,c\n"),
+    ])
+    .await;
+    project.good(&["run"]);
+    project.write("data/c.csv", "id,name\n4,d\n");
+    project.write("data/b.csv", "id,name\n3,changed\n5,e\n");
+    project.good(&["run"]);
+    assert_eq!(names(&project).await, "1a 2b 3changed 4d 5e");
+    assert_eq!(rows_of_last_load(&project).await, "3");
+    assert_eq!(project.value("select n::text from stage.s").await, "5");
+    project.good(&["run"]);
+    assert_eq!(rows_of_last_load(&project).await, "0");
+    assert_eq!(names(&project).await, "1a 2b 3changed 4d 5e");
+
+    // What fails does not count as read.
+    project.write("data/d.csv", "id,name\n1,twice\n");
+    project.elt(&["run"]).expect(1).says("unique");
+    project.write("data/d.csv", "id,name\n6,f\n");
+    project.good(&["run"]);
+    assert_eq!(names(&project).await, "1a 2b 3changed 4d 5e 6f");
+    assert_eq!(rows_of_last_load(&project).await, "1");
+
+    project.write("data/d.csv", "id,name\n");
+    project
+        .elt(&["run"])
+        .expect(1)
+        .says("data/d.csv has changed and is without rows now")
+        .says("--full-refresh");
+    project.good(&["run", "--full-refresh"]);
+    assert_eq!(names(&project).await, "1a 2b 3changed 4d 5e");
+}
+
+#[tokio::test]
+async fn a_cursor_brings_what_is_newer_and_a_key_what_has_changed() {
+    let model = |words: &str| {
+        format!(
+            "{{{{ config(source=env_var('SHOP_URL'), table='shop.orders', incremental={{'cursor': 'at'}}{words}) }}}}"
+        )
+    };
+    let project = Project::new(&[("models/raw/r.sql", &model(", unique_key='id'"))]).await;
+    let url = project.database.url.clone();
+    let project = project.env("SHOP_URL", &url);
+    project
+        .database
+        .run(
+            "create schema shop; create table shop.orders (id int, name text, at timestamptz); \
+             insert into shop.orders values (1, 'a', '2024-01-01'), (2, 'b', '2024-01-02')",
+        )
+        .await;
+    project.good(&["run"]);
+    project
+        .database
+        .run(
+            "update shop.orders set name = 'B', at = '2024-01-03' where id = 2; \
+             insert into shop.orders values (3, 'late', '2023-12-31'), (4, 'd', '2024-01-03')",
+        )
+        .await;
+    project.good(&["run"]);
+    assert_eq!(names(&project).await, "1a 2B 4d");
+    assert_eq!(rows_of_last_load(&project).await, "2");
+    // One that came later with the same time is not lost.
+    project.database.run("insert into shop.orders values (5, 'e', '2024-01-03')").await;
+    project.good(&["run"]);
+    project.good(&["run"]);
+    assert_eq!(names(&project).await, "1a 2B 4d 5e");
+    project.good(&["run", "--full-refresh"]);
+    assert_eq!(names(&project).await, "1a 2B 3late 4d 5e");
+
+    // Without a key rows are only added; those that could not be told apart are refused.
+    project.write("models/raw/r.sql", &model(""));
+    project.database.run("insert into shop.orders values (6, 'f', '2024-01-04')").await;
+    project.good(&["run"]);
+    project.good(&["run"]);
+    assert_eq!(names(&project).await, "1a 2B 3late 4d 5e 6f");
+    project.database.run("insert into shop.orders values (7, 'g', null)").await;
+    project.elt(&["run", "--full-refresh"]).expect(1).says("1 rows have no `at`");
+    project.write("models/raw/r.sql", &model("").replace("'at'", "'name'"));
+    project.elt(&["run", "--full-refresh"]).expect(1).says("the cursor `name` is text");
+    project.write("models/raw/r.sql", &model("").replace("'at'", "'ta'"));
+    project.elt(&["run", "--full-refresh"]).expect(1).says("no column `ta` to be its cursor");
+}
+
+#[tokio::test]
+async fn kill_9_at_any_moment_neither_loses_nor_doubles_rows() {
+    let project = Project::new(&[
+        ("models/raw/r.sql", BY_FILE),
+        (
+            "models/stage/s.sql",
+            "{{ config(materialized='table') }} select count(*) as n from {{ ref('r') }}, pg_sleep(0.15)",
+        ),
+    ])
+    .await;
+    for round in 0..6_u64 {
+        project.write(&format!("data/{round}.csv"), &format!("id,name\n{round},x\n"));
+        let mut run = project.start(&["run"]);
+        tokio::time::sleep(Duration::from_millis(40 + 90 * round)).await;
+        run.kill().expect("SIGKILL can be sent");
+        let _ = run.wait();
+    }
+    // A killed run's sessions may still be ending.
+    for _ in 0..50 {
+        if project.elt(&["run"]).status == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(names(&project).await, "0x 1x 2x 3x 4x 5x");
+}
