@@ -83,6 +83,8 @@ pub fn engine() -> Tera {
         Ok::<_, tera::Error>(with_render(|render| match render.scope.target.get(&part) {
             Some(Value::String(text)) => text.clone(),
             Some(other) => other.to_string(),
+            None if part == "schema" => render.schema.clone(),
+            None if part == "type" => "postgres".to_owned(),
             None => String::new(),
         }))
     });

@@ -309,6 +309,15 @@ impl<'a> Rewriter<'a> {
                 Some(close + 1)
             }
             (b'.', _) => None,
+            (_, true) if name == "return" => {
+                // What a macro writes is what it returns.
+                self.copy(copied..word.start);
+                self.expression(next + 1..close);
+                Some(close + 1)
+            }
+            (_, false) if bytes.get(next) == Some(&b'.') && matches!(name, "adapter" | "target") => {
+                self.of_object(word, next + 1, copied, limit)
+            }
             (_, false) if bytes.get(next) == Some(&b'.') && name != "this" => {
                 self.packaged(word, next + 1, copied, limit)
             }
@@ -397,6 +406,43 @@ impl<'a> Rewriter<'a> {
                 .unwrap_or_else(|| "write the SQL, or a macro of your own in macros/".into())
         };
         self.out.problems.push(Problem { span, message, hint });
+    }
+
+    /// `adapter.dispatch('name')(…)` is PostgreSQL's own macro of that name, else the default one;
+    /// `target.name` a function. `start` is where the part behind the dot begins.
+    fn of_object(&mut self, word: Range<usize>, start: usize, copied: usize, limit: usize) -> Option<usize> {
+        let bytes = self.source.as_bytes();
+        let end = identifier_end(bytes, start);
+        let part = &self.source[start..end];
+        if &self.source[word.clone()] == "target" {
+            self.copy(copied..word.start);
+            self.insert(&format!("target(part=\"{part}\")"), word.start);
+            return Some(end);
+        }
+        let open = skip_spaces(bytes, end);
+        if part != "dispatch" || bytes.get(open) != Some(&b'(') {
+            return None;
+        }
+        let close = close_bracket(bytes, open, limit)?;
+        let call = skip_spaces(bytes, close + 1);
+        if call >= limit || bytes[call] != b'(' {
+            return None;
+        }
+        let call_end = close_bracket(bytes, call, limit)?;
+        let first = split(self.source, open + 1..close).into_iter().next()?;
+        let written = keyword(self.source, &first).map_or(first.start, |(_, value)| value);
+        let name = self.source[written..first.end].trim().trim_matches(['\'', '"']);
+        let chosen = ["postgres", "default"].map(|adapter| format!("{adapter}__{name}"));
+        let Some(chosen) = chosen.iter().find(|name| self.signatures.contains_key(*name)) else {
+            let message = format!("there is no macro `postgres__{name}` or `default__{name}`");
+            let hint = "adapter.dispatch takes the one for PostgreSQL, else the default".to_owned();
+            self.out.problems.push(Problem { span: word.start..call_end + 1, message, hint });
+            return None;
+        };
+        let parameters = self.signatures[chosen].clone();
+        self.copy(copied..word.start);
+        self.component(chosen, word.start, call + 1..call_end, &parameters);
+        Some(call_end + 1)
     }
 
     /// Arguments by position get their parameters' names.
@@ -488,6 +534,22 @@ mod tests {
             plain("{{ cents(cents('a'), scale=1) | upper }}"),
             "{{ <cents column={<cents column={'a'} />} scale={1} /> | upper }}"
         );
+    }
+
+    #[test]
+    fn adapters_are_dispatched_to_postgresql_and_targets_are_asked() {
+        let signatures = signatures(
+            "{% macro default__cents(c) %}{% endmacro %}{% macro postgres__cents(c) %}{% endmacro %}{% macro default__x() %}{% endmacro %}",
+        );
+        let plain = |source: &str| macros(source, &signatures).text;
+        assert_eq!(plain("{{ return(adapter.dispatch('cents')(c)) }}"), "{{ <postgres__cents c={c} /> }}");
+        assert_eq!(
+            plain("{{ adapter.dispatch(macro_name='x', macro_namespace='p') () }}"),
+            "{{ <default__x /> }}"
+        );
+        assert_eq!(plain("{% if target.name == 'prod' %}"), "{% if target(part=\"name\") == 'prod' %}");
+        let told = macros("{{ adapter.dispatch('y')() }}", &signatures).problems;
+        assert_eq!(told[0].message, "there is no macro `postgres__y` or `default__y`");
     }
 
     #[test]
