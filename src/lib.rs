@@ -13,6 +13,7 @@
 //! sql       PostgreSQL's grammar without a server               (pure; the only one that knows squawk)
 //! source    where raw rows come from: file, http, sample    (files and sockets, no database)
 //! generate  the project's own sample data                   (pure, seeded)
+//! import    a dbt project's folder made an elt project      (files)
 //! starter   the files of a new project
 //! cluster   a private PostgreSQL started by elt             (processes and files)
 //! database  sessions, migrations, lock, ledger, history     (the only one that knows tokio-postgres)
@@ -32,6 +33,7 @@ pub mod desk;
 pub mod diagnostic;
 pub mod engine;
 pub mod generate;
+pub mod import;
 pub mod lineage;
 pub mod manifest;
 pub mod name;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use super::import::Import;
 pub use super::init::Init;
 pub use super::operation::RunOperation;
 pub use super::show::Show;
@@ -122,6 +123,14 @@ pub enum Command {
         elt lineage segments_derived.upper_value --all     also what filters, joins and groups"
     )]
     Lineage(Lineage),
+    /// Make an elt project of a dbt project's folder
+    #[command(
+        after_help = "SQL is taken as it is. Layers come from the graph: what reads a source, is called staging or \
+        intermediate, or is read by such, is stage; the rest is prod. Seeds become rules, or raw loads where a source \
+        names them. What elt has no word for is left out and listed with its place, here and in IMPORT.md.\n\n\
+        Examples:\n  elt import ../jaffle-shop\n  elt import ../jaffle-shop --out shop && cd shop && elt run"
+    )]
+    Import(Import),
     /// Find relations whose models are gone; with --yes drop them
     #[command(
         after_help = "elt keeps a ledger of what it published, in the database. A relation that it did not make is never listed, and \

@@ -4,6 +4,7 @@
 mod args;
 mod artifacts;
 mod generate;
+mod import;
 mod init;
 mod inspect;
 mod lineage;
@@ -97,6 +98,7 @@ async fn dispatch(context: &Context, command: Command) -> Outcome {
         Command::Ls(arguments) => inspect::list(context, &arguments),
         Command::Show(arguments) => show::show(context, &arguments).await,
         Command::RunOperation(arguments) => operation::operation(context, &arguments).await,
+        Command::Import(arguments) => import::import(context, &arguments),
         Command::Init(arguments) => init::init(context, &arguments),
         Command::Lineage(arguments) => lineage::lineage(context, &arguments),
         Command::Prune(arguments) => work::prune(context, &arguments).await,

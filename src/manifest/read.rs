@@ -10,7 +10,9 @@ use super::loading::faults;
 use super::{Body, Exposure, Manifest, Node, NodeId, Text};
 use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
 use crate::name::Ident;
-use crate::project::{Config, Keys, Layer, Materialization, ModelFile, Project, Properties, Strategy};
+use crate::project::{
+    Config, Keys, Layer, Materialization, ModelFile, Project, Properties, SourceTable, Strategy,
+};
 use crate::template::{Reference, Rendered, Subject};
 
 /// Compiles a whole project. The manifest is complete only where no problem is an error.
@@ -253,6 +255,10 @@ impl<'a> Reader<'a> {
 
     fn sources(&mut self) {
         for table in &self.project.sources {
+            if let Some(id) = self.loaded_here(table) {
+                self.sources.insert((table.source.clone(), table.name.clone()), id);
+                continue;
+            }
             let id = NodeId(self.nodes.len());
             let (Ok(schema), Ok(name)) = (Ident::new(&table.schema), Ident::new(&table.identifier)) else {
                 let message =
@@ -281,6 +287,15 @@ impl<'a> Reader<'a> {
                 parents: Vec::new(),
             });
         }
+    }
+
+    /// A source may be declared for a table that a raw model of this project loads: then it is that model.
+    fn loaded_here(&self, table: &SourceTable) -> Option<NodeId> {
+        let id = *self.by_name.get(&table.identifier)?;
+        let node = &self.nodes[id.0];
+        let raw = self.project.target.schema(Layer::Raw).as_str();
+        let is_meant = node.domain == table.source || table.schema == "raw" || table.schema == raw;
+        (node.layer == Layer::Raw && is_meant).then_some(id)
     }
 
     fn exposures(&mut self) -> Vec<Exposure> {

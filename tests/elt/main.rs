@@ -10,6 +10,7 @@ mod built_in_tests;
 mod configured;
 mod failures;
 mod history;
+mod import;
 mod incremental;
 mod incremental_loads;
 mod inputs;

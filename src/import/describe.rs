@@ -1,0 +1,218 @@
+//! Adds to the YAML that a dbt project brings: a config for a model, types for a seed's columns. Works on the
+//! text, so that comments and order stay.
+
+use serde_json::{Map, Value};
+
+use super::Files;
+
+/// An entry of a list under a top-level key: its lines and the column in which its keys begin.
+struct Entry {
+    first: usize,
+    end: usize,
+    column: usize,
+}
+
+/// Gives the entry of `name` under `models:` or `snapshots:` these words where it does not say them itself.
+/// False where no file describes it.
+pub fn add_config(files: &mut Files, name: &str, words: &Map<String, Value>) -> bool {
+    for (_, file) in files.iter_mut().filter(|(path, _)| path.ends_with(".yml") || path.ends_with(".yaml")) {
+        let lines: Vec<&str> = file.text.lines().collect();
+        let Some(entry) = entry(&lines, &["models", "snapshots"], name) else { continue };
+        let pad = " ".repeat(entry.column);
+        let own = (entry.first..entry.end).find(|at| lines[*at].starts_with(&format!("{pad}config:")));
+        let mut out: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+        match own {
+            None => out.insert(entry.first + 1, format!("{pad}config: {}", flow(words))),
+            Some(at) => {
+                let rest = lines[at].trim().trim_start_matches("config:").trim();
+                let block: String = lines[at..entry.end].join("\n");
+                let mut missing = words.clone();
+                missing.retain(|word, _| !block.contains(&format!("{word}:")));
+                let inner = flow(&missing);
+                let inner = inner.trim_matches(['{', '}']);
+                if missing.is_empty() {
+                } else if rest.starts_with('{') {
+                    out[at] = lines[at].replacen('{', &format!("{{{inner}, "), 1);
+                } else {
+                    let next = lines.get(at + 1).copied().unwrap_or_default();
+                    let indent = next.len() - next.trim_start().len();
+                    for (word, value) in missing.iter().rev() {
+                        out.insert(at + 1, format!("{}{word}: {}", " ".repeat(indent), flow_value(value)));
+                    }
+                }
+            }
+        }
+        file.text = out.join("\n") + "\n";
+        return true;
+    }
+    false
+}
+
+/// Gives the columns of a seed their types where its entry does not say them. False where no file describes
+/// the seed.
+pub fn add_types(files: &mut Files, name: &str, types: &[(String, String)]) -> bool {
+    for (_, file) in files.iter_mut().filter(|(path, _)| path.ends_with(".yml") || path.ends_with(".yaml")) {
+        let lines: Vec<&str> = file.text.lines().collect();
+        let Some(entry) = entry(&lines, &["seeds"], name) else { continue };
+        let mut out: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+        let pad = " ".repeat(entry.column);
+        let columns = (entry.first..entry.end).find(|at| lines[*at].trim_end() == format!("{pad}columns:"));
+        match columns {
+            None => {
+                let listed = types.iter().map(|(name, kind)| {
+                    format!("{pad}  - {{name: {}, data_type: {}}}", flow_text(name), flow_text(kind))
+                });
+                let listed: Vec<String> = std::iter::once(format!("{pad}columns:")).chain(listed).collect();
+                out.splice(entry.first + 1..entry.first + 1, listed);
+            }
+            Some(at) => {
+                let dash = lines.get(at + 1).map_or(0, |line| line.len() - line.trim_start().len());
+                let mut added: Vec<String> = Vec::new();
+                for (column, kind) in types.iter().rev() {
+                    let own = (at + 1..entry.end).find(|line| is_item(lines[*line], dash, column));
+                    let kind = flow_text(kind);
+                    match own {
+                        Some(line) => {
+                            let typed = lines[line + 1..entry.end]
+                                .iter()
+                                .take_while(|next| !next.trim_start().starts_with("- name"))
+                                .any(|next| next.trim_start().starts_with("data_type:"));
+                            if !typed {
+                                out[line].push_str(&format!("\n{}data_type: {kind}", " ".repeat(dash + 2)));
+                            }
+                        }
+                        None => added.push(format!(
+                            "{}- {{name: {}, data_type: {kind}}}",
+                            " ".repeat(dash),
+                            flow_text(column)
+                        )),
+                    }
+                }
+                added.reverse();
+                out.splice(at + 1..at + 1, added);
+            }
+        }
+        file.text = out.join("\n") + "\n";
+        return true;
+    }
+    false
+}
+
+fn entry(lines: &[&str], sections: &[&str], name: &str) -> Option<Entry> {
+    let mut inside = false;
+    let mut dash = None;
+    for (index, line) in lines.iter().enumerate() {
+        let is_top = line.starts_with(|c: char| c.is_alphabetic());
+        if is_top {
+            inside = sections.iter().any(|section| line.starts_with(&format!("{section}:")));
+            dash = None;
+            continue;
+        }
+        if !inside || !line.trim_start().starts_with("- ") {
+            continue;
+        }
+        let column = line.len() - line.trim_start().len();
+        let dash = *dash.get_or_insert(column);
+        if column == dash && is_item(line, dash, name) {
+            let ends = |line: &&str| {
+                let indent = line.len() - line.trim_start().len();
+                !line.trim().is_empty() && !line.starts_with('#') && indent <= dash
+            };
+            let length = lines[index + 1..].iter().position(ends).unwrap_or(lines.len() - index - 1);
+            return Some(Entry { first: index, end: index + 1 + length, column: dash + 2 });
+        }
+    }
+    None
+}
+
+fn is_item(line: &str, dash: usize, name: &str) -> bool {
+    line.get(dash..).and_then(|rest| rest.strip_prefix("- name:")).is_some_and(|rest| {
+        rest.split(" #").next().unwrap_or_default().trim().trim_matches(['"', '\'']) == name
+    })
+}
+
+/// `{materialized: table, tags: [a]}`.
+pub fn flow(words: &Map<String, Value>) -> String {
+    let parts: Vec<String> =
+        words.iter().map(|(word, value)| format!("{word}: {}", flow_value(value))).collect();
+    format!("{{{}}}", parts.join(", "))
+}
+
+/// A text as YAML.
+pub fn flow_text(text: &str) -> String {
+    flow_value(&text.into())
+}
+
+fn flow_value(value: &Value) -> String {
+    match value {
+        Value::String(text) => {
+            let plain = text.starts_with(|c: char| c.is_alphabetic())
+                && text.chars().all(|c| c.is_alphanumeric() || "_-+ ()".contains(c))
+                && !matches!(text.as_str(), "true" | "false" | "null" | "yes" | "no" | "on" | "off");
+            if plain { text.clone() } else { value.to_string() }
+        }
+        Value::Array(items) => {
+            format!("[{}]", items.iter().map(flow_value).collect::<Vec<_>>().join(", "))
+        }
+        Value::Object(words) => flow(words),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::import::Placed;
+    use serde_json::json;
+
+    fn files(text: &str) -> Files {
+        Files::from([("models/m.yml".to_owned(), Placed { text: text.to_owned(), original: None })])
+    }
+
+    #[test]
+    fn a_config_joins_what_the_entry_says_and_comments_stay() {
+        let words = json!({"materialized": "table", "tags": ["a"]}).as_object().unwrap().clone();
+        let mut plain = files(
+            "models:\n  # the orders\n  - name: \"orders\" # here\n    columns:\n      - name: other\n  - name: other\n",
+        );
+        assert!(add_config(&mut plain, "orders", &words));
+        insta::assert_snapshot!(plain["models/m.yml"].text, @r#"
+        models:
+          # the orders
+          - name: "orders" # here
+            config: {materialized: table, tags: [a]}
+            columns:
+              - name: other
+          - name: other
+        "#);
+        let mut own = files("models:\n- name: orders\n  config:\n    materialized: view\n- name: b\n");
+        assert!(add_config(&mut own, "orders", &words));
+        assert_eq!(
+            own["models/m.yml"].text,
+            "models:\n- name: orders\n  config:\n    tags: [a]\n    materialized: view\n- name: b\n"
+        );
+        assert!(!add_config(&mut own, "nobody", &words));
+    }
+
+    #[test]
+    fn types_join_the_columns_that_are_described() {
+        let mut seeds = files(
+            "seeds:\n  - name: s\n    columns:\n      - name: b\n        description: x\n  - name: t\n",
+        );
+        let types = [("a".to_owned(), "integer".to_owned()), ("b".to_owned(), "double precision".to_owned())];
+        assert!(add_types(&mut seeds, "s", &types));
+        assert!(add_types(&mut seeds, "t", &types[..1]));
+        insta::assert_snapshot!(seeds["models/m.yml"].text, @r"
+        seeds:
+          - name: s
+            columns:
+              - {name: a, data_type: integer}
+              - name: b
+                data_type: double precision
+                description: x
+          - name: t
+            columns:
+              - {name: a, data_type: integer}
+        ");
+    }
+}

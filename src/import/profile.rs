@@ -1,0 +1,107 @@
+//! The new project's `profiles.yml`: variables from `dbt_project.yml`, targets from dbt's own profile where
+//! one is found. A password that stands there in plain text is not copied.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::{Map, Value};
+
+use super::dbt::Dbt;
+use super::describe::flow_text;
+use super::report::{Finding, Kind};
+use crate::project::yaml;
+
+/// The profile to keep; and one without connections, to read the project with.
+pub fn read(dbt: &Dbt, folders: &[PathBuf], findings: &mut Vec<Finding>) -> (String, String) {
+    let name = dbt.setting("profile").as_str().unwrap_or(&dbt.name);
+    let found = folders.iter().map(|folder| folder.join("profiles.yml")).find_map(|path| {
+        let values: Value = yaml::read(&fs::read_to_string(&path).ok()?).ok()?;
+        Some((path, values.get(name)?.clone()))
+    });
+    let mut text = String::from("# Where elt builds. `elt debug` shows how this file is understood.\n");
+    let outputs = found.as_ref().and_then(|(_, profile)| profile.get("outputs")?.as_object());
+    let mut targets = String::new();
+    for (target, output) in outputs.into_iter().flatten() {
+        match url(target, output, findings) {
+            Some(url) => {
+                targets.push_str(&format!("  {target}:\n    url: {}\n", Value::from(url)));
+                if let Some(threads) = output.get("threads").and_then(Value::as_u64) {
+                    targets.push_str(&format!("    threads: {}\n", threads.clamp(1, 64)));
+                }
+            }
+            None => {
+                let kind = output.get("type").and_then(Value::as_str).unwrap_or("no type");
+                let why = format!("it is {kind}, and elt speaks PostgreSQL only");
+                findings.push(not_taken(format!("the target `{target}`"), why));
+            }
+        }
+    }
+    let default = found.as_ref().and_then(|(_, profile)| profile.get("target")?.as_str()).unwrap_or("dev");
+    if targets.is_empty() {
+        text.push_str("target: dev\n\ntargets:\n  # No url: DATABASE_URL where it is set, else a private PostgreSQL under .elt/.\n  dev:\n    threads: 4\n");
+    } else {
+        text.push_str(&format!("target: {}\n\ntargets:\n{targets}", flow_text(default)));
+    }
+    let mut own = String::new();
+    let vars = vars(dbt);
+    if !vars.is_empty() {
+        own.push_str("\nvars:\n");
+        for (name, value) in vars {
+            own.push_str(&format!("  {}: {value}\n", flow_text(&name)));
+        }
+    }
+    (format!("{text}{own}"), own)
+}
+
+/// The project's variables: those for all packages, then its own.
+fn vars(dbt: &Dbt) -> Map<String, Value> {
+    let Some(written) = dbt.setting("vars").as_object() else { return Map::new() };
+    let own = written.get(&dbt.name).and_then(Value::as_object);
+    let shared = written.iter().filter(|(name, value)| !(value.is_object() && **name == dbt.name));
+    let mut vars: Map<String, Value> = shared.map(|(name, value)| (name.clone(), value.clone())).collect();
+    vars.extend(own.into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())));
+    vars
+}
+
+fn url(target: &str, output: &Value, findings: &mut Vec<Finding>) -> Option<String> {
+    if output.get("type").and_then(Value::as_str) != Some("postgres") {
+        return None;
+    }
+    let part = |keys: &[&str], usual: &str| {
+        let value = keys.iter().find_map(|key| output.get(*key)).filter(|value| !value.is_null());
+        match value {
+            Some(Value::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
+            None => usual.to_owned(),
+        }
+    };
+    let written = part(&["password", "pass"], "");
+    let password = match written.as_str() {
+        "" => String::new(),
+        template if template.contains("{{") => format!(":{template}"),
+        _ => {
+            let variable =
+                format!("{}_PASSWORD", target.to_uppercase().replace(|c: char| !c.is_alphanumeric(), "_"));
+            let why = format!("a secret does not belong in a file: export {variable}=…");
+            findings.push(not_taken(format!("the password of the target `{target}`"), why));
+            format!(":{{{{ env_var('{variable}') }}}}")
+        }
+    };
+    let (user, host) = (part(&["user"], "postgres"), part(&["host"], "localhost"));
+    let (port, database) = (part(&["port"], "5432"), part(&["dbname", "database"], "postgres"));
+    let mode = part(&["sslmode"], "");
+    let query = if mode.is_empty() { String::new() } else { format!("?sslmode={mode}") };
+    Some(format!("postgres://{}{password}@{host}:{port}/{}{query}", encoded(&user), encoded(&database)))
+}
+
+/// A template stays as it is; other text is made fit for a URL.
+fn encoded(text: &str) -> String {
+    if text.contains("{{") {
+        return text.to_owned();
+    }
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
+fn not_taken(what: String, why: String) -> Finding {
+    Finding { kind: Kind::NotTaken, file: "profiles.yml".into(), line: 0, what, why }
+}
