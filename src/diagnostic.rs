@@ -33,6 +33,15 @@ impl Location {
         Self::new(file, 0..0)
     }
 
+    /// Where `word` stands from this place on, if it does.
+    pub fn closer(&self, word: &str) -> Self {
+        let start = self.span.start.min(self.file.text.len());
+        match self.file.text.get(start..).and_then(|rest| rest.find(word)) {
+            Some(at) if !word.is_empty() => Self::new(&self.file, start + at..start + at + word.len()),
+            _ => self.clone(),
+        }
+    }
+
     /// Line and column, both from 1; columns count characters.
     pub fn line_column(&self) -> (usize, usize) {
         let start = floor_char(&self.file.text, self.span.start);

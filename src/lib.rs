@@ -31,6 +31,7 @@ pub mod cluster;
 pub mod database;
 pub mod desk;
 pub mod diagnostic;
+pub mod endpoint;
 pub mod engine;
 pub mod generate;
 pub mod import;

@@ -8,6 +8,12 @@ use crate::name::{Ident, Relation};
 /// The table in prod that says which run its readers see.
 pub const PUBLICATION: &str = "_elt_publication";
 
+/// The table in prod that says how its relations are served over HTTP.
+pub const ENDPOINTS: &str = "_elt_endpoints";
+
+/// The tables in prod that are elt's own.
+pub const OWN_TABLES: [&str; 2] = [PUBLICATION, ENDPOINTS];
+
 /// A column of a relation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {

@@ -17,5 +17,8 @@ pub use connect::Connector;
 pub use described::{Described, DescribedColumn, described};
 pub use error::{DatabaseError, Place};
 pub use migrate::migrate;
-pub use reader::{Publication, Publications, PublishedSegment, ReadError, Reader};
+pub use reader::{
+    After, Condition, PageRow, Publication, Publications, PublishedSegment, ReadError, Reader, RowFormat,
+    RowQuery, Rows, RowsError, Sort,
+};
 pub use session::{Canceller, Session, TextTable};

@@ -1,6 +1,7 @@
 //! The project compiled: nodes, tests and how they hang together. Pure: made from a read project alone.
 
 mod claims;
+mod endpoints;
 mod graph;
 mod identity;
 mod inline;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::diagnostic::{Location, SourceFile};
+use crate::endpoint::Endpoint;
 use crate::name::{Ident, Relation};
 use crate::project::{ColumnProperties, Config, Layer, Materialization, Rule, Target};
 use crate::template::Rendered;
@@ -69,6 +71,8 @@ pub struct Node {
     /// The YAML file that describes it.
     pub described_in: Option<Arc<SourceFile>>,
     pub columns: Vec<ColumnProperties>,
+    /// How it is served by HTTP, and where that is written.
+    pub endpoint: Option<(Endpoint, Location)>,
     pub body: Body,
     /// In the order of first mention, each once.
     pub parents: Vec<NodeId>,

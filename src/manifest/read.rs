@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::endpoints;
 use super::graph::{check_layers, order, place_of_name};
 use super::loading::faults;
 use super::{Body, Exposure, Manifest, Node, NodeId, Text};
@@ -35,6 +36,7 @@ pub fn compile(project: &Project) -> (Manifest, Vec<Diagnostic>) {
     reader.orphaned_properties();
     reader.resolve();
     check_layers(&reader.nodes, &mut reader.problems);
+    endpoints::check(&reader.nodes, &mut reader.problems);
     let (order, children) = order(&reader.nodes, &mut reader.problems);
     let tests = reader.tests(&order);
     let exposures = reader.exposures();
@@ -140,6 +142,7 @@ impl<'a> Reader<'a> {
             description: properties.map(|own| own.description.clone()).unwrap_or_default(),
             described_in: properties.map(|own| own.place.file.clone()),
             columns: properties.map(|own| own.columns.clone()).unwrap_or_default(),
+            endpoint: endpoints::of(properties),
             body: Body::Model { full: text(full), incremental: incremental.map(text) },
             parents: Vec::new(),
         });
@@ -247,6 +250,7 @@ impl<'a> Reader<'a> {
                 description: properties.map(|own| own.description.clone()).unwrap_or_default(),
                 described_in: properties.map(|own| own.place.file.clone()),
                 columns: properties.map(|own| own.columns.clone()).unwrap_or_default(),
+                endpoint: endpoints::of(properties),
                 body: Body::Rule(rule.clone()),
                 parents: Vec::new(),
             });
@@ -279,6 +283,7 @@ impl<'a> Reader<'a> {
                 description: table.description.clone(),
                 described_in: Some(table.place.file.clone()),
                 columns: Vec::new(),
+                endpoint: None,
                 body: Body::Source {
                     schema,
                     table: table.name.clone(),

@@ -246,7 +246,7 @@ impl Config {
                 .unwrap_or_else(|| format!("config knows: {}", KNOWN.join(", ")));
             problems.push(
                 Diagnostic::error("unknown-config", format!("config has no word `{word}`"))
-                    .at(closer(place, word))
+                    .at(place.closer(word))
                     .hint(hint),
             );
         }
@@ -258,7 +258,7 @@ impl Config {
                 let why = if word == "auth" { AUTH.to_owned() } else { error.to_string() };
                 problems.push(
                     Diagnostic::error("bad-config", format!("config's `{word}` is wrong: {why}"))
-                        .at(closer(place, word)),
+                        .at(place.closer(word)),
                 );
             }
         }
@@ -266,15 +266,6 @@ impl Config {
             return Err(problems);
         }
         Ok(serde_json::from_value(Value::Object(words.clone())).expect("each word was read just above"))
-    }
-}
-
-/// Where `word` stands behind `place`, if it does.
-fn closer(place: &Location, word: &str) -> Location {
-    let start = place.span.start.min(place.file.text.len());
-    match place.file.text.get(start..).and_then(|rest| rest.find(word)) {
-        Some(at) => Location::new(&place.file, start + at..start + at + word.len()),
-        None => place.clone(),
     }
 }
 

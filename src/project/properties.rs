@@ -9,6 +9,7 @@ use serde_yaml::Spanned;
 use super::exposures::{Exposure, WrittenExposure};
 use super::yaml::{self, place};
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
+use crate::endpoint::Endpoint;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,6 +46,8 @@ struct WrittenEntry {
     #[serde(default, alias = "data_tests")]
     tests: Vec<Spanned<Value>>,
     ranges: Option<Spanned<Ranges>>,
+    /// How a prod model is served by HTTP.
+    expose: Option<Spanned<Endpoint>>,
     /// Free notes of the project's own.
     meta: Option<Value>,
 }
@@ -126,6 +129,8 @@ pub struct Properties {
     pub columns: Vec<ColumnProperties>,
     pub tests: Vec<TestEntry>,
     pub ranges: Option<(Ranges, Location)>,
+    /// As written: nothing that was left unsaid is filled in.
+    pub expose: Option<(Endpoint, Location)>,
 }
 
 /// A table that something else than elt makes, named by `source('…', '…')`.
@@ -199,6 +204,10 @@ impl WrittenEntry {
             description: self.description.trim().to_owned(),
             config,
             columns: columns.collect(),
+            expose: self.expose.map(|endpoint| {
+                let place = place(file, &endpoint);
+                (endpoint.value, place)
+            }),
             ranges: self.ranges.map(|ranges| {
                 let place = place(file, &ranges);
                 (ranges.value, place)

@@ -31,8 +31,8 @@ pub async fn prune(place: &Place, manifest: &Manifest, drop: bool) -> Result<Pru
     let known: BTreeSet<Relation> = manifest.ids().map(|id| manifest.published(id)).collect();
     let schemas = Layer::ALL.map(|layer| manifest.schema(layer).as_str());
     let mut orphans: Vec<Existing> = catalog::owned(&session, &schemas).await?;
-    orphans
-        .retain(|one| !known.contains(&one.relation) && one.relation.name.as_str() != catalog::PUBLICATION);
+    let own = |one: &Existing| catalog::OWN_TABLES.contains(&one.relation.name.as_str());
+    orphans.retain(|one| !known.contains(&one.relation) && !own(one));
     let mut pruned =
         Pruned { orphans: orphans.iter().map(|one| one.relation.clone()).collect(), ..Pruned::default() };
     if drop {

@@ -10,34 +10,46 @@ use actix_web::http::header::{
     REFERRER_POLICY, X_FRAME_OPTIONS,
 };
 use actix_web::web::Bytes;
+use arc_swap::ArcSwap;
 use utoipa_swagger_ui::Config;
 
 use super::openapi::description;
 use super::problem::Problem;
 use super::routes::{Answer, Call, nothing_here};
+use crate::endpoint::Published;
 
 /// The page writes styles into its own elements, and its bundle holds its pictures.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
                       img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'none'";
 
-/// Made once at start.
+/// The page is made once at start, the description anew when other endpoints are published.
 pub struct Pages {
-    openapi: Bytes,
+    needs_token: bool,
+    openapi: ArcSwap<Bytes>,
     page: Arc<Config<'static>>,
 }
 
 impl Pages {
     pub fn new(needs_token: bool) -> Self {
-        let openapi = serde_json::to_vec(&description(needs_token)).unwrap_or_default();
         // Relative to the page, so that it also works behind a path of a proxy.
         let page = Config::from("../openapi.json").try_it_out_enabled(true).use_base_layout();
-        Self { openapi: openapi.into(), page: Arc::new(page) }
+        let pages = Self { needs_token, openapi: ArcSwap::default(), page: Arc::new(page) };
+        pages.describe(&[]);
+        pages
+    }
+
+    /// Takes what is served from now on into the API's description.
+    pub fn describe(&self, endpoints: &[Published]) {
+        let openapi = serde_json::to_vec(&description(self.needs_token, endpoints)).unwrap_or_default();
+        self.openapi.store(Arc::new(openapi.into()));
     }
 }
 
 pub async fn openapi(call: Call) -> Answer {
-    Ok(HttpResponse::Ok().insert_header(ContentType::json()).body(call.state.pages.openapi.clone()))
+    Ok(HttpResponse::Ok()
+        .insert_header(ContentType::json())
+        .body(Bytes::clone(&call.state.pages.openapi.load())))
 }
 
 /// The page's files lie beside it, so it must be asked for with the slash.

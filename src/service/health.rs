@@ -78,6 +78,9 @@ pub struct Welcome {
     name: &'static str,
     version: &'static str,
     links: Links,
+    /// What is published at paths of its own.
+    #[schema(example = json!(["/monthly_revenue"]))]
+    endpoints: Vec<String>,
 }
 
 /// Paths to go on with.
@@ -105,7 +108,7 @@ pub async fn ready(call: Call) -> Answer {
     }
 }
 
-pub async fn welcome(_: Call) -> Answer {
+pub async fn welcome(call: Call) -> Answer {
     let links = Links {
         docs: "/docs/",
         openapi: "/openapi.json",
@@ -113,7 +116,10 @@ pub async fn welcome(_: Call) -> Answer {
         health: "/healthz",
         readiness: "/readyz",
     };
-    Ok(HttpResponse::Ok().json(Welcome { name: "elt", version: env!("CARGO_PKG_VERSION"), links }))
+    let snapshot = call.state.snapshot.load();
+    let published = snapshot.iter().flat_map(|snapshot| &snapshot.endpoints);
+    let endpoints = published.map(|published| published.endpoint.path.clone()).collect();
+    Ok(HttpResponse::Ok().json(Welcome { name: "elt", version: env!("CARGO_PKG_VERSION"), links, endpoints }))
 }
 
 fn readiness(state: &State) -> Readiness {

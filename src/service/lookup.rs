@@ -11,6 +11,9 @@ use super::timestamp::day_of;
 
 /// The answer's JSON. Errors: 404 `unknown_country` and `no_segment`.
 pub fn look_up(snapshot: &Snapshot, facts: &Facts<'_>, reference_date: Date) -> Result<String, Problem> {
+    if !snapshot.has_vouchers {
+        return Err(no_vouchers());
+    }
     let country = snapshot
         .country(&facts.country_code)
         .ok_or_else(|| unknown_country(snapshot, &facts.country_code))?;
@@ -26,6 +29,14 @@ pub fn look_up(snapshot: &Snapshot, facts: &Facts<'_>, reference_date: Date) -> 
         Some(segment) => Ok(segment.answer(reference_date)),
         None => Err(no_segment(country, facts.segment_type, measure, reference_date)),
     }
+}
+
+fn no_vouchers() -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "not_published",
+        "No vouchers are published; the pipeline has to make them first.",
+    )
 }
 
 fn unknown_country(snapshot: &Snapshot, asked: &str) -> Problem {

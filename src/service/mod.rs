@@ -8,6 +8,7 @@ mod amount;
 mod body;
 mod docs;
 mod envelope;
+mod exposed;
 mod facts;
 mod fields;
 mod health;

@@ -15,17 +15,20 @@ use utoipa::openapi::{
     ContentBuilder, Header, InfoBuilder, OpenApi, OpenApiBuilder, Ref, Required, ResponseBuilder,
 };
 
+use super::exposed;
 use super::health::{Health, Readiness, Welcome};
 use super::problem::{ErrorBody, FieldProblem};
 use super::run_answers::{Accepted, RunAnswer, RunList};
 use super::runs::{DEFAULT_LIMIT, LARGEST_LIMIT};
 use super::voucher_schema;
+use crate::endpoint::Published;
 
 const BEARER: &str = "run_token";
 const JSON: &str = "application/json";
 
 /// `needs_token`: starting a run asks for the bearer token.
-pub fn description(needs_token: bool) -> OpenApi {
+/// `endpoints`: what is published at paths of its own.
+pub fn description(needs_token: bool, endpoints: &[Published]) -> OpenApi {
     let mut components = ComponentsBuilder::new()
         .schema("VoucherRequest", voucher_schema::request())
         .schema("VoucherAnswer", voucher_schema::answer());
@@ -41,7 +44,7 @@ pub fn description(needs_token: bool) -> OpenApi {
         components =
             components.security_scheme(BEARER, SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
     }
-    let paths = PathsBuilder::new()
+    let mut paths = PathsBuilder::new()
         .path("/getVoucher/", post(voucher("getVoucher", "The voucher for a customer's segment")))
         .path(
             "/segmentation-voucher/",
@@ -54,6 +57,9 @@ pub fn description(needs_token: bool) -> OpenApi {
         .path("/readyz", get(readiness()))
         .path("/openapi.json", get(openapi()))
         .path("/", get(plain("welcome", "Where to go from here", "Welcome")));
+    for published in endpoints {
+        paths = paths.path(&published.endpoint.path, get(exposed::describe(published)));
+    }
     OpenApiBuilder::new()
         .info(
             InfoBuilder::new()
@@ -195,7 +201,7 @@ fn plain(id: &str, summary: &str, schema: &str) -> Operation {
     operation(id, summary, "service").response("200", response(summary).content(JSON, of(schema))).build()
 }
 
-fn operation(id: &str, summary: &str, tag: &str) -> OperationBuilder {
+pub fn operation(id: &str, summary: &str, tag: &str) -> OperationBuilder {
     OperationBuilder::new()
         .operation_id(Some(id))
         .summary(Some(summary))
@@ -209,28 +215,28 @@ fn method_not_allowed() -> ResponseBuilder {
         .header("Allow", text_header("The methods that the path takes"))
 }
 
-fn unavailable(description: &str) -> ResponseBuilder {
+pub fn unavailable(description: &str) -> ResponseBuilder {
     ResponseBuilder::from(error(description)).header("Retry-After", text_header("Seconds to wait"))
 }
 
-fn error(description: &str) -> utoipa::openapi::Response {
+pub fn error(description: &str) -> utoipa::openapi::Response {
     response(description).content(JSON, of("ErrorBody")).build()
 }
 
-fn response(description: &str) -> ResponseBuilder {
+pub fn response(description: &str) -> ResponseBuilder {
     ResponseBuilder::new()
         .description(description)
         .header("X-Request-Id", text_header("The client's own id where it sent a sane one, else a new one"))
 }
 
-fn text_header(description: &str) -> Header {
+pub fn text_header(description: &str) -> Header {
     HeaderBuilder::new()
         .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
         .description(Some(description))
         .build()
 }
 
-fn parameter(
+pub fn parameter(
     name: &str,
     place: ParameterIn,
     required: Required,

@@ -103,8 +103,10 @@ impl Refresh {
 
     fn swap(&self, snapshot: Snapshot) {
         let run_id = snapshot.run_id;
-        let before = self.state.snapshot.swap(Some(Arc::new(snapshot)));
+        let snapshot = Arc::new(snapshot);
+        let before = self.state.snapshot.swap(Some(snapshot.clone()));
         if before.is_none_or(|before| before.run_id != run_id) {
+            self.state.pages.describe(&snapshot.endpoints);
             tracing::info!(run_id, "answering from the publication of this run");
         }
     }

@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 
 use super::problem::Problem;
 use super::state::State;
-use super::{body, docs, health, runs, voucher};
+use super::{body, docs, exposed, health, runs, voucher};
 
 pub type Answer = Result<HttpResponse, Problem>;
 
@@ -43,9 +43,9 @@ pub fn routes(config: &mut ServiceConfig) {
     get(config, "/", health::welcome);
 }
 
-pub async fn unknown_path(request: HttpRequest, payload: web::Payload) -> Answer {
-    body::leave(&request, payload.into_inner());
-    nothing_here()
+/// A path that is not one of the service's own: what is published says whether something is there.
+pub fn elsewhere() -> actix_web::Route {
+    web::to(caught(exposed::answer))
 }
 
 pub fn nothing_here() -> Answer {

@@ -14,7 +14,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 
 use super::envelope::envelope;
 use super::refresh::Refresh;
-use super::routes::{routes, unknown_path};
+use super::routes::{elsewhere, routes};
 use super::state::State;
 use super::{ServiceError, Settings};
 use crate::database::Reader;
@@ -44,7 +44,7 @@ pub async fn start(
 ) -> Result<Running, ServiceError> {
     let listener = listen(&settings).await?;
     let addr = listener.local_addr().map_err(ServiceError::Server)?;
-    let state = Arc::new(State::new(&settings, pipeline, tokio::runtime::Handle::current()));
+    let state = Arc::new(State::new(&settings, reader.clone(), pipeline, tokio::runtime::Handle::current()));
     let server = serve(&settings, listener, state.clone())?;
     let handle = server.handle();
     let server = tokio::spawn(server);
@@ -92,7 +92,7 @@ fn serve(
         App::new()
             .app_data(state.clone())
             .configure(routes)
-            .default_service(web::to(unknown_path))
+            .default_service(elsewhere())
             .wrap(from_fn(envelope))
     })
     .disable_signals()

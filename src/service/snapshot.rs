@@ -1,5 +1,5 @@
-//! The published segments as lookups want them: by country, in order, with their answers written
-//! beforehand. Pure. A publication that contradicts itself is refused rather than answered from.
+//! What is published, as requests want it: segments by country, in order, with their answers written
+//! beforehand; endpoints by path. Pure. A publication that contradicts itself is refused rather than answered from.
 
 use std::collections::HashMap;
 
@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::amount;
 use crate::database::{Publication, PublishedSegment};
+use crate::endpoint::Published;
 
 /// What a segment is measured by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +41,10 @@ pub struct Snapshot {
     pub loaded_at: Timestamp,
     /// Keyed by the lower-case code.
     countries: HashMap<String, Country>,
+    /// Whether the project makes vouchers at all.
+    pub has_vouchers: bool,
+    /// By path.
+    pub endpoints: Vec<Published>,
 }
 
 #[derive(Debug)]
@@ -64,9 +69,10 @@ pub struct Segment {
 impl Snapshot {
     /// Errors say which row contradicts the contract or another row.
     pub fn new(publication: Publication, loaded_at: Timestamp) -> Result<Self, String> {
-        let Publication { run_id, published_at, segments } = publication;
+        let Publication { run_id, published_at, segments, endpoints } = publication;
+        let has_vouchers = segments.is_some();
         let mut countries: HashMap<String, Country> = HashMap::new();
-        for row in segments {
+        for row in segments.unwrap_or_default() {
             let code = row.country_code.trim();
             let country = countries.entry(code.to_lowercase()).or_insert_with(|| Country {
                 code: code.to_owned(),
@@ -84,7 +90,14 @@ impl Snapshot {
             put_in_order(&country.code, &mut country.frequent)?;
             put_in_order(&country.code, &mut country.recency)?;
         }
-        Ok(Self { run_id, published_at, loaded_at, countries })
+        Ok(Self { run_id, published_at, loaded_at, countries, has_vouchers, endpoints })
+    }
+
+    /// The endpoint that answers at `path`, with the values of its path's parameters.
+    pub fn endpoint<'a>(&self, path: &'a str) -> Option<(&Published, Vec<(&str, &'a str)>)> {
+        let mut found = self.endpoints.iter().filter_map(|one| Some((one, one.endpoint.matches(path)?)));
+        // A path without braces goes before one that has them.
+        found.clone().find(|(_, values)| values.is_empty()).or_else(|| found.next())
     }
 
     /// `code` without regard to case and surrounding blanks.
@@ -215,7 +228,12 @@ mod tests {
     }
 
     fn snapshot(segments: Vec<PublishedSegment>) -> Result<Snapshot, String> {
-        let publication = Publication { run_id: 7, published_at: Timestamp::UNIX_EPOCH, segments };
+        let publication = Publication {
+            run_id: 7,
+            published_at: Timestamp::UNIX_EPOCH,
+            segments: Some(segments),
+            endpoints: Vec::new(),
+        };
         Snapshot::new(publication, Timestamp::UNIX_EPOCH)
     }
 

@@ -14,6 +14,8 @@ use super::docs::Pages;
 use super::problem::Problem;
 use super::snapshot::Snapshot;
 use super::token::Token;
+use crate::database::Reader;
+use crate::name::Ident;
 use crate::pipeline::Pipeline;
 
 pub struct State {
@@ -29,6 +31,9 @@ pub struct State {
     pub body_limit: usize,
     pub request_timeout: Duration,
     pub pages: Pages,
+    /// Reads rows of what is served.
+    pub reader: Reader,
+    pub schema: Ident,
 }
 
 /// How the last read of the published layer went.
@@ -46,6 +51,7 @@ pub enum Database {
 impl State {
     pub fn new(
         settings: &super::Settings,
+        reader: Reader,
         pipeline: Arc<dyn Pipeline>,
         runtime: tokio::runtime::Handle,
     ) -> Self {
@@ -59,6 +65,8 @@ impl State {
             body_limit: settings.body_limit,
             request_timeout: settings.request_timeout,
             pages: Pages::new(settings.run_token.is_some()),
+            reader,
+            schema: settings.prod_schema.clone(),
         }
     }
 

@@ -2,12 +2,14 @@
 
 #[path = "../support/database.rs"]
 mod database;
+mod server;
 mod support;
 
 mod adhoc;
 mod artifacts;
 mod built_in_tests;
 mod configured;
+mod endpoints;
 mod failures;
 mod history;
 mod import;

@@ -64,7 +64,11 @@ pub(super) async fn finish(
     let described =
         node.config.persist_docs.columns && node.columns.iter().any(|column| !column.description.is_empty());
     let mut columns = Vec::new();
-    if described || !node.config.indexes.is_empty() || !node.config.unique_key.is_empty() {
+    if described
+        || node.endpoint.is_some()
+        || !node.config.indexes.is_empty()
+        || !node.config.unique_key.is_empty()
+    {
         columns =
             catalog::columns(session, relation).await.map_err(|error| located(&error, whole.clone()))?;
         let known: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
@@ -132,6 +136,13 @@ fn check_columns(node: &Node, known: &[&str]) -> Result<(), Problem> {
     }
     let configured =
         node.config.indexes.iter().flat_map(|index| &index.columns).chain(&node.config.unique_key);
+    if let Some((endpoint, place)) = &node.endpoint {
+        for (word, name) in endpoint.named_columns() {
+            if !known.contains(&name) {
+                return Err(Box::new(unknown(name, place.closer(word).closer(name))));
+            }
+        }
+    }
     for name in configured {
         if !known.contains(&name.as_str()) {
             let at = node.file.text.find(name.as_str()).unwrap_or(0);

@@ -6,6 +6,7 @@
 //! waited for briefly: less than the server waits before it looks for a deadlock, so that a reader is never
 //! the one to fail.
 
+mod endpoints;
 mod moving;
 
 use std::collections::{HashMap, HashSet};
@@ -150,6 +151,7 @@ async fn attempt(session: &Session, publication: &Publication<'_>) -> Result<Pub
     sql.extend(views_over_deltas(publication));
     sql.extend(moving.grants);
     sql.extend(reader_grants(session, publication).await?);
+    sql.extend(endpoints::statements(session, publication).await?);
     sql.extend(publication_row(session, publication).await?);
     for statements in sql.chunks(500) {
         session.run(&statements.join(";\n")).await?;
@@ -247,11 +249,14 @@ async fn reader_grants(
     })
 }
 
+fn publication_table(manifest: &Manifest) -> Relation {
+    let name = Ident::new(catalog::PUBLICATION).expect("a constant name is good");
+    Relation::new(manifest.schema(Layer::Prod).clone(), name)
+}
+
 /// One row in prod says which run its readers see; it changes with the relations.
 async fn publication_row(session: &Session, publication: &Publication<'_>) -> Result<Vec<String>, Stop> {
-    let schema = publication.manifest.schema(Layer::Prod);
-    let name = Ident::new(catalog::PUBLICATION).expect("a constant name is good");
-    let row = Relation::new(schema.clone(), name);
+    let row = publication_table(publication.manifest);
     let standing = catalog::existing(session, std::slice::from_ref(&row)).await?;
     let run = publication.run;
     let mut sql = Vec::new();
@@ -287,8 +292,9 @@ async fn record(session: &Session, publication: &Publication<'_>) -> Result<(), 
             (manifest.published(built.id), node.label(), node.materialization.name())
         })
         .collect();
-    let name = Ident::new(catalog::PUBLICATION).expect("a constant name is good");
-    owned.push((Relation::new(manifest.schema(Layer::Prod).clone(), name), "elt".into(), "table"));
+    for table in [publication_table(manifest), endpoints::table(manifest)] {
+        owned.push((table, "elt".into(), "table"));
+    }
     catalog::own(session, publication.run, &owned).await?;
     history::record_nodes(session, publication.run, publication.records).await?;
     history::finish(session, publication.run, RunStatus::Succeeded, None).await

@@ -1,0 +1,134 @@
+//! Reads the published layer for the service: what a run published and how it is served, rows of a served
+//! relation, and the notice that a new run has published. It names prod relations only and never writes; the
+//! role behind its connector can do no more.
+
+mod publication;
+mod rows;
+
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::{Connector, DatabaseError, Session};
+use crate::name::Ident;
+pub use publication::{Publication, PublishedSegment};
+pub use rows::{After, Condition, PageRow, RowFormat, RowQuery, Rows, RowsError, Sort};
+
+/// The channel of the notice that is sent in the publishing transaction; its payload is the run's id.
+const CHANNEL: &str = "elt_published";
+
+/// The tables are small: a read that takes longer than this means that the database is away or blocked.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Sessions that read rows at the same time; who comes later waits.
+const ROW_SESSIONS: usize = 8;
+
+/// Reads one prod schema.
+#[derive(Clone)]
+pub struct Reader {
+    connector: Connector,
+    /// One session reads the publication, a second keeps a stuck one harmless.
+    pool: deadpool_postgres::Pool,
+    /// For rows of served relations, so that slow ones of these do not keep the publication from being read.
+    row_pool: deadpool_postgres::Pool,
+}
+
+/// Why the published layer could not be read.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ReadError {
+    /// The server cannot be reached; a later try may succeed.
+    #[error("the database is away: {0}")]
+    Away(DatabaseError),
+    /// The server answers, but no run has published yet.
+    #[error("nothing is published yet")]
+    Unpublished,
+    /// The server answers, but not with what was published by the contract, or it forbids the reading.
+    #[error("the published tables cannot be read: {0}")]
+    Unreadable(DatabaseError),
+}
+
+/// A session that hears of publishing. Dropping it ends the session.
+pub struct Publications {
+    // Held because the connection ends with its client.
+    _session: Session,
+    notices: UnboundedReceiver<String>,
+}
+
+impl Reader {
+    /// `connector` is the role that may read prod and nothing else. Opens no connection yet.
+    pub fn new(connector: &Connector) -> Self {
+        let connector = connector
+            .with_setting("default_transaction_read_only", "on")
+            .with_setting("statement_timeout", &format!("{}s", PATIENCE.as_secs()))
+            .with_setting("application_name", "elt serve");
+        Self { pool: connector.pool(2), row_pool: connector.pool(ROW_SESSIONS), connector }
+    }
+
+    /// The segments and the run that published them, from one statement and so from one moment.
+    pub async fn publication(&self, schema: &Ident) -> Result<Publication, ReadError> {
+        tokio::time::timeout(PATIENCE, self.read(schema)).await.unwrap_or_else(|_| {
+            Err(ReadError::Away(DatabaseError::new(format!("no answer in {} s", PATIENCE.as_secs()))))
+        })
+    }
+
+    /// Listens for publishing. Errors: server away, login refused.
+    pub async fn publications(&self) -> Result<Publications, DatabaseError> {
+        let listen = async {
+            let (session, notices) = self.connector.connect_listening().await?;
+            session.client.batch_execute(&format!("LISTEN {CHANNEL}")).await?;
+            Ok(Publications { _session: session, notices })
+        };
+        tokio::time::timeout(PATIENCE, listen)
+            .await
+            .unwrap_or_else(|_| Err(DatabaseError::new(format!("no answer in {} s", PATIENCE.as_secs()))))
+    }
+
+    async fn read(&self, schema: &Ident) -> Result<Publication, ReadError> {
+        // Whatever keeps a session from opening, the database is out of reach: the server, its limit of
+        // connections, or the database itself that takes none.
+        let client = self.pool.get().await.map_err(|error| ReadError::Away(unreached(error)))?;
+        publication::read(&client, schema).await
+    }
+
+    /// Begins to read rows of a served relation. Errors tell a wrong value from a database that is away.
+    pub async fn rows(&self, query: &RowQuery) -> Result<Rows, RowsError> {
+        let client = self.row_pool.get().await.map_err(|error| RowsError::Away(unreached(error)))?;
+        Rows::begin(client, query).await
+    }
+
+    /// Whether the server takes `value` for one of `data_type`, as the catalogue writes the type.
+    pub async fn fits(&self, data_type: &str, value: &str) -> Result<bool, RowsError> {
+        let client = self.row_pool.get().await.map_err(|error| RowsError::Away(unreached(error)))?;
+        rows::fits(&client, data_type, value).await
+    }
+}
+
+impl Publications {
+    /// Waits for the next publishing and returns the run's id as it was announced; several announced at
+    /// once count as the last of them. `None`: the connection has ended.
+    pub async fn next(&mut self) -> Option<String> {
+        let mut latest = self.notices.recv().await?;
+        while let Ok(newer) = self.notices.try_recv() {
+            latest = newer;
+        }
+        Some(latest)
+    }
+}
+
+fn unreached(error: deadpool_postgres::PoolError) -> DatabaseError {
+    match error {
+        deadpool_postgres::PoolError::Backend(error) => error.into(),
+        other => DatabaseError::new(other.to_string()),
+    }
+}
+
+fn classify(error: DatabaseError) -> ReadError {
+    // undefined_table and invalid_schema_name: the first run has not published yet.
+    if error.is("42P01") || error.is("3F000") {
+        ReadError::Unpublished
+    } else if error.is_unreachable() {
+        ReadError::Away(error)
+    } else {
+        ReadError::Unreadable(error)
+    }
+}

@@ -1,0 +1,78 @@
+//! What prod is served as, written into prod itself in the publishing transaction: the service learns of an
+//! endpoint in the same moment as of the rows behind it, and reads nothing else.
+
+use super::{Publication, moving::Stop, not_ours};
+use crate::database::{Session, catalog};
+use crate::manifest::{Manifest, Node, NodeId};
+use crate::name::{Ident, Relation, literal};
+use crate::project::Layer;
+
+/// The table of endpoints in prod.
+pub fn table(manifest: &Manifest) -> Relation {
+    let name = Ident::new(catalog::ENDPOINTS).expect("a constant name is good");
+    Relation::new(manifest.schema(Layer::Prod).clone(), name)
+}
+
+/// The statements that bring the table up to what is published. Endpoints of nodes that were not built stay
+/// as they are, for so do their relations; those of nodes that are exposed no more go.
+pub async fn statements(session: &Session, publication: &Publication<'_>) -> Result<Vec<String>, Stop> {
+    let manifest = publication.manifest;
+    let table = table(manifest);
+    let standing = catalog::existing(session, std::slice::from_ref(&table)).await?;
+    let built: Vec<NodeId> = publication.built.iter().map(|built| built.id).collect();
+    let exposed: Vec<NodeId> = manifest.ids().filter(|id| manifest.node(*id).endpoint.is_some()).collect();
+    let mut sql = Vec::new();
+    match standing.first() {
+        Some(one) if !one.owned => return Err(Stop::Refused(not_ours(&table))),
+        Some(_) => {}
+        None => {
+            sql.push(format!(
+                "create table {table} (path text primary key, node text not null, domain text not null, \
+                 relation text not null, endpoint jsonb not null, columns jsonb not null)"
+            ));
+            sql.push(format!("comment on table {table} is 'How prod is served over HTTP. Written by elt.'"));
+            let role = &publication.place.target.reader_role;
+            if catalog::role_exists(session, role).await? {
+                sql.push(format!("grant select on {table} to {role}"));
+            }
+        }
+    }
+    let labels = |ids: &[NodeId]| {
+        let labels: Vec<String> = ids.iter().map(|id| literal(&manifest.node(*id).label())).collect();
+        format!("array[{}]::text[]", labels.join(", "))
+    };
+    sql.push(format!(
+        "delete from {table} where node = any({}) or node <> all({})",
+        labels(&built),
+        labels(&exposed)
+    ));
+    sql.extend(exposed.iter().filter(|id| built.contains(id)).map(|id| row(&table, manifest, *id)));
+    Ok(sql)
+}
+
+/// The columns are as the server knows them when the statement runs: after the relation is in its place.
+fn row(table: &Relation, manifest: &Manifest, id: NodeId) -> String {
+    let node = manifest.node(id);
+    let relation = manifest.published(id);
+    format!(
+        "insert into {table} select {}, {}, {}, {}, {}::jsonb, (select jsonb_agg(jsonb_build_object('name', attname, \
+         'type', pg_catalog.format_type(atttypid, null), 'description', \
+         coalesce(pg_catalog.col_description(attrelid, attnum), '')) order by attnum) from pg_catalog.pg_attribute \
+         where attrelid = {}::pg_catalog.regclass and attnum > 0 and not attisdropped)",
+        literal(&path(node)),
+        literal(&node.label()),
+        literal(&node.domain),
+        literal(relation.name.as_str()),
+        literal(&definition(node)),
+        literal(&relation.to_string()),
+    )
+}
+
+fn path(node: &Node) -> String {
+    node.endpoint.as_ref().map(|(endpoint, _)| endpoint.path.clone()).unwrap_or_default()
+}
+
+fn definition(node: &Node) -> String {
+    let endpoint = node.endpoint.as_ref().map(|(endpoint, _)| endpoint);
+    serde_json::to_string(&endpoint).expect("text, numbers and lists are JSON")
+}
