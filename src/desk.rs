@@ -61,6 +61,8 @@ impl Desk {
         let request = Request {
             command: "run".into(),
             selection: manifest.ids().collect(),
+            tests: (0..manifest.tests.len()).collect(),
+            defer: None,
             full_refresh: false,
             fail_fast: false,
         };

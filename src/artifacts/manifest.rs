@@ -166,7 +166,7 @@ impl<'a> Writer<'a> {
                 .as_ref()
                 .map(|file| format!("{}://{}", self.manifest.project, file.path)),
             build_path: None,
-            unrendered_config: config::hidden(Value::Object(node.words.clone()), self.secrets),
+            unrendered_config: config::hidden(Value::Object(node.yaml_words.clone()), self.secrets),
             created_at: self.created_at,
             relation_name: node.is_built().then(|| self.relation(&self.manifest.published(id))),
             raw_code: if is_model { node.file.text.clone() } else { String::new() },

@@ -5,6 +5,7 @@
 mod catalog;
 mod config;
 mod entries;
+mod former;
 mod manifest;
 mod run_results;
 mod sources;
@@ -19,6 +20,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 pub use catalog::catalog;
+pub use former::{StateError, former, former_relations};
 pub use manifest::manifest;
 pub use run_results::{RunFacts, run_results};
 pub use sources::{Criteria, Freshness, FreshnessStatus, Period, Tolerance, sources};

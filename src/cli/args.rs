@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use super::import::Import;
+pub use super::selection::{Defer, IndirectSelection, Resource, Selection};
+
 pub use super::init::Init;
 pub use super::operation::RunOperation;
 pub use super::show::Show;
@@ -87,9 +89,9 @@ pub enum Command {
         elt compile --inline \"select * from {{ ref('segments_derived') }}\""
     )]
     Compile(Compile),
-    /// List models, rules and sources, in the order they are built
+    /// List models, rules, sources and exposures, in the order they are built; tests where they are asked for
     #[command(
-        after_help = "Examples:\n  elt ls --select +segments_derived        what it is made from\n  elt ls --select tag:vouchers,layer:prod   both at once\n  elt ls --output json | jq .tests"
+        after_help = "Examples:\n  elt ls --select +segments_derived        what it is made from\n  elt ls --select tag:vouchers,layer:prod   both at once\n  elt ls --output json | jq .tests\n  elt ls --select test_type:singular\n  elt ls --select state:modified+ --state last_target"
     )]
     Ls(List),
     /// Show rows: of a published relation, of a model's query as it is now, or of SQL typed here
@@ -158,20 +160,11 @@ pub enum Command {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct Selection {
-    /// What to take: names and patterns, +name, name+, 2+name+1, @name, tag:, path:, layer:; a comma is "and",
-    /// a space "or"
-    #[arg(long, short = 's', value_name = "SELECTOR", num_args = 1..)]
-    pub select: Vec<String>,
-    /// What to leave out, written likewise
-    #[arg(long, value_name = "SELECTOR", num_args = 1..)]
-    pub exclude: Vec<String>,
-}
-
-#[derive(Debug, Clone, Args)]
 pub struct Work {
     #[command(flatten)]
     pub selection: Selection,
+    #[command(flatten)]
+    pub defer: Defer,
     /// Build incremental models from nothing
     #[arg(long)]
     pub full_refresh: bool,
@@ -205,6 +198,9 @@ pub struct List {
     /// How to write the list
     #[arg(long, short = 'o', value_enum, default_value_t = ListOutput::Name)]
     pub output: ListOutput,
+    /// Of JSON only these keys: --output-keys name config.materialized
+    #[arg(long, value_name = "KEY", num_args = 1..)]
+    pub output_keys: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -213,6 +209,8 @@ pub enum ListOutput {
     Name,
     /// The files
     Path,
+    /// What selects each one and nothing else
+    Selector,
     /// One JSON object a line, with config, parents and tests
     Json,
 }

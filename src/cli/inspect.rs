@@ -1,4 +1,4 @@
-//! Commands that look at the project: `compile`, `ls`, `debug`; and `clean`.
+//! Commands that look at the project: `compile` and `debug`; and `clean`.
 
 use std::collections::HashSet;
 use std::fs;
@@ -6,13 +6,12 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::args::{Clean, Compile, List, ListOutput};
+use super::args::{Clean, Compile};
 use super::terminal::{faint, strong};
 use super::{Context, Outcome, Stop, show};
 use crate::cluster;
 use crate::engine::Engine;
-use crate::manifest::select::select;
-use crate::manifest::{Body, Manifest, NodeId};
+use crate::manifest::Body;
 use crate::project::{Layer, Materialization};
 
 pub fn compile(context: &Context, arguments: &Compile) -> Outcome {
@@ -26,7 +25,7 @@ pub fn compile(context: &Context, arguments: &Compile) -> Outcome {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let chosen = select(&manifest, &arguments.selection.select, &arguments.selection.exclude)?;
+    let chosen = context.choose(&project, &manifest, &arguments.selection)?.nodes;
     context.artifacts(&project).manifest(&project, &manifest);
     let mut made = HashSet::new();
     for id in manifest.order.iter().filter(|id| chosen.contains(id)) {
@@ -56,47 +55,6 @@ pub fn compile(context: &Context, arguments: &Compile) -> Outcome {
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-pub fn list(context: &Context, arguments: &List) -> Outcome {
-    let (_, manifest) = context.project()?;
-    let chosen = select(&manifest, &arguments.selection.select, &arguments.selection.exclude)?;
-    let as_json = arguments.output == ListOutput::Json || context.terminal.json;
-    for id in manifest.order.iter().filter(|id| chosen.contains(id)) {
-        if as_json {
-            context.terminal.json_line(&described(&manifest, *id));
-        } else if arguments.output == ListOutput::Path {
-            context.terminal.data_line(&manifest.node(*id).file.path);
-        } else {
-            context.terminal.data_line(&manifest.node(*id).label());
-        }
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn described(manifest: &Manifest, id: NodeId) -> serde_json::Value {
-    let node = manifest.node(id);
-    let labels = |ids: &[NodeId]| ids.iter().map(|id| manifest.node(*id).label()).collect::<Vec<_>>();
-    let tests = manifest.tests.iter().filter(|test| test.text.targets.contains(&id));
-    let kind = match node.body {
-        Body::Source { .. } => "source",
-        Body::Rule(_) => "rule",
-        Body::Model { .. } => "model",
-    };
-    json!({
-        "name": node.name,
-        "kind": kind,
-        "layer": node.layer,
-        "domain": node.domain,
-        "file": node.file.path,
-        "materialized": node.materialization,
-        "relation": manifest.published(id).plain(),
-        "tags": node.config.tags,
-        "description": node.description,
-        "parents": labels(&node.parents),
-        "children": labels(&manifest.children[id.0]),
-        "tests": tests.map(|test| &test.name).collect::<Vec<_>>(),
-    })
 }
 
 pub async fn debug(context: &Context) -> Outcome {

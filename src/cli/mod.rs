@@ -3,15 +3,18 @@
 
 mod args;
 mod artifacts;
+mod choose;
 mod generate;
 mod import;
 mod init;
 mod inspect;
 mod lineage;
+mod list;
 mod log;
 mod operation;
 mod progress;
 mod rows;
+mod selection;
 mod serve;
 mod show;
 mod terminal;
@@ -95,7 +98,7 @@ async fn dispatch(context: &Context, command: Command) -> Outcome {
         Command::Completions(arguments) => completions(context, &arguments),
         Command::Catalog => artifacts::catalog(context).await,
         Command::Compile(arguments) => inspect::compile(context, &arguments),
-        Command::Ls(arguments) => inspect::list(context, &arguments),
+        Command::Ls(arguments) => list::list(context, &arguments),
         Command::Show(arguments) => show::show(context, &arguments).await,
         Command::RunOperation(arguments) => operation::operation(context, &arguments).await,
         Command::Import(arguments) => import::import(context, &arguments),

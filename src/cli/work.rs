@@ -14,7 +14,7 @@ use super::terminal::{duration, strong};
 use super::{Context, FAILED, Outcome, Stop, rows};
 use crate::diagnostic::Severity;
 use crate::engine::Engine;
-use crate::manifest::select::select;
+use crate::manifest::select::Chosen;
 use crate::manifest::{Manifest, NodeId};
 use crate::pipeline::{NodeRecord, NodeStatus, RunStatus};
 use crate::project::{Layer, Materialization};
@@ -27,7 +27,11 @@ pub async fn run(context: &Context, command: &str, work: &Work) -> Outcome {
     if let Some(threads) = work.threads {
         project.target.threads = usize::from(threads);
     }
-    let selection = selection(&manifest, command, &work.selection)?;
+    let chosen = context.choose(&project, &manifest, &work.selection)?;
+    let Some(selection) = selection(&manifest, command, &chosen)? else {
+        return Ok(nothing_to_do(context, command));
+    };
+    let defer = context.defer(&project, &manifest, work)?;
     let artifacts = context.artifacts(&project);
     artifacts.manifest(&project, &manifest);
     let engine = Engine::open(&project.root, &project.target).await?;
@@ -36,6 +40,8 @@ pub async fn run(context: &Context, command: &str, work: &Work) -> Outcome {
     let request = Request {
         command: command.to_owned(),
         selection,
+        tests: chosen.tests,
+        defer,
         full_refresh: work.full_refresh,
         fail_fast: work.fail_fast,
     };
@@ -69,9 +75,8 @@ pub async fn run(context: &Context, command: &str, work: &Work) -> Outcome {
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
-/// The nodes that a command is about: of those selected, those it handles.
-fn selection(manifest: &Manifest, command: &str, written: &Selection) -> Result<BTreeSet<NodeId>, Stop> {
-    let chosen = select(manifest, &written.select, &written.exclude)?;
+/// The nodes that a command is about: of those chosen, those it handles. `None` where nothing has changed.
+fn selection(manifest: &Manifest, command: &str, chosen: &Chosen) -> Result<Option<BTreeSet<NodeId>>, Stop> {
     let handles = |id: &NodeId| {
         let materialization = manifest.node(*id).materialization;
         match command {
@@ -81,14 +86,27 @@ fn selection(manifest: &Manifest, command: &str, written: &Selection) -> Result<
             _ => true,
         }
     };
-    let chosen: BTreeSet<NodeId> = chosen.into_iter().filter(handles).collect();
-    if !chosen.iter().any(|id| manifest.node(*id).is_built()) {
-        return Err(Stop::Error {
-            message: format!("there is nothing to {command} in this selection"),
-            hint: Some("`elt ls` lists what there is, and takes the same --select".into()),
-        });
+    let nodes: BTreeSet<NodeId> = chosen.nodes.iter().copied().filter(handles).collect();
+    if nodes.iter().any(|id| manifest.node(*id).is_built()) {
+        return Ok(Some(nodes));
     }
-    Ok(chosen)
+    if chosen.may_be_empty {
+        return Ok(None);
+    }
+    Err(Stop::Error {
+        message: format!("there is nothing to {command} in this selection"),
+        hint: Some("`elt ls` lists what there is, and takes the same --select".into()),
+    })
+}
+
+fn nothing_to_do(context: &Context, command: &str) -> ExitCode {
+    if context.terminal.json {
+        context.terminal.json_line(&json!({"event": "nothing", "command": command}));
+    }
+    context
+        .terminal
+        .say(&format!("there is nothing to {command}: nothing has changed in what was asked for"));
+    ExitCode::SUCCESS
 }
 
 /// Prints the relations whose config says `report=true`.
@@ -200,7 +218,7 @@ pub async fn prune(context: &Context, arguments: &Prune) -> Outcome {
 pub async fn check(context: &Context, written: &Selection) -> Outcome {
     let begun = Instant::now();
     let (project, manifest) = context.project()?;
-    let chosen = select(&manifest, &written.select, &written.exclude)?;
+    let chosen = context.choose(&project, &manifest, written)?.nodes;
     context.artifacts(&project).manifest(&project, &manifest);
     let engine = Engine::open(&project.root, &project.target).await?;
     let session = engine.connector.connect().await?;
@@ -226,10 +244,11 @@ pub async fn check(context: &Context, written: &Selection) -> Outcome {
 pub async fn test(context: &Context, written: &Selection) -> Outcome {
     let begun = Instant::now();
     let (project, manifest) = context.project()?;
-    let chosen = select(&manifest, &written.select, &written.exclude)?;
-    let tests: Vec<usize> = (0..manifest.tests.len())
-        .filter(|index| manifest.tests[*index].text.targets.iter().any(|target| chosen.contains(target)))
-        .collect();
+    let chosen = context.choose(&project, &manifest, written)?;
+    let tests: Vec<usize> = chosen.tests.into_iter().collect();
+    if tests.is_empty() && chosen.may_be_empty {
+        return Ok(nothing_to_do(context, "test"));
+    }
     if tests.is_empty() {
         return Err(Stop::error("no test is about what is selected"));
     }

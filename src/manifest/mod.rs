@@ -67,6 +67,8 @@ pub struct Node {
     pub config: Config,
     /// The config as written: the model's own words and those of its YAML.
     pub words: Map<String, Value>,
+    /// Those of its YAML alone.
+    pub yaml_words: Map<String, Value>,
     pub description: String,
     /// The YAML file that describes it.
     pub described_in: Option<Arc<SourceFile>>,

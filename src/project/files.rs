@@ -14,6 +14,8 @@ pub struct Found {
     pub rules: Vec<Arc<SourceFile>>,
     pub macros: Vec<Arc<SourceFile>>,
     pub tests: Vec<Arc<SourceFile>>,
+    /// `selectors.yml` in the project's own folder.
+    pub selectors: Option<Arc<SourceFile>>,
     /// Markdown that may hold docs blocks.
     pub docs: Vec<Arc<SourceFile>>,
 }
@@ -21,6 +23,12 @@ pub struct Found {
 impl Found {
     pub fn walk(root: &Path, problems: &mut Vec<Diagnostic>) -> Self {
         let mut found = Self::default();
+        if root.join("selectors.yml").exists() {
+            match read(root, "selectors.yml") {
+                Ok(file) => found.selectors = Some(file),
+                Err(problem) => problems.push(problem),
+            }
+        }
         for folder in ["models", "rules", "macros", "tests"] {
             let mut paths = Vec::new();
             list(root, folder, &mut paths, problems);

@@ -67,6 +67,8 @@ pub struct Project {
     pub exposures: Vec<Exposure>,
     pub docs_blocks: Vec<DocsBlock>,
     pub macro_files: Vec<Arc<SourceFile>>,
+    /// `selectors.yml`, where there is one.
+    pub selectors_file: Option<Arc<SourceFile>>,
     pub library: Library,
     pub vars: Map<String, Value>,
     pub env: BTreeMap<String, String>,
@@ -127,12 +129,20 @@ impl Project {
             exposures,
             docs_blocks,
             macro_files: found.macros,
+            selectors_file: found.selectors,
             library,
             vars,
             env: setting.env.clone(),
         };
         Ok((project, problems))
     }
+}
+
+/// Another target of the same profile.
+pub fn target(root: &Path, setting: &Setting, name: &str) -> Result<Target, Vec<Diagnostic>> {
+    let file = files::profile(root).map_err(|problem| vec![problem])?;
+    let setting = Setting { target: Some(name.to_owned()), ..setting.clone() };
+    Profile::read(&file, &setting).map(|(_, target)| target)
 }
 
 /// The folder's name with everything but letters, digits and `_` as `_`.

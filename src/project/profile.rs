@@ -41,6 +41,8 @@ struct WrittenTarget {
     #[serde(default)]
     schemas: BTreeMap<Layer, Spanned<String>>,
     schema_prefix: Option<Spanned<String>>,
+    /// Another target, from which is read what this one does not have.
+    defer: Option<Spanned<String>>,
     #[serde(default)]
     vars: Map<String, Value>,
 }
@@ -106,6 +108,8 @@ pub struct Target {
     pub reader_role: Ident,
     pub threads: usize,
     pub vars: Map<String, Value>,
+    /// Another target, from which is read what this one does not have.
+    pub defer: Option<String>,
     schemas: [Ident; 3],
 }
 
@@ -255,6 +259,7 @@ impl Reader<'_> {
             reader_url: self.text(own.reader_url.as_ref()),
             reader_role: self.ident(own.reader_role.as_ref(), "", "elt_reader")?,
             threads,
+            defer: self.text(own.defer.as_ref()),
             vars: own.vars,
             schemas: [raw, stage, prod],
             name,

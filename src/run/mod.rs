@@ -4,6 +4,7 @@
 mod adhoc;
 mod build;
 mod check;
+mod defer;
 mod event;
 mod failure;
 mod load;
@@ -32,6 +33,7 @@ use crate::source::FetchOptions;
 
 pub use adhoc::{OperationError, operation, preview};
 pub use check::{Checked, check};
+pub use defer::Defer;
 pub use event::{Event, Observer, Silent};
 pub use failure::{located, sql_problem};
 pub use plan::{Plan, Request};
@@ -125,7 +127,7 @@ impl Begun {
             failed_step: built.failed_step(),
             nodes: built.records,
             problems: built.problems,
-            notes: built.notes,
+            notes: self.plan.note.iter().cloned().chain(built.notes).collect(),
         };
         if cancel.is_cancelled() {
             outcome.status = RunStatus::Cancelled;

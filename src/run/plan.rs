@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::Defer;
 use crate::database::catalog::Existing;
 use crate::diagnostic::{Diagnostic, Location};
 use crate::manifest::{Body, Manifest, Node, NodeId};
@@ -14,6 +15,9 @@ pub struct Request {
     /// `run`, `build`, `load`, `seed`: for the history.
     pub command: String,
     pub selection: BTreeSet<NodeId>,
+    /// Indices of the tests that may be run; those are that read what is built.
+    pub tests: BTreeSet<usize>,
+    pub defer: Option<Defer>,
     pub full_refresh: bool,
     pub fail_fast: bool,
 }
@@ -29,6 +33,10 @@ pub struct Plan {
     pub tests: Vec<usize>,
     pub fail_fast: bool,
     chosen: BTreeSet<NodeId>,
+    /// What is read elsewhere than where this target publishes it.
+    deferred: HashMap<NodeId, Relation>,
+    /// Which of that this run reads.
+    pub note: Option<String>,
     /// The run's own schema; set when the run has its number.
     pub build_schema: Ident,
 }
@@ -45,6 +53,7 @@ impl Plan {
         let chosen: BTreeSet<NodeId> =
             request.selection.iter().copied().filter(|id| manifest.node(*id).is_built()).collect();
         let build: Vec<NodeId> = manifest.order.iter().copied().filter(|id| chosen.contains(id)).collect();
+        let deferred = deferred(manifest, request, &chosen, |there| standing.contains_key(there));
         let mut problems = Vec::new();
         let mut added_to = BTreeSet::new();
         for id in &build {
@@ -64,6 +73,7 @@ impl Plan {
             }
             for parent in needed(manifest, *id) {
                 let missing = !chosen.contains(&parent)
+                    && !deferred.contains_key(&parent)
                     && manifest.node(parent).is_built()
                     && !standing.contains_key(&manifest.published(parent));
                 if missing {
@@ -71,13 +81,17 @@ impl Plan {
                 }
             }
         }
-        let tests = (0..manifest.tests.len())
+        let tests = request
+            .tests
+            .iter()
+            .copied()
             .filter(|index| {
                 let targets = &manifest.tests[*index].text.targets;
                 let reads_built = targets.iter().any(|target| chosen.contains(target));
                 let readable =
                     targets.iter().flat_map(|target| with_needed(manifest, *target)).all(|target| {
                         chosen.contains(&target)
+                            || deferred.contains_key(&target)
                             || standing.contains_key(&manifest.published(target))
                             || !manifest.node(target).is_built()
                     });
@@ -87,8 +101,20 @@ impl Plan {
         if !problems.is_empty() {
             return Err(problems);
         }
+        let read = build.iter().flat_map(|id| needed(manifest, *id));
+        let read = read.filter_map(|id| Some((id, deferred.get(&id)?))).collect();
+        let note = request.defer.as_ref().and_then(|defer| defer.note(manifest, &read));
         let build_schema = Ident::new("elt_run").expect("a constant name is good");
-        Ok(Self { build, added_to, tests, fail_fast: request.fail_fast, chosen, build_schema })
+        Ok(Self {
+            build,
+            added_to,
+            tests,
+            fail_fast: request.fail_fast,
+            chosen,
+            deferred,
+            note,
+            build_schema,
+        })
     }
 
     pub fn tasks(&self) -> usize {
@@ -109,10 +135,24 @@ impl Plan {
     pub fn name(&self, manifest: &Manifest, reader: Option<NodeId>, id: NodeId) -> Relation {
         if self.builds(id) && reader != Some(id) {
             self.building(manifest, id)
+        } else if let Some(there) = self.deferred.get(&id).filter(|_| reader != Some(id)) {
+            there.clone()
         } else {
             manifest.published(id)
         }
     }
+}
+
+/// What is read elsewhere: of what is not built now, that which stands there and not here.
+fn deferred(
+    manifest: &Manifest,
+    request: &Request,
+    chosen: &BTreeSet<NodeId>,
+    stands: impl Fn(&Relation) -> bool,
+) -> HashMap<NodeId, Relation> {
+    let Some(defer) = &request.defer else { return HashMap::new() };
+    let others = manifest.ids().filter(|id| !chosen.contains(id) && manifest.node(*id).is_built());
+    others.filter_map(|id| Some((id, defer.of(id, &stands, &manifest.published(id))?))).collect()
 }
 
 /// The relations that a node's SQL reads: its parents, and through ephemeral ones theirs.

@@ -83,7 +83,8 @@ async fn begin(
     request: &Request,
     id: i64,
 ) -> Result<Plan, RunError> {
-    let relations: Vec<Relation> = manifest.ids().map(|id| manifest.published(id)).collect();
+    let mut relations: Vec<Relation> = manifest.ids().map(|id| manifest.published(id)).collect();
+    relations.extend(request.defer.iter().flat_map(|defer| defer.relations.values().cloned()));
     let existing = catalog::existing(control, &relations).await?;
     let mut plan = Plan::make(manifest, request, &existing).map_err(RunError::Problems)?;
     let problems = super::build::unknown_roles(control, manifest, &plan.build).await?;

@@ -22,6 +22,7 @@ mod main_job;
 mod other_database;
 mod readers;
 mod selection;
+mod selectors;
 mod service;
 mod spelling;
 mod starter;

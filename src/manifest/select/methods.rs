@@ -1,0 +1,333 @@
+//! What each method finds: `tag:`, `path:`, `config.…:`, `test_type:` and the like.
+
+use std::collections::BTreeSet;
+
+use globset::{GlobBuilder, GlobMatcher};
+use serde_json::Value;
+
+use super::{Chooser, Item, SelectError, Term};
+use crate::diagnostic::did_you_mean;
+use crate::manifest::{Body, Manifest, Node, Test};
+
+/// Every method, for messages and help.
+pub const METHODS: [&str; 19] = [
+    "fqn",
+    "tag",
+    "path",
+    "file",
+    "layer",
+    "config",
+    "source",
+    "exposure",
+    "resource_type",
+    "package",
+    "group",
+    "access",
+    "version",
+    "test_type",
+    "test_name",
+    "unit_test",
+    "state",
+    "result",
+    "source_status",
+];
+
+/// The kinds of things there are, by dbt's names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResourceType {
+    Model,
+    Seed,
+    Snapshot,
+    Source,
+    Test,
+    UnitTest,
+    Exposure,
+}
+
+impl ResourceType {
+    pub const ALL: [Self; 7] =
+        [Self::Model, Self::Seed, Self::Snapshot, Self::Source, Self::Test, Self::UnitTest, Self::Exposure];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Seed => "seed",
+            Self::Snapshot => "snapshot",
+            Self::Source => "source",
+            Self::Test => "test",
+            Self::UnitTest => "unit_test",
+            Self::Exposure => "exposure",
+        }
+    }
+
+    pub fn of(manifest: &Manifest, item: Item) -> Self {
+        match item {
+            Item::Exposure(_) => Self::Exposure,
+            Item::Test(_) => Self::Test,
+            Item::Node(id) => match manifest.node(id) {
+                Node { body: Body::Source { .. }, .. } => Self::Source,
+                Node { body: Body::Rule(_), .. } => Self::Seed,
+                node if node.materialization.name() == "snapshot" => Self::Snapshot,
+                _ => Self::Model,
+            },
+        }
+    }
+}
+
+impl Chooser<'_> {
+    /// What a term names, before the graph is followed.
+    pub(super) fn matches(&self, term: &Term) -> Result<BTreeSet<Item>, SelectError> {
+        if term.asks_what_changed() {
+            return self.changed(term);
+        }
+        let method = match term.method.as_deref() {
+            Some(method) => method,
+            None if term.value.contains('/') => "path",
+            None if [".sql", ".csv", ".yml", ".yaml"].iter().any(|ending| term.value.ends_with(ending)) => {
+                "file"
+            }
+            None => "fqn",
+        };
+        self.check(method, term)?;
+        let pattern = glob(&term.value)?;
+        let items = all(self.manifest).filter(|item| self.is_match(method, term, &pattern, *item));
+        let found: BTreeSet<Item> = items.collect();
+        if found.is_empty() { Err(self.nothing(method, term)) } else { Ok(found) }
+    }
+
+    fn check(&self, method: &str, term: &Term) -> Result<(), SelectError> {
+        let one_of = |known: &[&str]| match known.contains(&term.value.as_str()) {
+            true => Ok(()),
+            false => Err(SelectError {
+                message: format!("`{method}:` has no `{}`", term.value),
+                hint: did_you_mean(&term.value, known.iter().copied())
+                    .or_else(|| Some(format!("it knows {}", known.join(", ")))),
+            }),
+        };
+        match method {
+            "layer" => one_of(&["raw", "stage", "prod"]),
+            "resource_type" => one_of(&ResourceType::ALL.map(ResourceType::name)),
+            "test_type" => one_of(&["generic", "singular", "unit", "data"]),
+            "version" => one_of(&["latest", "prerelease", "old", "none"]),
+            "config" if term.path.is_empty() => Err(SelectError {
+                message: format!("`config:{}` names no word of the config", term.value),
+                hint: Some("write it like config.materialized:table or config.meta.owner:me".into()),
+            }),
+            "metric" | "semantic_model" | "saved_query" => Err(SelectError {
+                message: format!("elt has no `{method}:`: it knows no semantic layer"),
+                hint: None,
+            }),
+            known if METHODS.contains(&known) => Ok(()),
+            other => Err(SelectError {
+                message: format!("there is no selector method `{other}:`"),
+                hint: did_you_mean(other, METHODS)
+                    .or_else(|| Some(format!("elt knows {}:", METHODS.join(": ")))),
+            }),
+        }
+    }
+
+    fn is_match(&self, method: &str, term: &Term, pattern: &GlobMatcher, item: Item) -> bool {
+        let view = View::of(self.manifest, item);
+        let value = term.value.as_str();
+        match method {
+            "fqn" => view.is_called(value, pattern, &self.manifest.project),
+            "tag" => view.tags.iter().any(|tag| pattern.is_match(tag)),
+            "path" => in_path(view.path, value.trim_end_matches('/'), pattern),
+            "file" => {
+                let name = view.path.rsplit('/').next().unwrap_or_default();
+                pattern.is_match(name) || pattern.is_match(crate::project::stem(name))
+            }
+            "layer" => view.node.is_some_and(|node| node.layer.name() == value),
+            "config" => view.config().is_some_and(|config| has(&config, &term.path, value, pattern)),
+            "group" | "access" => {
+                let word = [method.to_owned()];
+                view.config().is_some_and(|config| has(&config, &word, value, pattern))
+            }
+            "version" => value == "none" && ResourceType::of(self.manifest, item) == ResourceType::Model,
+            "source" => match view.node.map(|node| (&node.body, &node.domain)) {
+                Some((Body::Source { table, .. }, source)) => {
+                    let names = [
+                        source.clone(),
+                        format!("{source}.{table}"),
+                        format!("{}.{source}.{table}", self.manifest.project),
+                    ];
+                    names.iter().any(|name| pattern.is_match(name))
+                }
+                _ => false,
+            },
+            "exposure" => {
+                let is_exposure = matches!(item, Item::Exposure(_));
+                let full = format!("{}.{}", self.manifest.project, view.name);
+                is_exposure && (pattern.is_match(view.name) || pattern.is_match(full))
+            }
+            "resource_type" => ResourceType::of(self.manifest, item).name() == value,
+            "package" => value == "this" || pattern.is_match(&self.manifest.project),
+            "test_type" => view.test.is_some_and(|test| match value {
+                "singular" => test.is_singular(),
+                "generic" => !test.is_singular(),
+                "data" => true,
+                _ => false,
+            }),
+            "test_name" => view.test.is_some_and(|test| pattern.is_match(&test.kind)),
+            _ => false,
+        }
+    }
+
+    fn nothing(&self, method: &str, term: &Term) -> SelectError {
+        let (manifest, value) = (self.manifest, term.value.as_str());
+        let names = || {
+            let nodes = manifest.nodes.iter().map(|node| node.name.as_str());
+            nodes.chain(manifest.tests.iter().map(|test| test.name.as_str()))
+        };
+        let hint = match method {
+            "fqn" => did_you_mean(value, names()),
+            "tag" => {
+                let nodes = manifest.nodes.iter().flat_map(|node| &node.config.tags);
+                let tests = manifest.tests.iter().flat_map(|test| &test.config.tags);
+                did_you_mean(value, nodes.chain(tests).map(String::as_str))
+            }
+            "exposure" => {
+                did_you_mean(value, manifest.exposures.iter().map(|exposure| exposure.written.name.as_str()))
+            }
+            "source" => did_you_mean(
+                value,
+                manifest.nodes.iter().filter_map(|node| match node.body {
+                    Body::Source { .. } => Some(node.domain.as_str()),
+                    _ => None,
+                }),
+            ),
+            "test_name" => did_you_mean(value, manifest.tests.iter().map(|test| test.kind.as_str())),
+            "path" => did_you_mean(value, manifest.nodes.iter().map(|node| node.file.path.as_str())),
+            _ => None,
+        };
+        SelectError {
+            message: format!("`{}` matches nothing in this project", term.written()),
+            hint: hint.or_else(|| Some("`elt ls` lists what there is".into())),
+        }
+    }
+}
+
+/// All that can be selected.
+pub(super) fn all(manifest: &Manifest) -> impl Iterator<Item = Item> {
+    let tests = (0..manifest.tests.len()).map(Item::Test);
+    manifest.ids().map(Item::Node).chain(tests).chain((0..manifest.exposures.len()).map(Item::Exposure))
+}
+
+/// What nodes, tests and exposures have in common.
+struct View<'a> {
+    name: &'a str,
+    path: &'a str,
+    fqn: Vec<&'a str>,
+    tags: &'a [String],
+    node: Option<&'a Node>,
+    test: Option<&'a Test>,
+}
+
+impl<'a> View<'a> {
+    fn of(manifest: &'a Manifest, item: Item) -> Self {
+        match item {
+            Item::Node(id) => {
+                let node = manifest.node(id);
+                let fqn = manifest.fqn(id);
+                let (name, path, tags) = (node.name.as_str(), node.file.path.as_str(), &node.config.tags);
+                Self { name, path, fqn, tags, node: Some(node), test: None }
+            }
+            Item::Test(index) => {
+                let test = &manifest.tests[index];
+                let (path, tags) = (test.file.path.as_str(), &test.config.tags);
+                Self {
+                    name: &test.name,
+                    path,
+                    fqn: manifest.test_fqn(test),
+                    tags,
+                    node: None,
+                    test: Some(test),
+                }
+            }
+            Item::Exposure(index) => {
+                let exposure = &manifest.exposures[index];
+                let written = &exposure.written;
+                Self {
+                    name: &written.name,
+                    path: &written.place.file.path,
+                    fqn: manifest.exposure_fqn(exposure),
+                    tags: &written.tags,
+                    node: None,
+                    test: None,
+                }
+            }
+        }
+    }
+
+    /// By its name, by its dotted path from any folder on, or by that of a folder it lies in. Exposures have
+    /// a method of their own.
+    fn is_called(&self, value: &str, pattern: &GlobMatcher, project: &str) -> bool {
+        if self.node.is_none() && self.test.is_none() {
+            return false;
+        }
+        let folders = &self.fqn[1..self.fqn.len() - 1];
+        let label = self.node.is_some_and(|node| pattern.is_match(node.label()));
+        let in_folder = folders.iter().any(|folder| pattern.is_match(folder))
+            || folders.len() > 1 && pattern.is_match(folders[1..].join("."));
+        pattern.is_match(self.name) || label || in_folder || is_prefix(&self.fqn, value, pattern, project)
+    }
+
+    /// The config with what follows from it.
+    fn config(&self) -> Option<Value> {
+        let (words, config) = match (self.node, self.test) {
+            (Some(node), _) => (&node.words, &node.config),
+            (_, Some(test)) => (&test.words, &test.config),
+            _ => return None,
+        };
+        let mut all = words.clone();
+        all.insert("tags".into(), config.tags.clone().into());
+        all.insert("enabled".into(), true.into());
+        match self.node {
+            Some(node) => all.insert("materialized".into(), node.materialization.name().into()),
+            None => all.insert("severity".into(), config.severity.clone().unwrap_or("error".into()).into()),
+        };
+        Some(Value::Object(all))
+    }
+}
+
+/// Whether the dotted path begins with what was written, with the project's name or without.
+fn is_prefix(fqn: &[&str], value: &str, pattern: &GlobMatcher, project: &str) -> bool {
+    let unscoped = fqn[1..].join(".");
+    let scoped = format!("{project}.{unscoped}");
+    [unscoped, scoped].iter().any(|path| {
+        pattern.is_match(path) || path.strip_prefix(value).is_some_and(|rest| rest.starts_with('.'))
+    })
+}
+
+fn in_path(path: &str, folder: &str, pattern: &GlobMatcher) -> bool {
+    let folder = folder.trim_start_matches("./");
+    path == folder
+        || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+        || pattern.is_match(path)
+}
+
+/// Whether the config has this value at this place: itself, in a list, or as a name of a map.
+fn has(config: &Value, path: &[String], written: &str, pattern: &GlobMatcher) -> bool {
+    let Some((word, rest)) = path.split_first() else { return is_value(config, written, pattern) };
+    config.get(word).is_some_and(|inner| has(inner, rest, written, pattern))
+}
+
+fn is_value(value: &Value, written: &str, pattern: &GlobMatcher) -> bool {
+    match value {
+        Value::String(text) => pattern.is_match(text),
+        Value::Array(values) => values.iter().any(|value| is_value(value, written, pattern)),
+        Value::Object(map) => map.keys().any(|name| pattern.is_match(name)),
+        Value::Bool(truth) => written.eq_ignore_ascii_case(if *truth { "true" } else { "false" }),
+        Value::Null => matches!(written, "null" | "none"),
+        Value::Number(number) => number.to_string() == written,
+    }
+}
+
+/// `*` goes over dots and slashes, as dbt's does.
+pub(super) fn glob(pattern: &str) -> Result<GlobMatcher, SelectError> {
+    let glob = GlobBuilder::new(pattern).literal_separator(false).build();
+    glob.map(|glob| glob.compile_matcher()).map_err(|error| SelectError {
+        message: format!("the pattern `{pattern}` cannot be read: {}", error.kind()),
+        hint: None,
+    })
+}
