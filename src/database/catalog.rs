@@ -33,11 +33,80 @@ pub struct Existing {
     pub kind: char,
     /// Whether elt published it.
     pub owned: bool,
+    /// What elt published it as: `table`, `snapshot`, ….
+    pub made_as: String,
+}
+
+/// An index as it can be made again on another relation.
+#[derive(Debug, Clone)]
+pub struct IndexShape {
+    pub name: Relation,
+    pub unique: bool,
+    /// Unique over plain columns and all rows, as REFRESH CONCURRENTLY needs one.
+    pub identifies: bool,
+    /// `btree (id)` and what else its definition ends in.
+    pub using: String,
+}
+
+impl IndexShape {
+    /// What a set of indexes is, whatever their names.
+    pub fn all(indexes: &[Self]) -> Vec<(bool, &str)> {
+        let mut all: Vec<(bool, &str)> =
+            indexes.iter().map(|index| (index.unique, index.using.as_str())).collect();
+        all.sort_unstable();
+        all
+    }
+
+    pub fn statement(&self, relation: &Relation) -> String {
+        let unique = if self.unique { "unique " } else { "" };
+        format!("create {unique}index {} on {relation} using {}", self.name.name, self.using)
+    }
+}
+
+/// The indexes of a relation.
+pub async fn indexes(session: &Session, on: &Relation) -> Result<Vec<IndexShape>, DatabaseError> {
+    let sql = "select n.nspname, ic.relname, i.indisunique, \
+                 i.indisunique and i.indimmediate and i.indpred is null and i.indexprs is null, \
+                 substring(pg_get_indexdef(i.indexrelid) from ' USING (.*)$') \
+               from pg_index i join pg_class ic on ic.oid = i.indexrelid \
+               join pg_class c on c.oid = i.indrelid join pg_namespace n on n.oid = c.relnamespace \
+               where n.nspname = $1 and c.relname = $2";
+    let rows = session.client.query(sql, &[&on.schema.as_str(), &on.name.as_str()]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(IndexShape {
+                name: relation(row.get(0), row.get(1))?,
+                unique: row.get(2),
+                identifies: row.get(3),
+                using: row.get::<_, Option<String>>(4).unwrap_or_default(),
+            })
+        })
+        .collect()
+}
+
+/// Whether two views have the same query, and the second one holds rows.
+pub async fn same_query(session: &Session, one: &Relation, other: &Relation) -> Result<bool, DatabaseError> {
+    let sql = "select pg_get_viewdef($1::text::regclass) = pg_get_viewdef(oid) and relispopulated \
+               from pg_class where oid = $2::text::regclass";
+    Ok(session.client.query_one(sql, &[&one.to_string(), &other.to_string()]).await?.get(0))
+}
+
+/// Statements that make the indexes and comments of a relation, to be run when its name stands for another.
+pub async fn decoration(session: &Session, oid: u32) -> Result<Vec<String>, DatabaseError> {
+    let sql = "select pg_get_indexdef(indexrelid) from pg_index where indrelid = $1 \
+               union all \
+               select case objsubid when 0 then format('comment on materialized view %I.%I is %L', n.nspname, c.relname, description) \
+                 else format('comment on column %I.%I.%I is %L', n.nspname, c.relname, a.attname, description) end \
+               from pg_description d join pg_class c on c.oid = d.objoid join pg_namespace n on n.oid = c.relnamespace \
+               left join pg_attribute a on a.attrelid = c.oid and a.attnum = d.objsubid and d.objsubid > 0 \
+               where d.classoid = 'pg_class'::regclass and d.objoid = $1";
+    Ok(session.client.query(sql, &[&oid]).await?.iter().map(|row| row.get(0)).collect())
 }
 
 /// Something outside a set of relations that depends on one inside it.
 #[derive(Debug, Clone)]
 pub struct Dependent {
+    pub oid: u32,
     pub relation: Relation,
     pub kind: char,
     /// The view's query, all names with schema.
@@ -62,7 +131,7 @@ pub async fn columns(session: &Session, relation: &Relation) -> Result<Vec<Colum
 
 /// Those of `relations` that exist.
 pub async fn existing(session: &Session, relations: &[Relation]) -> Result<Vec<Existing>, DatabaseError> {
-    let sql = "select c.oid, n.nspname, c.relname, c.relkind, r.name is not null \
+    let sql = "select c.oid, n.nspname, c.relname, c.relkind, r.name is not null, coalesce(r.kind, '') \
                from unnest($1::text[], $2::text[]) as wanted(schema_name, name) \
                join pg_namespace n on n.nspname = wanted.schema_name \
                join pg_class c on c.relnamespace = n.oid and c.relname = wanted.name \
@@ -75,7 +144,7 @@ pub async fn existing(session: &Session, relations: &[Relation]) -> Result<Vec<E
 
 /// The relations of some schemas that elt published and that are still there.
 pub async fn owned(session: &Session, schemas: &[&str]) -> Result<Vec<Existing>, DatabaseError> {
-    let sql = "select c.oid, n.nspname, c.relname, c.relkind, true from elt.relations r \
+    let sql = "select c.oid, n.nspname, c.relname, c.relkind, true, r.kind from elt.relations r \
                join pg_namespace n on n.nspname = r.schema_name \
                join pg_class c on c.relnamespace = n.oid and c.relname = r.name \
                where r.schema_name = any($1::text[]) order by c.oid desc";
@@ -102,7 +171,7 @@ pub async fn dependents(session: &Session, oids: &[u32]) -> Result<Vec<Dependent
                  where f.depth < 1000 \
                ), deepest as (select oid, max(depth) as depth from found group by oid) \
                select n.nspname, c.relname, c.relkind, pg_get_viewdef(c.oid), \
-                 coalesce(array_to_string(c.reloptions, ', '), '') \
+                 coalesce(array_to_string(c.reloptions, ', '), ''), c.oid \
                from deepest f join pg_class c on c.oid = f.oid join pg_namespace n on n.oid = c.relnamespace \
                where f.oid <> all($1::oid[]) order by f.depth";
     let oids: Vec<Oid> = oids.to_vec();
@@ -114,6 +183,7 @@ pub async fn dependents(session: &Session, oids: &[u32]) -> Result<Vec<Dependent
                 kind: row.get::<_, i8>(2) as u8 as char,
                 definition: row.get::<_, Option<String>>(3).unwrap_or_default(),
                 options: row.get(4),
+                oid: row.get(5),
             })
         })
         .collect()
@@ -231,6 +301,7 @@ fn standing(row: &tokio_postgres::Row) -> Result<Existing, DatabaseError> {
         relation: relation(row.get(1), row.get(2))?,
         kind: row.get::<_, i8>(3) as u8 as char,
         owned: row.get(4),
+        made_as: row.get(5),
     })
 }
 

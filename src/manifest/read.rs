@@ -12,7 +12,8 @@ use super::{Body, Exposure, Manifest, Node, NodeId, Text};
 use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
 use crate::name::Ident;
 use crate::project::{
-    Config, Keys, Layer, Materialization, ModelFile, Project, Properties, SourceTable, Strategy,
+    Config, Keys, Layer, Materialization, ModelFile, Project, Properties, SnapshotStrategy, SourceTable,
+    Strategy,
 };
 use crate::template::{Reference, Rendered, Subject};
 
@@ -198,8 +199,29 @@ impl<'a> Reader<'a> {
                 format!("`{name}` is loaded, but config names no source"),
                 "add source='data/file.csv', a URL, or sample://…",
             ),
-            Materialization::Snapshot | Materialization::MaterializedView => {
-                wrong(format!("`{name}`: a {} is not built yet", materialization.name()), "use a table");
+            Materialization::Snapshot if config.unique_key.is_empty() => wrong(
+                format!("`{name}` is a snapshot, but config has no unique_key"),
+                "add unique_key='…': the columns that tell whose version a row is",
+            ),
+            Materialization::Snapshot if config.strategy.is_none() => wrong(
+                format!("`{name}` is a snapshot, but config has no strategy"),
+                "add strategy='timestamp' with updated_at='…', or strategy='check' with check_cols=['…'] or 'all'",
+            ),
+            Materialization::Snapshot
+                if config.strategy == Some(SnapshotStrategy::Timestamp) && config.updated_at.is_none() =>
+            {
+                wrong(
+                    format!("`{name}` goes by timestamp, but config has no updated_at"),
+                    "add updated_at='…': the column that says when a row was changed",
+                );
+            }
+            Materialization::Snapshot
+                if config.strategy == Some(SnapshotStrategy::Check) && config.check_cols.is_empty() =>
+            {
+                wrong(
+                    format!("`{name}` goes by checking columns, but config has no check_cols"),
+                    "add check_cols=['…'], or check_cols='all'",
+                );
             }
             Materialization::Seed => wrong(
                 format!("`{name}` is a model and cannot be a seed"),

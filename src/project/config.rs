@@ -70,6 +70,36 @@ pub enum OnSchemaChange {
     SyncAllColumns,
 }
 
+/// How a snapshot finds out that a row changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SnapshotStrategy {
+    Timestamp,
+    Check,
+}
+
+/// What a snapshot does about rows that are gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HardDeletes {
+    Ignore,
+    /// Their last version ends.
+    Invalidate,
+    /// It ends, and a version that says so begins.
+    NewRecord,
+}
+
+/// What a snapshot's own columns are called, where not as in dbt.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MetaColumns {
+    pub dbt_scd_id: Option<String>,
+    pub dbt_updated_at: Option<String>,
+    pub dbt_valid_from: Option<String>,
+    pub dbt_valid_to: Option<String>,
+    pub dbt_is_deleted: Option<String>,
+}
+
 /// What becomes of a materialized view whose indexes are configured otherwise now.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -133,6 +163,19 @@ pub struct Config {
     /// `false`: never built anew; `true`: always. Nothing: as `--full-refresh` says.
     pub full_refresh: Option<bool>,
 
+    pub strategy: Option<SnapshotStrategy>,
+    /// Of a snapshot: when a row was changed, a column or an expression.
+    pub updated_at: Option<String>,
+    /// Of a snapshot: the columns whose change makes a new version, or `all`.
+    #[serde(deserialize_with = "one_or_many")]
+    pub check_cols: Vec<String>,
+    pub hard_deletes: Option<HardDeletes>,
+    pub invalidate_hard_deletes: bool,
+    /// Of a snapshot: what stands in `dbt_valid_to` of a version that is valid still, as SQL.
+    pub dbt_valid_to_current: Option<String>,
+    pub snapshot_meta_column_names: MetaColumns,
+
+    pub on_configuration_change: OnConfigurationChange,
     /// A table that is not written to the WAL, and is empty after a crash.
     pub unlogged: bool,
     pub persist_docs: PersistDocs,
@@ -192,6 +235,14 @@ const KNOWN: &[&str] = &[
     "incremental_predicates",
     "predicates",
     "full_refresh",
+    "strategy",
+    "updated_at",
+    "check_cols",
+    "hard_deletes",
+    "invalidate_hard_deletes",
+    "dbt_valid_to_current",
+    "snapshot_meta_column_names",
+    "on_configuration_change",
     "unlogged",
     "persist_docs",
     "grants",
@@ -235,6 +286,12 @@ const DECIDED_ELSEWHERE: &[(&str, &str)] = &[
 pub struct Roles(#[serde(deserialize_with = "one_or_many")] pub Vec<String>);
 
 impl Config {
+    /// What a snapshot does about rows that are gone, in dbt's new word or its old one.
+    pub fn hard_deletes(&self) -> HardDeletes {
+        let old = if self.invalidate_hard_deletes { HardDeletes::Invalidate } else { HardDeletes::Ignore };
+        self.hard_deletes.unwrap_or(old)
+    }
+
     /// From the words as written. Every unknown or mistyped word is told, at `place`.
     pub fn read(words: &Map<String, Value>, place: &Location) -> Result<Self, Vec<Diagnostic>> {
         let mut problems = Vec::new();

@@ -19,7 +19,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 pub use config::{
-    Config, Index, Materialization, OnConfigurationChange, OnSchemaChange, PersistDocs, Roles, Strategy,
+    Config, HardDeletes, Index, Materialization, MetaColumns, OnConfigurationChange, OnSchemaChange,
+    PersistDocs, Roles, SnapshotStrategy, Strategy,
 };
 pub use docs_blocks::DocsBlock;
 pub use exposures::{Exposure, ExposureType, Maturity};

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::build::rule_table;
+use super::build::{columns_added, rule_table};
 use super::failure::sql_problem;
 use super::plan::needed;
 use super::verify::in_test;
@@ -175,6 +175,14 @@ fn statements(
             vec![Some(columns.wrap(&format!("create table {relation} (\n"), "\n)"))]
         }
         Materialization::View => vec![Some(full.wrap(&format!("create view {relation} as\n"), ""))],
+        Materialization::Snapshot => {
+            let before =
+                format!("create table {relation} as select q.*, {} from (\n", columns_added(&node.config));
+            vec![Some(full.wrap(&before, "\n) as q with no data"))]
+        }
+        Materialization::MaterializedView => {
+            vec![Some(full.wrap(&format!("create materialized view {relation} as\n"), "\nwith no data"))]
+        }
         Materialization::Incremental => {
             let added = manifest.query(id, true, name);
             vec![

@@ -32,6 +32,7 @@ pub struct Plan {
     /// Indices of tests.
     pub tests: Vec<usize>,
     pub fail_fast: bool,
+    pub full_refresh: bool,
     chosen: BTreeSet<NodeId>,
     /// What is read elsewhere than where this target publishes it.
     deferred: HashMap<NodeId, Relation>,
@@ -63,12 +64,19 @@ impl Plan {
             if before.is_some_and(|before| !before.owned) {
                 problems.push(foreign(node, &published));
             }
-            let adds = node.materialization == Materialization::Incremental
-                || (node.materialization == Materialization::Load && node.config.incremental.is_some());
-            if adds
-                && !node.config.full_refresh.unwrap_or(request.full_refresh)
-                && before.is_some_and(|before| before.kind == 'r')
+            if let Some(before) = before.filter(|before| before.made_as == "snapshot" && !keeps_history(node))
             {
+                problems.push(would_lose_history(node, &before.relation));
+            }
+            let anew = match node.materialization {
+                Materialization::Load if node.config.incremental.is_none() => true,
+                Materialization::Incremental | Materialization::Load => {
+                    node.config.full_refresh.unwrap_or(request.full_refresh)
+                }
+                Materialization::Snapshot => false,
+                _ => true,
+            };
+            if !anew && before.is_some_and(|before| before.kind == 'r') {
                 added_to.insert(*id);
             }
             for parent in needed(manifest, *id) {
@@ -110,6 +118,7 @@ impl Plan {
             added_to,
             tests,
             fail_fast: request.fail_fast,
+            full_refresh: request.full_refresh,
             chosen,
             deferred,
             note,
@@ -177,6 +186,21 @@ fn foreign(node: &Node, published: &Relation) -> Diagnostic {
     Diagnostic::error("not-ours", message).at(Location::start_of(&node.file)).hint(
         "elt never replaces what it did not make: rename the model, or drop or move that relation yourself",
     )
+}
+
+fn keeps_history(node: &Node) -> bool {
+    node.materialization == Materialization::Snapshot
+}
+
+fn would_lose_history(node: &Node, published: &Relation) -> Diagnostic {
+    let message = format!(
+        "{} is a snapshot, and this run would replace its history by a {}",
+        published.plain(),
+        node.materialization.name()
+    );
+    Diagnostic::error("history-lost", message)
+        .at(node.place_of("materialized"))
+        .hint("rename the model, or rename or drop the table yourself")
 }
 
 fn never_published(node: &Node, parent: &Node) -> Diagnostic {

@@ -52,6 +52,14 @@ async fn drop_all(
         let before = orphans.len();
         pruned.kept.clear();
         for orphan in std::mem::take(&mut orphans) {
+            if orphan.made_as == "snapshot" {
+                let why = DatabaseError::new(
+                    "it is a snapshot, whose history cannot be built again; drop it yourself",
+                );
+                pruned.kept.push((orphan.relation.clone(), why));
+                orphans.push(orphan);
+                continue;
+            }
             let statement = format!("drop {} {}", kind_word(orphan.kind), orphan.relation);
             match session.run(&statement).await {
                 Ok(_) => {

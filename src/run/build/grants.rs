@@ -8,7 +8,7 @@ use crate::manifest::{Manifest, NodeId};
 use crate::name::{Ident, Relation, literal};
 
 /// The statements that grant on a new relation, on which nobody has a right yet.
-pub(super) fn statements(node: &Node, relation: &Relation) -> Vec<String> {
+pub(in crate::run) fn statements(node: &Node, relation: &Relation) -> Vec<String> {
     let grants = node.config.grants.iter();
     grants
         .filter_map(|(privilege, roles)| {
@@ -19,7 +19,7 @@ pub(super) fn statements(node: &Node, relation: &Relation) -> Vec<String> {
 }
 
 /// The same for a table that stays: what others hold of it goes first.
-pub(super) fn exact(node: &Node, relation: &Relation) -> Vec<String> {
+pub(in crate::run) fn exact(node: &Node, relation: &Relation) -> Vec<String> {
     if node.config.grants.is_empty() {
         return Vec::new();
     }

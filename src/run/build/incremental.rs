@@ -71,13 +71,13 @@ pub(super) fn let_go(overlay: &Relation, columns: &[Column]) -> String {
 }
 
 /// A name that no model can have: it holds a space, and files of models may too, but not this number twice.
-pub(super) fn beside(what: &str, id: NodeId) -> Ident {
+pub(in crate::run) fn beside(what: &str, id: NodeId) -> Ident {
     Ident::new(format!("elt {what} {}", id.0)).expect("a word and a number make a short name")
 }
 
 /// Gives the new rows the types of the table they go to, and tries what an ALTER of old rows will do: what
 /// cannot be cast is told here, not when publishing.
-async fn fit(
+pub(super) async fn fit(
     session: &Session,
     published: &Relation,
     table: &Relation,

@@ -2,7 +2,9 @@
 
 mod grants;
 mod incremental;
+mod materialized_view;
 mod schema_change;
+mod snapshot;
 
 use std::fmt::Write;
 
@@ -19,12 +21,18 @@ use crate::manifest::{Body, Manifest, Node, NodeId, Sql};
 use crate::name::{Ident, Relation, literal};
 use crate::project::{Index, Materialization, Rule};
 
-pub(super) use grants::unknown_roles;
+pub(super) use grants::statements as grant_statements;
+pub(super) use grants::{exact as exact_grants, unknown_roles};
+pub(super) use incremental::beside;
+pub(super) use snapshot::columns_added;
 
 pub(super) async fn build(shared: &Shared, session: &Session, id: NodeId) -> Result<Done, Problem> {
     let (manifest, plan) = (&shared.manifest, &shared.plan);
     let node = manifest.node(id);
     let relation = plan.building(manifest, id);
+    if node.materialization == Materialization::Snapshot {
+        return snapshot::build(shared, session, id).await;
+    }
     if plan.added_to.contains(&id) {
         return incremental::add(shared, session, id).await;
     }
@@ -34,6 +42,18 @@ pub(super) async fn build(shared: &Shared, session: &Session, id: NodeId) -> Res
             let sql = query(manifest, plan, id, false).wrap(&format!("create view {relation} as\n"), "");
             session.run(&sql.text).await.map_err(|error| sql_problem(&error, &sql, &node.file))?;
             None
+        }
+        (_, Materialization::MaterializedView) => {
+            let create = format!("create materialized view {relation} as\n");
+            let sql = query(manifest, plan, id, false).wrap(&create, "");
+            let rows = session.run(&sql.text).await;
+            let rows = rows.map_err(|error| sql_problem(&error, &sql, &node.file))?;
+            finish(session, node, &relation, Some(rows)).await?;
+            let mut done = Done::built(Built { id, delta: None }, Some(count(rows)));
+            done.notes.extend(
+                materialized_view::meet_standing(session, node, &relation, &manifest.published(id)).await?,
+            );
+            return Ok(done);
         }
         _ => {
             let unlogged = if node.config.unlogged { "unlogged " } else { "" };
@@ -79,7 +99,7 @@ pub(super) async fn finish(
             write_index(&mut sql, relation, &index);
         }
     }
-    let what = if rows.is_some() { "table" } else { "view" };
+    let what = relation_word(node.materialization);
     for statement in
         comments(node, relation, what, &columns).into_iter().chain(grants::statements(node, relation))
     {
@@ -100,6 +120,15 @@ pub(super) async fn finish(
         session.run(&sql).await.map_err(|error| located(&error, whole))?;
     }
     Ok(())
+}
+
+/// What DDL calls the relation of a node.
+pub(super) fn relation_word(materialization: Materialization) -> &'static str {
+    match materialization {
+        Materialization::View => "view",
+        Materialization::MaterializedView => "materialized view",
+        _ => "table",
+    }
 }
 
 /// The statements that write descriptions into the database, for those columns that are there.

@@ -7,6 +7,7 @@
 //! the one to fail.
 
 mod endpoints;
+mod late;
 mod moving;
 
 use std::collections::{HashMap, HashSet};
@@ -15,9 +16,10 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::Place;
+use super::build::relation_word;
 use super::failure::hint;
 use super::sweep::{build_schema, kind_word, old_schema};
-use super::task::{Built, Delta};
+use super::task::Built;
 use crate::database::catalog;
 use crate::database::{DatabaseError, Session, history};
 use crate::diagnostic::Diagnostic;
@@ -25,6 +27,7 @@ use crate::manifest::{Manifest, NodeId};
 use crate::name::{Ident, Relation};
 use crate::pipeline::{NodeRecord, RunStatus};
 use crate::project::{Layer, Materialization};
+use late::Late;
 use moving::{Moving, Stop, not_ours, recreate};
 
 /// How long, in all, to try for the locks.
@@ -116,15 +119,27 @@ async fn outwait_snapshots(
 async fn attempt(session: &Session, publication: &Publication<'_>) -> Result<Published, Stop> {
     let manifest = publication.manifest;
     let wait = lock_wait(session).await?;
-    // An empty search path makes the server write every name with its schema.
     session
-        .run(&format!("begin; set local lock_timeout = '{wait}ms'; set local synchronous_commit = on; set local search_path = ''"))
+        .run(&format!("begin; set local lock_timeout = '{wait}ms'; set local synchronous_commit = on"))
         .await?;
-    let moving = Moving::find(session, manifest, publication.built).await?;
-    moving.lock(session).await?;
-
+    let late = Late::decide(session, publication).await?;
+    // An empty search path makes the server write every name with its schema.
+    session.run("set local search_path = ''").await?;
+    let moving = Moving::find(session, manifest, publication.built, &late.refreshed).await?;
     // What is run from here on may use functions and types by their bare names.
-    let mut sql: Vec<String> = vec!["set local search_path to default".to_owned()];
+    session.run("set local search_path to default").await?;
+    moving.lock_added(session).await?;
+    let deltas = || publication.built.iter().filter_map(|built| built.delta.as_ref());
+    // Long work is done while readers still read, unless columns change.
+    let early = !moving.alters() && (!late.is_empty() || moving.stale().next().is_some());
+    if early {
+        let statements: Vec<String> = deltas().flat_map(|delta| delta.statements.iter().cloned()).collect();
+        session.run(&statements.join(";\n")).await?;
+        late.make(session, publication, false).await?;
+    }
+    moving.lock_replaced(session).await?;
+
+    let mut sql: Vec<String> = Vec::new();
     let old = old_schema(publication.run);
     if !moving.replaced.is_empty() {
         sql.push(format!("create schema {old}"));
@@ -132,40 +147,65 @@ async fn attempt(session: &Session, publication: &Publication<'_>) -> Result<Pub
     for before in &moving.replaced {
         sql.push(format!("alter {} {} set schema {old}", kind_word(before.kind), before.relation));
     }
-    for built in publication.built.iter().filter(|built| built.delta.is_none()) {
+    sql.extend(
+        moving.stale().map(|view| format!("alter materialized view {} set schema {old}", view.relation)),
+    );
+    sql.extend(late.rebuilt.iter().filter(|_| early).flat_map(|id| late.moves(publication, *id)));
+    let whole = publication.built.iter().filter(|built| built.delta.is_none() && !late.contains(built.id));
+    for built in whole {
         let published = manifest.published(built.id);
         let from = Relation::new(build_schema(publication.run), published.name.clone());
-        sql.push(format!("alter {} {from} set schema {}", word(manifest, built.id), published.schema));
+        sql.push(format!(
+            "alter {} {from} set schema {}",
+            relation_word(manifest.node(built.id).materialization),
+            published.schema
+        ));
     }
-    sql.extend(moving.dependents.iter().map(recreate));
-    let deltas: Vec<&Delta> = publication.built.iter().filter_map(|built| built.delta.as_ref()).collect();
-    if deltas.iter().any(|delta| delta.alters) {
+    sql.extend(moving.dependents.iter().flat_map(|view| recreate(view, &moving)));
+    if moving.alters() {
         // Views that were replaced still hold on to the columns; what read them reads the new ones by now.
-        let views = moving.replaced.iter().rev().filter(|before| before.kind == 'v');
-        let views: Vec<String> = views.map(|before| format!("{old}.{}", before.relation.name)).collect();
-        if !views.is_empty() {
-            sql.push(format!("drop view {}", views.join(", ")));
-        }
+        let position: HashMap<Relation, usize> =
+            manifest.order.iter().enumerate().map(|(at, id)| (manifest.published(*id), at)).collect();
+        let mut views: Vec<_> = moving.replaced.iter().filter(|before| before.kind != 'r').collect();
+        views.sort_by_key(|before| std::cmp::Reverse(position.get(&before.relation)));
+        sql.extend(
+            views.iter().map(|view| format!("drop {} {old}.{}", kind_word(view.kind), view.relation.name)),
+        );
     }
-    sql.extend(deltas.into_iter().flat_map(|delta| delta.statements.iter().cloned()));
-    sql.extend(views_over_deltas(publication));
-    sql.extend(moving.grants);
+    if !early {
+        sql.extend(deltas().flat_map(|delta| delta.statements.iter().cloned()));
+        run_all(session, &mut sql).await?;
+        late.make(session, publication, true).await?;
+        let stale = moving.stale().filter(|_| moving.alters());
+        sql.extend(stale.map(|view| format!("refresh materialized view {}", view.relation)));
+    }
+    sql.extend(views_over_deltas(publication, &late));
+    sql.extend(moving.grants.iter().cloned());
     sql.extend(reader_grants(session, publication).await?);
     sql.extend(endpoints::statements(session, publication).await?);
     sql.extend(publication_row(session, publication).await?);
-    for statements in sql.chunks(500) {
-        session.run(&statements.join(";\n")).await?;
-    }
+    run_all(session, &mut sql).await?;
 
     record(session, publication).await?;
     session.run("commit").await.map_err(|error| match error.is_unreachable() {
         true => Stop::CommitLost(error),
         false => Stop::from(error),
     })?;
-    let notes = moving.dependents.iter().filter(|view| !moving.owned.contains(&view.relation)).map(|view| {
+    let rebuilt = moving.stale().map(|view| {
+        format!("{} was built anew while publishing, for what it reads was replaced", view.relation.plain())
+    });
+    let others = moving.dependents.iter().filter(|view| !moving.owned.contains(&view.relation)).map(|view| {
         format!("the view {} is not elt's; it now reads the new relations", view.relation.plain())
     });
-    Ok(Published { relations: publication.built.len(), notes: notes.collect() })
+    Ok(Published { relations: publication.built.len(), notes: others.chain(rebuilt).collect() })
+}
+
+/// Runs statements and forgets them.
+async fn run_all(session: &Session, sql: &mut Vec<String>) -> Result<(), DatabaseError> {
+    for statements in std::mem::take(sql).chunks(500) {
+        session.run(&statements.join(";\n")).await?;
+    }
+    Ok(())
 }
 
 /// The record of the run was written in the same transaction: where it says so, all was published.
@@ -204,16 +244,12 @@ async fn lock_wait(session: &Session) -> Result<u64, DatabaseError> {
     Ok((milliseconds / 2).clamp(1, LOCK_WAIT_MS))
 }
 
-fn word(manifest: &Manifest, id: NodeId) -> &'static str {
-    if manifest.node(id).materialization == Materialization::View { "view" } else { "table" }
-}
-
 /// Views of this run that were built over an incremental model's old and new rows read the published table
 /// from now on.
-fn views_over_deltas(publication: &Publication<'_>) -> Vec<String> {
+fn views_over_deltas(publication: &Publication<'_>, late: &Late) -> Vec<String> {
     let manifest = publication.manifest;
-    let added: HashSet<NodeId> =
-        publication.built.iter().filter(|built| built.delta.is_some()).map(|built| built.id).collect();
+    let stays = publication.built.iter().filter(|built| built.delta.is_some() || late.contains(built.id));
+    let added: HashSet<NodeId> = stays.map(|built| built.id).collect();
     let over = |id: NodeId| super::plan::needed(manifest, id).iter().any(|parent| added.contains(parent));
     let built: HashMap<NodeId, &Built> = publication.built.iter().map(|built| (built.id, built)).collect();
     let views = manifest.order.iter().filter(|id| {

@@ -1,12 +1,12 @@
 //! What a publication moves out of the way, and what hangs on it: views are pointed at the new relations,
 //! grants carried over, and what can be neither makes the publication refuse.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::database::catalog::{self, Dependent, Existing};
 use crate::database::{DatabaseError, Session};
 use crate::diagnostic::Diagnostic;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, NodeId};
 use crate::name::Relation;
 use crate::run::sweep::kind_word;
 use crate::run::task::Built;
@@ -35,8 +35,10 @@ pub struct Moving {
     added_to: Vec<Existing>,
     /// Those of them whose columns change.
     altered: Vec<Existing>,
-    /// Views that read what is replaced, nearest first.
+    /// Views that read what is replaced, nearest first, and materialized views of elt's own.
     pub dependents: Vec<Dependent>,
+    /// The indexes and comments of those materialized views.
+    pub decoration: HashMap<u32, Vec<String>>,
     /// The relations among the dependents that elt owns.
     pub owned: HashSet<Relation>,
     /// What others may do with what is replaced, as statements.
@@ -44,8 +46,15 @@ pub struct Moving {
 }
 
 impl Moving {
-    pub async fn find(session: &Session, manifest: &Manifest, built: &[Built]) -> Result<Self, Stop> {
-        let wanted: Vec<Relation> = built.iter().map(|built| manifest.published(built.id)).collect();
+    /// `refreshed` are those of `built` whose published relations stay and are refreshed.
+    pub async fn find(
+        session: &Session,
+        manifest: &Manifest,
+        built: &[Built],
+        refreshed: &HashSet<NodeId>,
+    ) -> Result<Self, Stop> {
+        let moved = built.iter().filter(|built| !refreshed.contains(&built.id));
+        let wanted: Vec<Relation> = moved.map(|built| manifest.published(built.id)).collect();
         let added: HashSet<Relation> = built
             .iter()
             .filter(|built| built.delta.is_some())
@@ -67,11 +76,18 @@ impl Moving {
         let oids: Vec<u32> = replaced.iter().map(|one| one.oid).collect();
         let mut dependents = Vec::new();
         let mut owned = HashSet::new();
+        let mut decoration = HashMap::new();
         let mut grants = Vec::new();
         if !oids.is_empty() {
             dependents = catalog::dependents(session, &oids).await?;
-            if let Some(other) = dependents.iter().find(|one| one.kind != 'v') {
-                return Err(Stop::Refused(hangs_on(&other.relation, kind_word(other.kind))));
+            let relations: Vec<Relation> = dependents.iter().map(|one| one.relation.clone()).collect();
+            let known = catalog::existing(session, &relations).await?;
+            owned = known.into_iter().filter(|one| one.owned).map(|one| one.relation).collect();
+            for other in dependents.iter().filter(|one| one.kind != 'v') {
+                if other.kind != 'm' || !owned.contains(&other.relation) {
+                    return Err(Stop::Refused(hangs_on(&other.relation, kind_word(other.kind))));
+                }
+                decoration.insert(other.oid, catalog::decoration(session, other.oid).await?);
             }
             if let Some((table, target)) = catalog::foreign_keys_to(session, &oids).await?.into_iter().next()
             {
@@ -80,45 +96,64 @@ impl Moving {
                     &format!("foreign key to {} of the table", target.plain()),
                 )));
             }
-            let relations: Vec<Relation> = dependents.iter().map(|one| one.relation.clone()).collect();
-            let known = catalog::existing(session, &relations).await?;
-            owned = known.into_iter().filter(|one| one.owned).map(|one| one.relation).collect();
             // Written for the old relations, these name by then the new ones.
             let configured: HashSet<Relation> = built
                 .iter()
                 .filter(|built| !manifest.node(built.id).config.grants.is_empty())
                 .map(|built| manifest.published(built.id))
                 .collect();
-            let carried = catalog::grants(session, &oids).await?.into_iter();
+            let all: Vec<u32> = oids.iter().copied().chain(decoration.keys().copied()).collect();
+            let carried = catalog::grants(session, &all).await?.into_iter();
             let carried = carried.filter(|(relation, _)| !configured.contains(relation));
             grants = carried.map(|(_, grant)| grant).collect();
         }
-        Ok(Self { replaced, added_to, altered, dependents, owned, grants })
+        Ok(Self { replaced, added_to, altered, dependents, decoration, owned, grants })
     }
 
-    /// Takes every lock that publishing needs. Views take theirs when they are altered: locking one by name
-    /// would lock all that it reads, too.
-    pub async fn lock(&self, session: &Session) -> Result<(), Stop> {
-        let tables = |relations: &[Existing], kind| -> Vec<String> {
-            relations.iter().filter(|one| one.kind == kind).map(|one| one.relation.to_string()).collect()
-        };
-        let mut replaced = tables(&self.replaced, 'r');
-        replaced.extend(tables(&self.altered, 'r'));
-        let added = tables(&self.added_to, 'r');
-        if !replaced.is_empty() {
-            session.run(&format!("lock table {} in access exclusive mode", replaced.join(", "))).await?;
-        }
-        if !added.is_empty() {
-            session.run(&format!("lock table {} in share row exclusive mode", added.join(", "))).await?;
-        }
-        Ok(())
+    pub fn alters(&self) -> bool {
+        !self.altered.is_empty()
+    }
+
+    /// Materialized views of elt's own that this run did not build, and whose rows are of what is replaced.
+    pub fn stale(&self) -> impl Iterator<Item = &Dependent> {
+        self.dependents.iter().filter(|one| one.kind == 'm')
+    }
+
+    /// Locks what is added to. Readers go on.
+    pub async fn lock_added(&self, session: &Session) -> Result<(), Stop> {
+        lock(session, &tables([&self.added_to]), "share row exclusive").await
+    }
+
+    /// Takes every lock that keeps readers out. Views take theirs when they are altered: locking one by
+    /// name would lock all that it reads, too.
+    pub async fn lock_replaced(&self, session: &Session) -> Result<(), Stop> {
+        lock(session, &tables([&self.replaced, &self.altered]), "access exclusive").await
     }
 }
 
+fn tables<const N: usize>(relations: [&Vec<Existing>; N]) -> Vec<String> {
+    let all = relations.into_iter().flatten().filter(|one| one.kind == 'r');
+    all.map(|one| one.relation.to_string()).collect()
+}
+
+async fn lock(session: &Session, tables: &[String], mode: &str) -> Result<(), Stop> {
+    if !tables.is_empty() {
+        session.run(&format!("lock table {} in {mode} mode", tables.join(", "))).await?;
+    }
+    Ok(())
+}
+
 /// The view as it was, over what now has the names it reads.
-pub fn recreate(view: &Dependent) -> String {
+pub fn recreate(view: &Dependent, moving: &Moving) -> Vec<String> {
     let options = if view.options.is_empty() { String::new() } else { format!(" with ({})", view.options) };
-    format!("create or replace view {}{options} as {}", view.relation, view.definition.trim_end_matches(';'))
+    let definition = view.definition.trim_end_matches(';');
+    if view.kind == 'v' {
+        return vec![format!("create or replace view {}{options} as {definition}", view.relation)];
+    }
+    let mut sql = vec![format!("create materialized view {}{options} as {definition}", view.relation)];
+    sql.extend(moving.decoration.get(&view.oid).into_iter().flatten().cloned());
+    sql.push(format!("analyze {}", view.relation));
+    sql
 }
 
 pub fn not_ours(relation: &Relation) -> Diagnostic {
