@@ -65,6 +65,7 @@ impl Desk {
             defer: None,
             full_refresh: false,
             fail_fast: false,
+            store_failures: false,
         };
         let manifest = Arc::new(manifest);
         let begun = run::prepare(&place, manifest, &request).await.map_err(|error| match error {

@@ -69,9 +69,9 @@ pub enum Command {
     Seed(Work),
     /// Run the tests on what is published
     #[command(
-        after_help = "Examples:\n  elt test\n  elt test --select path:models/prod\n\nA test of severity warn is told and fails nothing."
+        after_help = "Examples:\n  elt test\n  elt test --select path:models/prod\n  elt test --store-failures\n\nA test of severity warn is told and fails nothing."
     )]
-    Test(Selection),
+    Test(Test),
     /// Let PostgreSQL judge every model and test without running them; leaves nothing behind
     #[command(
         after_help = "Each model is created without rows in a transaction that is rolled back, so that PostgreSQL itself checks names \
@@ -171,9 +171,24 @@ pub struct Work {
     /// Stop everything at the first failure
     #[arg(long)]
     pub fail_fast: bool,
+    /// Keep the rows that failed tests found in tables of the schema <prod>_failures
+    #[arg(long)]
+    pub store_failures: bool,
     /// Sessions that build at the same time
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub threads: Option<u16>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Test {
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Stop at the first failure
+    #[arg(long)]
+    pub fail_fast: bool,
+    /// Keep the rows that failed tests found in tables of the schema <prod>_failures
+    #[arg(long)]
+    pub store_failures: bool,
 }
 
 #[derive(Debug, Clone, Args)]

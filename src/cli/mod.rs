@@ -93,7 +93,7 @@ async fn dispatch(context: &Context, command: Command) -> Outcome {
         Command::Build(work) => work::run(context, "build", &work).await,
         Command::Load(work) => work::run(context, "load", &work).await,
         Command::Seed(work) => work::run(context, "seed", &work).await,
-        Command::Test(selection) => work::test(context, &selection).await,
+        Command::Test(arguments) => work::test(context, &arguments).await,
         Command::Check(selection) => work::check(context, &selection).await,
         Command::Completions(arguments) => completions(context, &arguments),
         Command::Catalog => artifacts::catalog(context).await,

@@ -8,7 +8,7 @@ use std::time::Instant;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::args::{Output, Prune, Selection, Work};
+use super::args::{Output, Prune, Selection, Test, Work};
 use super::progress::Progress;
 use super::terminal::{duration, strong};
 use super::{Context, FAILED, Outcome, Stop, rows};
@@ -44,6 +44,7 @@ pub async fn run(context: &Context, command: &str, work: &Work) -> Outcome {
         defer,
         full_refresh: work.full_refresh,
         fail_fast: work.fail_fast,
+        store_failures: work.store_failures,
     };
     let run = run::prepare(&place, manifest.clone(), &request).await?;
     let cancel = cancel_on_signal(context);
@@ -241,9 +242,10 @@ pub async fn check(context: &Context, written: &Selection) -> Outcome {
     Ok(if checked.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
-pub async fn test(context: &Context, written: &Selection) -> Outcome {
+pub async fn test(context: &Context, arguments: &Test) -> Outcome {
     let begun = Instant::now();
     let (project, manifest) = context.project()?;
+    let written = &arguments.selection;
     let chosen = context.choose(&project, &manifest, written)?;
     let tests: Vec<usize> = chosen.tests.into_iter().collect();
     if tests.is_empty() && chosen.may_be_empty {
@@ -258,9 +260,12 @@ pub async fn test(context: &Context, written: &Selection) -> Outcome {
     let session = engine.connector.connect().await?;
     published(&session, &manifest).await?;
     let secrets = Secrets::of(&context.setting.env);
+    let options =
+        run::TestOptions { store_failures: arguments.store_failures, fail_fast: arguments.fail_fast };
     let progress: Arc<dyn Observer> = Arc::new(Progress::new(context.terminal.clone()));
     progress.event(run::Event::Began { run: 0, tasks: tests.len() });
-    let (records, problems) = run::test_published(&session, &manifest, &tests, &secrets, &progress).await;
+    let (records, problems) =
+        run::test_published(&session, &manifest, &tests, options, &secrets, &progress).await;
     drop(progress);
     context.terminal.diagnostics(&problems);
     artifacts.run_results(&manifest, "test", written, &records, begun.elapsed());

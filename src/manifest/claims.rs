@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::read::Reader;
-use super::{NodeId, Test, Text};
+use super::{Body, NodeId, Test, Text};
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 use crate::name::Ident;
-use crate::project::{Config, TestEntry};
+use crate::project::{Config, TEST_WORDS, TestConfig, TestEntry};
 use crate::template::{Rendered, Subject};
 
 /// A test before its query is resolved.
@@ -24,6 +24,7 @@ struct Claim<'a> {
     arguments: Map<String, Value>,
     /// The config as written.
     words: Map<String, Value>,
+    description: String,
 }
 
 impl Reader<'_> {
@@ -55,20 +56,24 @@ impl Reader<'_> {
     }
 
     fn generic_test(&mut self, id: NodeId, entry: &TestEntry, rank: &[usize]) -> Option<Test> {
-        let name = self.nodes[id.0].name.as_str().to_owned();
+        let (name, model) = self.subject_of_test(id);
         let mut arguments = entry.arguments.clone();
-        let mut words = Map::new();
-        for word in ["severity", "where", "tags", "enabled", "meta"] {
-            words.extend(arguments.remove(word).map(|value| (word.to_owned(), value)));
+        let mut words = entry.config.clone();
+        // What the test itself takes is an argument, even if it is called as a word of config is.
+        let taken = self.project.library.test_parameters(&entry.name);
+        for word in TEST_WORDS.iter().chain(&["where", "tags", "enabled", "meta"]) {
+            if !taken.iter().any(|parameter| parameter == word) {
+                words.extend(arguments.remove(*word).map(|value| ((*word).to_owned(), value)));
+            }
         }
-        arguments.remove("description");
-        let own_name = arguments.remove("name").and_then(|name| name.as_str().map(str::to_owned));
-        let config = self.config(&words, &entry.place);
+        let mut text = |word| arguments.remove(word).and_then(|text| text.as_str().map(str::to_owned));
+        let (own_name, description) = (text("name"), text("description").unwrap_or_default());
+        let config = self.config(&without_test_words(&words), &entry.place);
         if config.enabled == Some(false) {
             return None;
         }
         let written = arguments.clone();
-        let mut call = Map::from_iter([("model".to_owned(), Value::from(format!("ref('{name}')")))]);
+        let mut call = Map::from_iter([("model".to_owned(), Value::from(model))]);
         if let Some(column) = &entry.column {
             match Ident::new(column) {
                 Ok(column) => call.insert("column_name".into(), column.to_string().into()),
@@ -90,7 +95,14 @@ impl Reader<'_> {
         );
         let parts: Vec<&str> =
             [entry.name.as_str(), name.as_str()].into_iter().chain(entry.column.as_deref()).collect();
+        if let Ok(rendered) = &rendered {
+            // What the test's own text configures holds where YAML says nothing.
+            for (word, value) in &rendered.config {
+                words.entry(word).or_insert_with(|| value.clone());
+            }
+        }
         let claim = Claim {
+            description,
             name: own_name.unwrap_or_else(|| parts.join("_")),
             kind: &entry.name,
             config,
@@ -103,16 +115,28 @@ impl Reader<'_> {
         self.test(claim, rendered, rank)
     }
 
+    /// What a test on a node is named after, and how its query names the node.
+    fn subject_of_test(&self, id: NodeId) -> (String, String) {
+        let node = &self.nodes[id.0];
+        match &node.body {
+            Body::Source { table, .. } => {
+                (format!("{}_{table}", node.domain), format!("source('{}', '{table}')", node.domain))
+            }
+            _ => (node.name.as_str().to_owned(), format!("ref('{}')", node.name.as_str())),
+        }
+    }
+
     fn singular_test(&mut self, file: &Arc<SourceFile>, rank: &[usize]) -> Option<Test> {
         let name = crate::project::stem(&file.path).to_owned();
         let rendered = self.project.library.render(file, Subject { name: &name, ..Subject::default() });
         let place = Location::start_of(file);
         let words = rendered.as_ref().map(|rendered| rendered.config.clone()).unwrap_or_default();
-        let config = self.config(&words, &place);
+        let config = self.config(&without_test_words(&words), &place);
         if config.enabled == Some(false) {
             return None;
         }
         let claim = Claim {
+            description: String::new(),
             name: name.clone(),
             kind: &name,
             config,
@@ -131,7 +155,7 @@ impl Reader<'_> {
         rendered: Result<Rendered, Vec<Diagnostic>>,
         rank: &[usize],
     ) -> Option<Test> {
-        let Claim { name, kind, config, place, subject, column, arguments, words } = claim;
+        let Claim { name, kind, config, place, subject, column, arguments, words, description } = claim;
         let rendered = match rendered {
             Ok(rendered) => rendered,
             Err(problems) => {
@@ -139,12 +163,13 @@ impl Reader<'_> {
                 return None;
             }
         };
-        let warns_only = match config.severity.as_deref().map(str::to_lowercase).as_deref() {
-            None | Some("error") => false,
-            Some("warn") => true,
-            Some(other) => {
-                let message = format!("a test's severity is `error` or `warn`, not `{other}`");
-                self.problems.push(Diagnostic::error("bad-config", message).at(place.clone()));
+        let judged = match TestConfig::read(&words) {
+            Ok(judged) => judged,
+            Err(wrong) => {
+                let problems = wrong
+                    .into_iter()
+                    .map(|(word, message)| Diagnostic::error("bad-config", message).at(place.closer(word)));
+                self.problems.extend(problems);
                 return None;
             }
         };
@@ -159,7 +184,8 @@ impl Reader<'_> {
         Some(Test {
             name,
             kind: kind.to_owned(),
-            warns_only,
+            judged,
+            description,
             text: Text { rendered, targets },
             file: place.file.clone(),
             place: place.clone(),
@@ -171,4 +197,10 @@ impl Reader<'_> {
             words,
         })
     }
+}
+
+/// The words of a test's config that every config has.
+fn without_test_words(words: &Map<String, Value>) -> Map<String, Value> {
+    let others = words.iter().filter(|(word, _)| !TEST_WORDS.contains(&word.as_str()));
+    others.map(|(word, value)| (word.clone(), value.clone())).collect()
 }

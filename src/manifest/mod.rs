@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use crate::diagnostic::{Location, SourceFile};
 use crate::endpoint::Endpoint;
 use crate::name::{Ident, Relation};
-use crate::project::{ColumnProperties, Config, Layer, Materialization, Rule, Target};
+use crate::project::{ColumnProperties, Config, Layer, Materialization, Rule, Target, TestConfig};
 use crate::template::Rendered;
 
 pub use identity::hash;
@@ -86,8 +86,9 @@ pub struct Test {
     pub name: String,
     /// `unique`, …; for a singular test its own name.
     pub kind: String,
-    /// A failure is only told, and stops nothing.
-    pub warns_only: bool,
+    /// What a failure is, and whether it is only told.
+    pub judged: TestConfig,
+    pub description: String,
     pub text: Text,
     pub file: Arc<SourceFile>,
     pub place: Location,

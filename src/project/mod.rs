@@ -10,6 +10,7 @@ mod loading;
 mod profile;
 mod properties;
 mod rules;
+mod test_config;
 pub mod yaml;
 
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ pub use loading::{Api, Auth, Basic, Cursor, Incremental, Keys, Method, Paging, W
 pub use profile::{EMBEDDED_DATABASE, Fetch, Profile, Service, Target};
 pub use properties::{ColumnProperties, Properties, SourceTable, TestEntry};
 pub use rules::{Rule, RuleColumn};
+pub use test_config::{TEST_WORDS, TestConfig, Threshold, Verdict};
 
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 use crate::template::{Library, Scope};

@@ -106,6 +106,8 @@ pub struct TestEntry {
     /// The column it stands under, if any.
     pub column: Option<String>,
     pub arguments: Map<String, Value>,
+    /// What stands under `config:`.
+    pub config: Map<String, Value>,
     pub place: Location,
 }
 
@@ -239,15 +241,16 @@ fn test_entry(
         },
         _ => return Err(wrong()),
     };
-    let mut arguments = Map::new();
+    let (mut arguments, mut config) = (Map::new(), Map::new());
     for (key, value) in written {
         match (key.as_str(), value) {
-            ("arguments" | "config", Value::Object(inner)) => arguments.extend(inner),
+            ("arguments", Value::Object(inner)) => arguments.extend(inner),
+            ("config", Value::Object(inner)) => config.extend(inner),
             (_, value) => {
                 arguments.insert(key, value);
             }
         }
     }
     let name = name.rsplit('.').next().unwrap_or(&name).to_owned();
-    Ok(TestEntry { name, column: column.map(str::to_owned), arguments, place })
+    Ok(TestEntry { name, column: column.map(str::to_owned), arguments, config, place })
 }

@@ -7,6 +7,7 @@ mod check;
 mod defer;
 mod event;
 mod failure;
+mod failures;
 mod load;
 mod plan;
 mod prune;
@@ -40,7 +41,7 @@ pub use plan::{Plan, Request};
 pub use prune::{Pruned, prune};
 pub use start::{RunError, prepare};
 pub use sweep::sweep;
-pub use verify::test_published;
+pub use verify::{TestOptions, test_published};
 
 /// Where a run happens.
 #[derive(Clone)]

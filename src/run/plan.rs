@@ -20,6 +20,8 @@ pub struct Request {
     pub defer: Option<Defer>,
     pub full_refresh: bool,
     pub fail_fast: bool,
+    /// Keep the rows that failed tests found.
+    pub store_failures: bool,
 }
 
 /// What will be done.
@@ -33,6 +35,7 @@ pub struct Plan {
     pub tests: Vec<usize>,
     pub fail_fast: bool,
     pub full_refresh: bool,
+    pub store_failures: bool,
     chosen: BTreeSet<NodeId>,
     /// What is read elsewhere than where this target publishes it.
     deferred: HashMap<NodeId, Relation>,
@@ -119,6 +122,7 @@ impl Plan {
             tests,
             fail_fast: request.fail_fast,
             full_refresh: request.full_refresh,
+            store_failures: request.store_failures,
             chosen,
             deferred,
             note,

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::failures;
 use super::start::take_lock;
 use super::sweep::kind_word;
 use super::{Place, RunError};
@@ -28,8 +29,11 @@ pub async fn prune(place: &Place, manifest: &Manifest, drop: bool) -> Result<Pru
     let mut session = place.connector.connect().await?;
     migrate(&mut session).await?;
     take_lock(&session, manifest.schema(Layer::Prod).as_str()).await?;
-    let known: BTreeSet<Relation> = manifest.ids().map(|id| manifest.published(id)).collect();
-    let schemas = Layer::ALL.map(|layer| manifest.schema(layer).as_str());
+    let failures = failures::schema(manifest);
+    let tests = manifest.tests.iter().map(|test| failures::table(manifest, test));
+    let known: BTreeSet<Relation> = manifest.ids().map(|id| manifest.published(id)).chain(tests).collect();
+    let mut schemas: Vec<&str> = Layer::ALL.map(|layer| manifest.schema(layer).as_str()).to_vec();
+    schemas.push(failures.as_str());
     let mut orphans: Vec<Existing> = catalog::owned(&session, &schemas).await?;
     let own = |one: &Existing| catalog::OWN_TABLES.contains(&one.relation.name.as_str());
     orphans.retain(|one| !known.contains(&one.relation) && !own(one));

@@ -6,55 +6,142 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use super::failure::{located, one_line, sql_problem};
-use super::task::{Done, Problem, Shared, count};
+use super::failures;
+use super::task::{Done, Problem, Shared};
 use super::{Event, Observer};
 use crate::database::{DatabaseError, Session};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::manifest::{Manifest, Sql, Test};
+use crate::name::Relation;
 use crate::pipeline::{NodeRecord, NodeStatus};
+use crate::project::Verdict;
 use crate::secret::Secrets;
 
 /// How many wrong rows a failure shows.
 const SHOWN: usize = 5;
+/// How much of each. Unit: characters.
+const WIDEST: usize = 400;
 
 /// Runs the `index`-th test on what this run built.
 pub(super) async fn test(shared: &Shared, session: &Session, index: usize) -> Result<Done, Problem> {
-    let test = &shared.manifest.tests[index];
-    let sql = shared.manifest.test_query(test, &|target| shared.plan.name(&shared.manifest, None, target));
-    verdict(session, test, sql).await
+    let (manifest, plan) = (&shared.manifest, &shared.plan);
+    let test = &manifest.tests[index];
+    let sql = manifest.test_query(test, &|target| plan.name(manifest, None, target));
+    Trial { session, manifest, test, run: shared.run, store_failures: plan.store_failures }.verdict(sql).await
 }
 
-async fn verdict(session: &Session, test: &Test, sql: Sql) -> Result<Done, Problem> {
-    let counting = sql.clone().wrap("select count(*) from (\n", "\n) as wrong_rows");
-    let found = session.value(&counting.text).await;
-    let found = found.map_err(|error| in_test(&error, &counting, test))?;
-    let wrong: u64 = found.and_then(|text| text.parse().ok()).unwrap_or(0);
-    let mut done = Done {
-        status: NodeStatus::Passed,
-        rows: Some(count(wrong)),
-        built: None,
-        problem: None,
-        notes: Vec::new(),
-    };
-    if wrong == 0 {
-        return Ok(done);
+/// One test about to be judged.
+struct Trial<'a> {
+    session: &'a Session,
+    manifest: &'a Manifest,
+    test: &'a Test,
+    run: i64,
+    /// What the command says where the test says nothing.
+    store_failures: bool,
+}
+
+impl Trial<'_> {
+    async fn verdict(&self, sql: Sql) -> Result<Done, Problem> {
+        let (session, test) = (self.session, self.test);
+        let limit = test.judged.limit.map(|limit| format!(" limit {limit}")).unwrap_or_default();
+        let wrong_rows = sql.wrap("select * from (\n", &format!("\n) as found{limit}"));
+        let calculation = test.judged.fail_calc.as_deref().unwrap_or("count(*)");
+        let counting =
+            wrong_rows.clone().wrap(&format!("select {calculation} from (\n"), "\n) as wrong_rows");
+        let found = session.value(&counting.text).await;
+        let found = found.map_err(|error| in_test(&error, &counting, test))?.unwrap_or_else(|| "0".into());
+        let Ok(number) = found.parse::<f64>() else {
+            let message = format!("{}: fail_calc came to `{found}`, which is no number", test.name);
+            return Err(Box::new(
+                Diagnostic::error("bad-config", message).at(test.place.closer("fail_calc")),
+            ));
+        };
+        let verdict = test.judged.judge(number);
+        let mut done = Done {
+            status: status(verdict),
+            rows: Some(number as i64),
+            built: None,
+            problem: None,
+            notes: Vec::new(),
+        };
+        let kept = self.kept(verdict, &wrong_rows, &mut done.notes).await;
+        if verdict == Verdict::Pass {
+            return Ok(done);
+        }
+        let rows = self.first_rows(wrong_rows).await?;
+        let mut problem = Diagnostic::error("test-failed", self.told(&found, verdict)).at(test.place.clone());
+        let examples = (!rows.is_empty()).then(|| format!("for example {}", rows.join("\n")));
+        let table = kept.map(|table| format!("all of them: select * from {}", table.plain()));
+        let hint: Vec<String> = examples.into_iter().chain(table).collect();
+        problem = problem.maybe_hint((!hint.is_empty()).then(|| hint.join("\n")));
+        if verdict == Verdict::Warn {
+            problem.severity = Severity::Warning;
+        }
+        done.problem = Some(problem);
+        Ok(done)
     }
-    let sample =
-        sql.wrap("select row_to_json(wrong_rows) from (\n", &format!("\n) as wrong_rows limit {SHOWN}"));
-    let rows = session.table(&sample.text).await.map_err(|error| in_test(&error, &sample, test))?;
-    let rows: Vec<String> =
-        rows.rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect();
-    let plural = if wrong == 1 { "row" } else { "rows" };
-    let mut problem = Diagnostic::error("test-failed", format!("{} found {wrong} {plural}", test.name))
-        .at(test.place.clone())
-        .hint(format!("for example {}", rows.join("\n")));
-    done.status = NodeStatus::Failed;
-    if test.warns_only {
-        problem.severity = Severity::Warning;
-        done.status = NodeStatus::Warned;
+
+    /// `unique_a_id found 12 rows (error_if > 10)`.
+    fn told(&self, found: &str, verdict: Verdict) -> String {
+        let judged = &self.test.judged;
+        let what = match &judged.fail_calc {
+            Some(calculation) if calculation != "count(*)" => format!("came to {found} ({calculation})"),
+            _ => format!("found {found} {}", if found == "1" { "row" } else { "rows" }),
+        };
+        let (word, threshold) = match verdict {
+            Verdict::Fail => ("error_if", &judged.error_if),
+            _ => ("warn_if", &judged.warn_if),
+        };
+        let why = if threshold.text.replace(' ', "") == "!=0" {
+            String::new()
+        } else {
+            format!(" ({word} {})", threshold.text)
+        };
+        format!("{} {what}{why}", self.test.name)
     }
-    done.problem = Some(problem);
-    Ok(done)
+
+    /// Keeps the wrong rows where that is asked for. That they cannot be kept changes no verdict.
+    async fn kept(&self, verdict: Verdict, wrong_rows: &Sql, notes: &mut Vec<String>) -> Option<Relation> {
+        if !self.test.judged.store_failures.unwrap_or(self.store_failures) {
+            return None;
+        }
+        let table = failures::table(self.manifest, self.test);
+        let kept = match verdict {
+            Verdict::Pass => failures::forget(self.session, &table).await,
+            _ => failures::keep(self.session, self.run, self.test, &table, wrong_rows).await,
+        };
+        match kept {
+            Ok(()) => (verdict != Verdict::Pass).then_some(table),
+            Err(error) => {
+                notes.push(format!("the failures of {} are not kept: {error}", self.test.name));
+                None
+            }
+        }
+    }
+
+    async fn first_rows(&self, wrong_rows: Sql) -> Result<Vec<String>, Problem> {
+        let sample = wrong_rows
+            .wrap("select row_to_json(wrong_rows) from (\n", &format!("\n) as wrong_rows limit {SHOWN}"));
+        let rows = self.session.table(&sample.text).await;
+        let rows = rows.map_err(|error| in_test(&error, &sample, self.test))?;
+        Ok(rows.rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).map(bounded).collect())
+    }
+}
+
+fn status(verdict: Verdict) -> NodeStatus {
+    match verdict {
+        Verdict::Pass => NodeStatus::Passed,
+        Verdict::Warn => NodeStatus::Warned,
+        Verdict::Fail => NodeStatus::Failed,
+    }
+}
+
+/// A row that fits on a screen.
+fn bounded(row: String) -> String {
+    match row.char_indices().nth(WIDEST) {
+        Some((end, _)) => format!("{}…", &row[..end]),
+        None => row,
+    }
 }
 
 /// The error of a test's query, at the test's own line where the user wrote its SQL.
@@ -68,21 +155,34 @@ pub(super) fn in_test(error: &DatabaseError, sql: &Sql, test: &Test) -> Problem 
     }
 }
 
+/// What a command says of all its tests.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TestOptions {
+    pub store_failures: bool,
+    /// Begin nothing after the first failure.
+    pub fail_fast: bool,
+}
+
 /// Runs tests on the published relations. What they found, and a record of each.
 pub async fn test_published(
     session: &Session,
     manifest: &Manifest,
     tests: &[usize],
+    options: TestOptions,
     secrets: &Secrets,
     observer: &Arc<dyn Observer>,
 ) -> (Vec<NodeRecord>, Vec<Diagnostic>) {
-    let (mut records, mut problems) = (Vec::new(), Vec::new());
+    let (mut records, mut problems): (Vec<NodeRecord>, Vec<Diagnostic>) = (Vec::new(), Vec::new());
     for index in tests {
+        if options.fail_fast && records.iter().any(|record| record.status == NodeStatus::Failed) {
+            break;
+        }
         let test = &manifest.tests[*index];
         observer.event(Event::Started { node: test.name.clone() });
         let (begun, started_at) = (Instant::now(), Timestamp::now());
         let sql = manifest.test_query(test, &|target| manifest.published(target));
-        let done = verdict(session, test, sql).await.unwrap_or_else(|problem| Done::failed(*problem));
+        let trial = Trial { session, manifest, test, run: 0, store_failures: options.store_failures };
+        let done = trial.verdict(sql).await.unwrap_or_else(|problem| Done::failed(*problem));
         let record = NodeRecord {
             node: test.name.clone(),
             kind: "test".into(),
@@ -95,6 +195,11 @@ pub async fn test_published(
         observer.event(Event::Finished(record.clone()));
         records.push(record);
         problems.extend(done.problem);
+        problems.extend(done.notes.into_iter().map(|note| {
+            let mut problem = Diagnostic::error("failures-not-kept", note).at(test.place.clone());
+            problem.severity = Severity::Warning;
+            problem
+        }));
     }
     (records, problems)
 }

@@ -238,7 +238,7 @@ fn edges(run: &Begun, tasks: &[Task]) -> Vec<(usize, usize)> {
             }
         });
         edges.extend(read.filter_map(|target| position.get(&target)).map(|before| (*before, index)));
-        if !test.warns_only {
+        if !test.judged.warns_only {
             gates.entry(test.home).or_default().push(index);
         }
     }

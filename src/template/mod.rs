@@ -257,6 +257,11 @@ impl Library {
         })
     }
 
+    /// What a generic test takes; nothing where there is no such test.
+    pub fn test_parameters(&self, name: &str) -> &[String] {
+        self.signatures.get(&format!("test_{name}")).map_or(&[], Vec::as_slice)
+    }
+
     /// Renders one value of a YAML or profile file, e.g. `{{ env_var('DATABASE_URL') }}`.
     pub fn render_value(&self, text: &str, place: &Location) -> Result<String, Vec<Diagnostic>> {
         if !text.contains("{{") {

@@ -16,6 +16,7 @@ mod import;
 mod incremental;
 mod incremental_loads;
 mod inputs;
+mod judged_tests;
 mod lineage;
 mod loading;
 mod main_job;
