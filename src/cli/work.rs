@@ -248,24 +248,41 @@ pub async fn test(context: &Context, arguments: &Test) -> Outcome {
     let written = &arguments.selection;
     let chosen = context.choose(&project, &manifest, written)?;
     let tests: Vec<usize> = chosen.tests.into_iter().collect();
-    if tests.is_empty() && chosen.may_be_empty {
+    let units: Vec<usize> = (0..manifest.unit_tests.len())
+        .filter(|index| chosen.nodes.contains(&manifest.unit_tests[*index].model))
+        .collect();
+    let nothing = tests.is_empty() && units.is_empty();
+    if nothing && chosen.may_be_empty {
         return Ok(nothing_to_do(context, "test"));
     }
-    if tests.is_empty() {
+    if nothing {
         return Err(Stop::error("no test is about what is selected"));
     }
     let artifacts = context.artifacts(&project);
     artifacts.manifest(&project, &manifest);
     let engine = Engine::open(&project.root, &project.target).await?;
     let session = engine.connector.connect().await?;
-    published(&session, &manifest).await?;
     let secrets = Secrets::of(&context.setting.env);
     let options =
         run::TestOptions { store_failures: arguments.store_failures, fail_fast: arguments.fail_fast };
     let progress: Arc<dyn Observer> = Arc::new(Progress::new(context.terminal.clone()));
-    progress.event(run::Event::Began { run: 0, tasks: tests.len() });
-    let (records, problems) =
-        run::test_published(&session, &manifest, &tests, options, &secrets, &progress).await;
+    progress.event(run::Event::Began { run: 0, tasks: units.len() + tests.len() });
+    let (mut records, mut problems) = run::unit_tests(&session, &manifest, &units, &secrets).await?;
+    for record in &records {
+        progress.event(run::Event::Finished(record.clone()));
+    }
+    let stopped = arguments.fail_fast && !problems.is_empty();
+    if !tests.is_empty() && !stopped {
+        if units.is_empty() || is_published(&session, &manifest).await? {
+            published(&session, &manifest).await?;
+            let (more, found) =
+                run::test_published(&session, &manifest, &tests, options, &secrets, &progress).await;
+            records.extend(more);
+            problems.extend(found);
+        } else {
+            context.terminal.note("nothing is published yet, so only unit tests were run");
+        }
+    }
     drop(progress);
     context.terminal.diagnostics(&problems);
     artifacts.run_results(&manifest, "test", written, &records, begun.elapsed());
@@ -276,13 +293,19 @@ pub async fn test(context: &Context, arguments: &Test) -> Outcome {
     Ok(if failed { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
 }
 
+async fn is_published(session: &crate::database::Session, manifest: &Manifest) -> Result<bool, Stop> {
+    for layer in Layer::ALL {
+        if crate::database::catalog::schema_exists(session, manifest.schema(layer)).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Nothing can be read before something was published.
 pub(super) async fn published(session: &crate::database::Session, manifest: &Manifest) -> Result<(), Stop> {
-    let schemas = Layer::ALL.map(|layer| manifest.schema(layer).clone());
-    for schema in schemas {
-        if crate::database::catalog::schema_exists(session, &schema).await? {
-            return Ok(());
-        }
+    if is_published(session, manifest).await? {
+        return Ok(());
     }
     Err(Stop::Error {
         message: "nothing has been published to this target yet".into(),

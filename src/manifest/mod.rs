@@ -9,6 +9,7 @@ mod loading;
 mod read;
 pub mod select;
 mod sql;
+mod unit;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::template::Rendered;
 pub use identity::hash;
 pub use read::compile;
 pub use sql::Sql;
+pub use unit::UnitTest;
 
 /// Index of a node in [`Manifest::nodes`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -118,6 +120,7 @@ pub struct Manifest {
     pub nodes: Vec<Node>,
     pub tests: Vec<Test>,
     pub exposures: Vec<Exposure>,
+    pub unit_tests: Vec<UnitTest>,
     /// All nodes so that parents come first.
     pub order: Vec<NodeId>,
     pub children: Vec<Vec<NodeId>>,

@@ -41,9 +41,11 @@ pub fn compile(project: &Project) -> (Manifest, Vec<Diagnostic>) {
     let (order, children) = order(&reader.nodes, &mut reader.problems);
     let tests = reader.tests(&order);
     let exposures = reader.exposures();
+    let unit_tests = reader.unit_tests();
     let manifest = Manifest {
         project: project.name.clone(),
         exposures,
+        unit_tests,
         nodes: reader.nodes,
         tests,
         order,
@@ -67,7 +69,7 @@ pub(super) struct Reader<'a> {
     /// The unresolved references of each node's texts: full, then incremental.
     references: Vec<Vec<Vec<Reference>>>,
     pub by_name: HashMap<String, NodeId>,
-    sources: HashMap<(String, String), NodeId>,
+    pub sources: HashMap<(String, String), NodeId>,
     pub problems: Vec<Diagnostic>,
 }
 

@@ -1,5 +1,6 @@
 //! Compiled SQL: text that PostgreSQL can run, which knows of each byte what file wrote it.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -119,9 +120,20 @@ impl Manifest {
         file: &Arc<SourceFile>,
         name: &dyn Fn(NodeId) -> Relation,
     ) -> Sql {
+        self.assemble_with(text, file, name, &BTreeSet::new())
+    }
+
+    /// The same, where the nodes of `given` are relations even if they are ephemeral.
+    pub(super) fn assemble_with(
+        &self,
+        text: &Text,
+        file: &Arc<SourceFile>,
+        name: &dyn Fn(NodeId) -> Relation,
+        given: &BTreeSet<NodeId>,
+    ) -> Sql {
         let mut ephemeral = Vec::new();
-        self.collect_ephemeral(text, &mut ephemeral);
-        let body = self.settled(text, file, name);
+        self.collect_ephemeral(text, given, &mut ephemeral);
+        let body = self.settled(text, file, name, given);
         if ephemeral.is_empty() {
             return body;
         }
@@ -135,7 +147,8 @@ impl Manifest {
                 whole.push(", ");
             }
             whole.append(
-                self.settled(full, &node.file, name).wrap(&format!("{} as (\n", cte_name(&node.name)), "\n)"),
+                self.settled(full, &node.file, name, given)
+                    .wrap(&format!("{} as (\n", cte_name(&node.name)), "\n)"),
             );
         }
         whole.push(if keyword.is_empty() { "\n" } else { ", " });
@@ -143,9 +156,15 @@ impl Manifest {
         whole
     }
 
-    fn settled(&self, text: &Text, file: &Arc<SourceFile>, name: &dyn Fn(NodeId) -> Relation) -> Sql {
+    fn settled(
+        &self,
+        text: &Text,
+        file: &Arc<SourceFile>,
+        name: &dyn Fn(NodeId) -> Relation,
+        given: &BTreeSet<NodeId>,
+    ) -> Sql {
         Self::named(text, file, |target| {
-            if self.node(target).materialization == Materialization::Ephemeral {
+            if self.is_inlined(target, given) {
                 cte_name(&self.node(target).name).to_string()
             } else {
                 name(target).to_string()
@@ -159,15 +178,19 @@ impl Manifest {
         Sql::part(sql[..end].to_owned(), file, map)
     }
 
+    fn is_inlined(&self, id: NodeId, given: &BTreeSet<NodeId>) -> bool {
+        self.node(id).materialization == Materialization::Ephemeral && !given.contains(&id)
+    }
+
     /// The ephemeral models that a text reads, those they read first.
-    fn collect_ephemeral(&self, text: &Text, found: &mut Vec<NodeId>) {
+    fn collect_ephemeral(&self, text: &Text, given: &BTreeSet<NodeId>, found: &mut Vec<NodeId>) {
         for target in &text.targets {
             let node = self.node(*target);
-            if node.materialization != Materialization::Ephemeral || found.contains(target) {
+            if !self.is_inlined(*target, given) || found.contains(target) {
                 continue;
             }
             if let Body::Model { full, .. } = &node.body {
-                self.collect_ephemeral(full, found);
+                self.collect_ephemeral(full, given, found);
             }
             found.push(*target);
         }

@@ -16,6 +16,8 @@ pub struct Found {
     pub tests: Vec<Arc<SourceFile>>,
     /// `selectors.yml` in the project's own folder.
     pub selectors: Option<Arc<SourceFile>>,
+    /// Rows for unit tests.
+    pub fixtures: Vec<Arc<SourceFile>>,
     /// Markdown that may hold docs blocks.
     pub docs: Vec<Arc<SourceFile>>,
 }
@@ -44,7 +46,8 @@ impl Found {
         let ending = path.rsplit('.').next().unwrap_or_default();
         let place = match (folder, ending) {
             ("models", "sql") => &mut self.models,
-            ("models" | "rules", "yml" | "yaml") => &mut self.properties,
+            ("tests", "csv" | "sql") if path.starts_with("tests/fixtures/") => &mut self.fixtures,
+            ("models" | "rules" | "tests", "yml" | "yaml") => &mut self.properties,
             ("models" | "rules", "md") => &mut self.docs,
             ("rules", "csv") => &mut self.rules,
             ("macros", "sql") => &mut self.macros,

@@ -11,6 +11,7 @@ mod profile;
 mod properties;
 mod rules;
 mod test_config;
+mod unit_tests;
 pub mod yaml;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,7 @@ pub use profile::{EMBEDDED_DATABASE, Fetch, Profile, Service, Target};
 pub use properties::{ColumnProperties, Properties, SourceTable, TestEntry};
 pub use rules::{Rule, RuleColumn};
 pub use test_config::{TEST_WORDS, TestConfig, Threshold, Verdict};
+pub use unit_tests::{Given, Overrides, Rows, UnitTest};
 
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 use crate::template::{Library, Scope};
@@ -68,6 +70,7 @@ pub struct Project {
     pub properties: Vec<Properties>,
     pub sources: Vec<SourceTable>,
     pub exposures: Vec<Exposure>,
+    pub unit_tests: Vec<UnitTest>,
     pub docs_blocks: Vec<DocsBlock>,
     pub macro_files: Vec<Arc<SourceFile>>,
     /// `selectors.yml`, where there is one.
@@ -96,13 +99,15 @@ impl Project {
         })?;
 
         let models = found.models.iter().filter_map(|file| model_file(file, &mut problems)).collect();
-        let (mut properties, mut sources, mut exposures) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut properties, mut sources) = (Vec::new(), Vec::new());
+        let (mut exposures, mut unit_tests) = (Vec::new(), Vec::new());
         for file in &found.properties {
-            match properties::read(file) {
+            match properties::read(file, &found.fixtures) {
                 Ok(described) => {
                     properties.extend(described.properties);
                     sources.extend(described.sources);
                     exposures.extend(described.exposures);
+                    unit_tests.extend(described.unit_tests);
                 }
                 Err(problem) => problems.push(problem),
             }
@@ -130,6 +135,7 @@ impl Project {
             properties,
             sources,
             exposures,
+            unit_tests,
             docs_blocks,
             macro_files: found.macros,
             selectors_file: found.selectors,

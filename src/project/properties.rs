@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use serde_yaml::Spanned;
 
 use super::exposures::{Exposure, WrittenExposure};
+use super::unit_tests::{UnitTest, WrittenUnitTest};
 use super::yaml::{self, place};
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 use crate::endpoint::Endpoint;
@@ -24,6 +25,8 @@ struct Written {
     sources: Vec<WrittenSource>,
     #[serde(default)]
     exposures: Vec<WrittenExposure>,
+    #[serde(default)]
+    unit_tests: Vec<WrittenUnitTest>,
 }
 
 /// What one YAML file describes.
@@ -32,6 +35,7 @@ pub(super) struct Described {
     pub properties: Vec<Properties>,
     pub sources: Vec<SourceTable>,
     pub exposures: Vec<Exposure>,
+    pub unit_tests: Vec<UnitTest>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -147,7 +151,7 @@ pub struct SourceTable {
     pub place: Location,
 }
 
-pub(super) fn read(file: &Arc<SourceFile>) -> Result<Described, Diagnostic> {
+pub(super) fn read(file: &Arc<SourceFile>, fixtures: &[Arc<SourceFile>]) -> Result<Described, Diagnostic> {
     let mut described = Described::default();
     if file.text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
         return Ok(described);
@@ -168,6 +172,9 @@ pub(super) fn read(file: &Arc<SourceFile>) -> Result<Described, Diagnostic> {
                 name: table.name.value,
             });
         }
+    }
+    for test in written.unit_tests {
+        described.unit_tests.extend(test.read(file, fixtures)?);
     }
     for exposure in written.exposures {
         described.exposures.extend(exposure.read(file)?);

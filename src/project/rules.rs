@@ -254,7 +254,7 @@ mod tests {
             path: "rules/r.yml".into(),
             text: "rules: [{name: r, ranges: {lower: lo, upper: hi, by: [kind]}}]".into(),
         });
-        let own = super::super::properties::read(&yaml).unwrap().properties;
+        let own = super::super::properties::read(&yaml, &[]).unwrap().properties;
         let mut problems = Vec::new();
         read(&file, own.first(), &mut problems);
         problems.iter().map(|problem| problem.message.clone()).collect()

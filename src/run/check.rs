@@ -29,17 +29,7 @@ pub async fn check(
     manifest: &Manifest,
     selection: &BTreeSet<NodeId>,
 ) -> Result<Checked, DatabaseError> {
-    let schema =
-        Ident::new(format!("elt_check_{}", std::process::id())).expect("a number makes a short name");
-    session.run(&format!("begin; create schema {schema}; savepoint checked")).await?;
-    let mut checker = Checker {
-        session,
-        manifest,
-        schema,
-        made: BTreeSet::new(),
-        lost: BTreeSet::new(),
-        out: Checked::default(),
-    };
+    let mut checker = Checker::begin(session, manifest).await?;
     let judged = async {
         for id in manifest.order.iter().filter(|id| selection.contains(id)) {
             checker.node(*id).await?;
@@ -56,7 +46,8 @@ pub async fn check(
     result.map(|()| checker.out)
 }
 
-struct Checker<'a> {
+/// Models made without rows, in a transaction that whoever began it rolls back.
+pub(super) struct Checker<'a> {
     session: &'a Session,
     manifest: &'a Manifest,
     schema: Ident,
@@ -65,8 +56,16 @@ struct Checker<'a> {
     out: Checked,
 }
 
-impl Checker<'_> {
-    async fn node(&mut self, id: NodeId) -> Result<(), DatabaseError> {
+impl<'a> Checker<'a> {
+    pub(super) async fn begin(session: &'a Session, manifest: &'a Manifest) -> Result<Self, DatabaseError> {
+        let schema =
+            Ident::new(format!("elt_check_{}", std::process::id())).expect("a number makes a short name");
+        session.run(&format!("begin; create schema {schema}; savepoint checked")).await?;
+        let (made, lost, out) = (BTreeSet::new(), BTreeSet::new(), Checked::default());
+        Ok(Self { session, manifest, schema, made, lost, out })
+    }
+
+    pub(super) async fn node(&mut self, id: NodeId) -> Result<(), DatabaseError> {
         let manifest = self.manifest;
         let node = manifest.node(id);
         if !node.is_built() {
@@ -124,7 +123,7 @@ impl Checker<'_> {
     }
 
     /// What was made here, else what is published.
-    fn name(&self, reader: Option<NodeId>, id: NodeId) -> Relation {
+    pub(super) fn name(&self, reader: Option<NodeId>, id: NodeId) -> Relation {
         if self.made.contains(&id) || reader == Some(id) {
             Relation::new(self.schema.clone(), self.manifest.node(id).name.clone())
         } else {

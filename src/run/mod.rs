@@ -16,6 +16,8 @@ mod schedule;
 mod start;
 mod sweep;
 mod task;
+mod unit;
+mod unit_diff;
 mod verify;
 mod work;
 
@@ -41,6 +43,7 @@ pub use plan::{Plan, Request};
 pub use prune::{Pruned, prune};
 pub use start::{RunError, prepare};
 pub use sweep::sweep;
+pub use unit::unit_tests;
 pub use verify::{TestOptions, test_published};
 
 /// Where a run happens.

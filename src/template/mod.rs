@@ -131,6 +131,30 @@ impl Library {
 
     /// Renders a model or a singular test.
     pub fn render(&self, file: &Arc<SourceFile>, subject: Subject<'_>) -> Result<Rendered, Vec<Diagnostic>> {
+        self.render_in(&self.scope, file, subject)
+    }
+
+    /// Renders a model with other variables and another environment, as a unit test asks.
+    pub fn render_overridden(
+        &self,
+        file: &Arc<SourceFile>,
+        subject: Subject<'_>,
+        vars: &Map<String, Value>,
+        env: &Map<String, Value>,
+    ) -> Result<Rendered, Vec<Diagnostic>> {
+        let mut scope = (*self.scope).clone();
+        scope.vars.extend(vars.clone());
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        scope.env.extend(env.iter().map(|(name, value)| (name.clone(), text(value))));
+        self.render_in(&Arc::new(scope), file, subject)
+    }
+
+    fn render_in(
+        &self,
+        scope: &Arc<Scope>,
+        file: &Arc<SourceFile>,
+        subject: Subject<'_>,
+    ) -> Result<Rendered, Vec<Diagnostic>> {
         if let Some(at) = marks::reserved_character(&file.text) {
             return Err(vec![
                 Diagnostic::error("reserved-character", "the file holds a character of Unicode's private planes 15 and 16")
@@ -145,7 +169,7 @@ impl Library {
             return Err(told);
         }
         let own_macros = signatures.is_some();
-        self.render_beside(&file.path, &rewritten.text, own_macros, &Context::new(), subject)
+        self.render_beside(scope, &file.path, &rewritten.text, own_macros, &Context::new(), subject)
             .map_err(|error| vec![self.diagnose(&error, file, Some(&rewritten))])
     }
 
@@ -204,7 +228,7 @@ impl Library {
             }
         }
         let text = format!("{before}{call} /> }}}}");
-        self.render_beside("test", &text, false, &context, subject).map_err(|error| {
+        self.render_beside(&self.scope, "test", &text, false, &context, subject).map_err(|error| {
             let mut diagnostic = self.diagnose(&error, &place.file, None);
             diagnostic.location = Some(place.clone());
             vec![diagnostic]
@@ -241,13 +265,15 @@ impl Library {
         }
         text.push_str(" /> }}");
         let call = Arc::new(SourceFile { path: "(call)".into(), text: text.clone() });
-        self.render_beside("(call)", &text, false, &context, Subject::default()).map_err(|error| {
-            let mut problem = self.diagnose(&error, &call, None);
-            if problem.location.as_ref().is_some_and(|place| place.file.path == call.path) {
-                problem.location = self.macro_place(name);
-            }
-            vec![problem]
-        })
+        self.render_beside(&self.scope, "(call)", &text, false, &context, Subject::default()).map_err(
+            |error| {
+                let mut problem = self.diagnose(&error, &call, None);
+                if problem.location.as_ref().is_some_and(|place| place.file.path == call.path) {
+                    problem.location = self.macro_place(name);
+                }
+                vec![problem]
+            },
+        )
     }
 
     /// Where a macro is defined.
@@ -268,7 +294,14 @@ impl Library {
             return Ok(text.to_owned());
         }
         let rewritten = rewrite::macros(text, &self.signatures);
-        match self.render_beside("value", &rewritten.text, false, &Context::new(), Subject::default()) {
+        match self.render_beside(
+            &self.scope,
+            "value",
+            &rewritten.text,
+            false,
+            &Context::new(),
+            Subject::default(),
+        ) {
             Ok(rendered) => Ok(rendered.marked),
             Err(error) => {
                 let mut diagnostic = self.diagnose(&error, &place.file, None);
@@ -292,6 +325,7 @@ impl Library {
     /// done only where it has macros of its own, or an error has to be placed.
     fn render_beside(
         &self,
+        scope: &Arc<Scope>,
         name: &str,
         text: &str,
         own_macros: bool,
@@ -299,14 +333,14 @@ impl Library {
         subject: Subject<'_>,
     ) -> tera::TeraResult<Rendered> {
         if !own_macros {
-            let quick = with_state(&self.scope, subject, || self.base.render_str(text, context, false));
+            let quick = with_state(scope, subject, || self.base.render_str(text, context, false));
             if quick.is_ok() {
                 return quick;
             }
         }
         let mut tera = self.base.clone();
         tera.add_raw_template(name, text)?;
-        with_state(&self.scope, subject, || tera.render(name, context))
+        with_state(scope, subject, || tera.render(name, context))
     }
 
     /// Makes a tera error a diagnostic at the author's own place.

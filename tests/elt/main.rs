@@ -29,4 +29,5 @@ mod service;
 mod snapshots;
 mod spelling;
 mod starter;
+mod unit_tests;
 mod walls;
