@@ -110,10 +110,8 @@ fn copy_alone(server: &Server, database: &Database, file: &Path) -> Spent {
         let name = |name: &str| Ident::new(name).expect("a good name");
         let relation = Relation::new(name("public"), name("ours"));
         let columns = catalog::columns(&session, &relation).await.expect("the table is there");
-        let targets: Vec<Target> = columns
-            .into_iter()
-            .map(|column| Target { name: column.name, type_oid: column.type_oid })
-            .collect();
+        let targets: Vec<Target> =
+            columns.into_iter().map(|column| Target::new(column.name, column.type_oid)).collect();
         let (cpu, server_cpu, begun) = (spent::own_cpu(), server.cpu(), Instant::now());
         let mut rows = source::open(&fetched, &ReadOptions::default(), &targets).expect("the file fits");
         let statement = format!("copy {relation} {}", rows.copy_clause());

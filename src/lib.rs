@@ -12,6 +12,7 @@
 //! lineage   which column comes from which                        (pure)
 //! sql       PostgreSQL's grammar without a server               (pure; the only one that knows squawk)
 //! source    where raw rows come from: file, http, sample    (files and sockets, no database)
+//! inference which exact type a column of texts has     (pure)
 //! generate  the project's own sample data                   (pure, seeded)
 //! import    a dbt project's folder made an elt project      (files)
 //! starter   the files of a new project
@@ -35,6 +36,7 @@ pub mod endpoint;
 pub mod engine;
 pub mod generate;
 pub mod import;
+pub mod inference;
 pub mod lineage;
 pub mod manifest;
 pub mod name;

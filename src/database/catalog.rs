@@ -22,6 +22,10 @@ pub struct Column {
     pub type_oid: u32,
     /// As `format_type` writes it, e.g. `numeric(12,2)`.
     pub data_type: String,
+    /// `atttypmod`, of a domain its own; -1 for none.
+    pub modifier: i32,
+    pub not_null: bool,
+    pub is_domain: bool,
 }
 
 /// A relation that stands where one is to be published.
@@ -118,15 +122,33 @@ pub struct Dependent {
 /// The columns of a relation in their order; empty where there is no such relation.
 pub async fn columns(session: &Session, relation: &Relation) -> Result<Vec<Column>, DatabaseError> {
     let sql = "select a.attname, coalesce(nullif(t.typbasetype, 0), a.atttypid), \
-                 format_type(a.atttypid, a.atttypmod) \
+                 format_type(a.atttypid, a.atttypmod), \
+                 case when t.typtype = 'd' then t.typtypmod else a.atttypmod end, \
+                 a.attnotnull, t.typtype = 'd' \
                from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_type t on t.oid = a.atttypid \
                join pg_namespace n on n.oid = c.relnamespace \
                where n.nspname = $1 and c.relname = $2 and a.attnum > 0 and not a.attisdropped order by a.attnum";
     let rows = session.client.query(sql, &[&relation.schema.as_str(), &relation.name.as_str()]).await?;
     Ok(rows
         .iter()
-        .map(|row| Column { name: row.get(0), type_oid: row.get(1), data_type: row.get(2) })
+        .map(|row| Column {
+            name: row.get(0),
+            type_oid: row.get(1),
+            data_type: row.get(2),
+            modifier: row.get(3),
+            not_null: row.get(4),
+            is_domain: row.get(5),
+        })
         .collect())
+}
+
+/// Whether a table has constraints that refuse values: checks, keys, exclusions.
+pub async fn is_constrained(session: &Session, relation: &Relation) -> Result<bool, DatabaseError> {
+    let sql = "select exists (select from pg_constraint k join pg_class c on c.oid = k.conrelid \
+               join pg_namespace n on n.oid = c.relnamespace \
+               where n.nspname = $1 and c.relname = $2 and k.contype <> 'n')";
+    let row = session.client.query_one(sql, &[&relation.schema.as_str(), &relation.name.as_str()]).await?;
+    Ok(row.get(0))
 }
 
 /// Those of `relations` that exist.

@@ -25,6 +25,9 @@ impl Session {
                 name: column.name().to_owned(),
                 type_oid,
                 data_type: row.get(0),
+                modifier: -1,
+                not_null: false,
+                is_domain: false,
             })
             .collect())
     }

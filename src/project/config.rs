@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::loading::{Api, Auth, Incremental};
+use super::reading::{BadRows, BadRowsLimit, ColumnsChange, NameOrNumber, RaggedRows};
 use crate::diagnostic::{Diagnostic, Location, did_you_mean};
 
 /// How a node becomes a relation.
@@ -187,7 +188,23 @@ pub struct Config {
     pub format: Option<String>,
     pub delimiter: Option<String>,
     pub quote: Option<String>,
-    pub null: Option<String>,
+    pub escape: Option<String>,
+    /// Texts that mean NULL.
+    #[serde(deserialize_with = "one_or_many")]
+    pub null: Vec<String>,
+    pub encoding: Option<String>,
+    pub comment: Option<String>,
+    pub skip_lines: Option<u64>,
+    pub header: Option<bool>,
+    pub ragged: Option<RaggedRows>,
+    pub sheet: Option<NameOrNumber>,
+    pub records: Option<String>,
+    pub member: Option<String>,
+    /// Types are taken from the whole file and pinned beside the model.
+    pub infer: bool,
+    pub on_columns_change: Option<ColumnsChange>,
+    pub bad_rows: Option<BadRows>,
+    pub max_bad_rows: Option<BadRowsLimit>,
     /// A source with columns and no rows is right, not a failed export.
     pub allow_empty: bool,
     pub auth: Auth,
@@ -250,7 +267,20 @@ const KNOWN: &[&str] = &[
     "format",
     "delimiter",
     "quote",
+    "escape",
     "null",
+    "encoding",
+    "comment",
+    "skip_lines",
+    "header",
+    "ragged",
+    "sheet",
+    "records",
+    "member",
+    "infer",
+    "on_columns_change",
+    "bad_rows",
+    "max_bad_rows",
     "allow_empty",
     "auth",
     "query",

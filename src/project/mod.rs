@@ -9,6 +9,7 @@ mod layer;
 mod loading;
 mod profile;
 mod properties;
+mod reading;
 mod rules;
 mod test_config;
 mod unit_tests;
@@ -30,6 +31,7 @@ pub use layer::Layer;
 pub use loading::{Api, Auth, Basic, Cursor, Incremental, Keys, Method, Paging, Whole};
 pub use profile::{EMBEDDED_DATABASE, Fetch, Profile, Service, Target};
 pub use properties::{ColumnProperties, Properties, SourceTable, TestEntry};
+pub use reading::{BadRows, BadRowsLimit, ColumnsChange, NameOrNumber, RaggedRows};
 pub use rules::{Rule, RuleColumn};
 pub use test_config::{TEST_WORDS, TestConfig, Threshold, Verdict};
 pub use unit_tests::{Given, Overrides, Rows, UnitTest};
@@ -114,6 +116,7 @@ impl Project {
         }
         let docs_blocks: Vec<DocsBlock> =
             found.docs.iter().flat_map(|file| docs_blocks::read(file, &mut problems)).collect();
+        properties::join_pinned(&mut properties);
         docs_blocks::resolve(&docs_blocks, &mut properties, &mut sources, &mut exposures, &mut problems);
         let rules = found
             .rules

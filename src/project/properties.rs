@@ -182,6 +182,31 @@ pub(super) fn read(file: &Arc<SourceFile>, fixtures: &[Arc<SourceFile>]) -> Resu
     Ok(described)
 }
 
+/// The columns that a load pinned in `<model>.columns.yml` become part of what the model's own YAML says:
+/// types where it has none, and columns that it does not mention.
+pub(super) fn join_pinned(properties: &mut Vec<Properties>) {
+    let is_pinned = |entry: &Properties| entry.place.file.path.ends_with(".columns.yml");
+    let (pinned, mut own): (Vec<_>, Vec<_>) = properties.drain(..).partition(is_pinned);
+    for entry in pinned {
+        let Some(described) = own.iter_mut().find(|other| other.name == entry.name) else {
+            own.push(entry);
+            continue;
+        };
+        let mut columns = entry.columns;
+        for column in &mut columns {
+            if let Some(at) = described.columns.iter().position(|other| other.name == column.name) {
+                let mut mentioned = described.columns.remove(at);
+                mentioned.data_type = mentioned.data_type.or(column.data_type.take());
+                *column = mentioned;
+            }
+        }
+        // Those that only the own YAML has are told as unknown columns later.
+        columns.append(&mut described.columns);
+        described.columns = columns;
+    }
+    *properties = own;
+}
+
 impl WrittenEntry {
     fn read(self, file: &Arc<SourceFile>) -> Result<Properties, Diagnostic> {
         let mut tests = Vec::new();

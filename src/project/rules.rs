@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::properties::{Properties, Ranges};
 use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
+use crate::inference::type_of;
 use crate::name::Ident;
 
 #[derive(Debug, Clone)]
@@ -138,21 +139,6 @@ fn columns(
     columns
 }
 
-/// The narrowest exact type that holds every cell. Never a float, and numbers with leading zeros are text.
-fn type_of<'a>(cells: impl Iterator<Item = &'a str> + Clone) -> &'static str {
-    let mut filled = cells.filter(|cell| !cell.is_empty()).peekable();
-    if filled.peek().is_none() {
-        return "text";
-    }
-    let all = |data_type: &str| filled.clone().all(|cell| fits(cell, data_type) && !leading_zero(cell));
-    ["integer", "bigint", "numeric", "boolean", "date"].into_iter().find(|kind| all(kind)).unwrap_or("text")
-}
-
-fn leading_zero(cell: &str) -> bool {
-    let digits = cell.trim_start_matches(['-', '+']);
-    digits.len() > 1 && digits.starts_with('0') && digits.as_bytes()[1].is_ascii_digit()
-}
-
 /// Whether a value is of a type that elt knows. What it does not know is left for PostgreSQL to judge.
 fn fits(cell: &str, data_type: &str) -> bool {
     let base = data_type.split('(').next().unwrap_or_default().trim().to_lowercase();
@@ -271,14 +257,5 @@ mod tests {
         assert_eq!(told[0], "line 6: the range begins at 9 and ends before it, at 3");
         assert_eq!(told[1], "lines 2 and 3 overlap: 1 to 5, and from 5");
         assert_eq!(told[2], "lines 4 and 5 leave a hole: 61 to 61 is in no range");
-    }
-
-    #[test]
-    fn types_are_exact_and_never_floats() {
-        assert_eq!(type_of(["1", "", "-3"].into_iter()), "integer");
-        assert_eq!(type_of(["1", "2.5"].into_iter()), "numeric");
-        assert_eq!(type_of(["007", "12"].into_iter()), "text");
-        assert_eq!(type_of(["2020-01-31", "2020-02-01"].into_iter()), "date");
-        assert_eq!(type_of(["3000000000"].into_iter()), "bigint");
     }
 }

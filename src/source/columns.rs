@@ -11,6 +11,29 @@ pub struct Target {
     pub name: String,
     /// `pg_attribute.atttypid`; of a domain its base type.
     pub type_oid: u32,
+    /// `pg_attribute.atttypmod`, of a domain its own; -1 for none.
+    pub modifier: i32,
+    pub not_null: bool,
+    /// A domain or a constraint may refuse what the type takes.
+    pub constrained: bool,
+}
+
+impl Target {
+    /// A column that takes all that its type does.
+    pub fn new(name: impl Into<String>, type_oid: u32) -> Self {
+        Self { name: name.into(), type_oid, modifier: -1, not_null: false, constrained: false }
+    }
+}
+
+/// How the columns of a file and of a table belong together.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Pairing {
+    /// For each column of the file the index of its target.
+    pub targets: Vec<Option<usize>>,
+    /// Of the file.
+    pub unknown: Vec<String>,
+    /// Of the table.
+    pub missing: Vec<String>,
 }
 
 /// The names as identifiers. Refuses empty, doubled and too long ones.
@@ -41,29 +64,52 @@ pub(super) fn identifiers(names: &[String], shown: &str) -> Result<Vec<Ident>, S
         .with_hint("give each column a name of its own in the file's header"))
 }
 
-/// For each column of the file the index of its target.
-pub(super) fn pair(names: &[String], targets: &[Target], shown: &str) -> Result<Vec<usize>, SourceError> {
-    let found: Vec<Option<usize>> =
-        names.iter().map(|name| targets.iter().position(|target| target.name == *name)).collect();
-    let unknown: Vec<&str> =
-        names.iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(name, _)| &**name).collect();
-    let missing: Vec<&str> = targets
-        .iter()
-        .map(|target| &*target.name)
-        .filter(|target| !names.iter().any(|name| name == target))
-        .collect();
-    if unknown.is_empty() && missing.is_empty() {
-        return Ok(found.into_iter().flatten().collect());
+/// Pairs columns by name: exactly, or else without regard to case and to what is no letter or digit, where
+/// that fits one column alone.
+pub(super) fn pair(names: &[String], targets: &[Target]) -> Pairing {
+    let plain = |name: &str| -> String {
+        name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    };
+    let exact = |name: &String| targets.iter().position(|target| target.name == *name);
+    let mut found: Vec<Option<usize>> = names.iter().map(exact).collect();
+    for (index, name) in
+        names.iter().enumerate().filter(|(index, _)| found[*index].is_none()).collect::<Vec<_>>()
+    {
+        let wanted = plain(name);
+        let alike = |(at, target): (usize, &Target)| (plain(&target.name) == wanted).then_some(at);
+        let mut near = targets.iter().enumerate().filter_map(alike);
+        let alone = names.iter().filter(|other| plain(other) == wanted).count() == 1;
+        if let (Some(at), None, true) = (near.next(), near.next(), alone && !wanted.is_empty()) {
+            found[index] = Some(at);
+        }
     }
-    let mut said = Vec::new();
-    if !unknown.is_empty() {
-        said.push(format!("the file has {} that the table lacks", list(unknown.iter().copied())));
+    let unknown = names.iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(name, _)| name.clone());
+    let missing = targets.iter().enumerate().filter(|(at, _)| !found.contains(&Some(*at)));
+    Pairing {
+        unknown: unknown.collect(),
+        missing: missing.map(|(_, target)| target.name.clone()).collect(),
+        targets: found,
     }
-    if !missing.is_empty() {
-        said.push(format!("the table has {} that the file lacks", list(missing.iter().copied())));
+}
+
+impl Pairing {
+    /// Refuses every difference.
+    pub fn check(&self, names: &[String], shown: &str) -> Result<(), SourceError> {
+        if self.unknown.is_empty() && self.missing.is_empty() {
+            return Ok(());
+        }
+        let unknown: Vec<&str> = self.unknown.iter().map(String::as_str).collect();
+        let missing: Vec<&str> = self.missing.iter().map(String::as_str).collect();
+        let mut said = Vec::new();
+        if !unknown.is_empty() {
+            said.push(format!("the file has {} that the table lacks", list(unknown.iter().copied())));
+        }
+        if !missing.is_empty() {
+            said.push(format!("the table has {} that the file lacks", list(missing.iter().copied())));
+        }
+        let error = SourceError::new(format!("{shown} does not fit its table: {}", said.join("; ")));
+        Err(error.with_hint(hint(&unknown, &missing, names)))
     }
-    let error = SourceError::new(format!("{shown} does not fit its table: {}", said.join("; ")));
-    Err(error.with_hint(hint(&unknown, &missing, names)))
 }
 
 fn hint(unknown: &[&str], missing: &[&str], names: &[String]) -> String {
@@ -75,12 +121,13 @@ fn hint(unknown: &[&str], missing: &[&str], names: &[String]) -> String {
     let near = unknown.iter().find_map(|name| Some((name, nearest(name, missing.iter().copied())?)));
     match near {
         Some((name, near)) => {
-            format!(
-                "is `{}` in the file meant to be `{near}`? Names are compared exactly",
-                name.escape_debug()
-            )
+            format!("is `{}` in the file meant to be `{near}`?", name.escape_debug())
         }
-        None => "make the model's columns those of the file, in any order".to_owned(),
+        None => {
+            "make the model's columns those of the file, in any order, or set on_columns_change to 'add' or \
+                 'ignore'"
+                .to_owned()
+        }
     }
 }
 
@@ -93,18 +140,30 @@ mod tests {
     }
 
     fn targets(names: &[&str]) -> Vec<Target> {
-        names.iter().map(|name| Target { name: (*name).to_owned(), type_oid: 25 }).collect()
+        names.iter().map(|name| Target::new(*name, 25)).collect()
+    }
+
+    fn fault(file: &[&str], table: &[&str]) -> SourceError {
+        pair(&names(file), &targets(table)).check(&names(file), "f").unwrap_err()
     }
 
     #[test]
     fn columns_pair_in_any_order() {
-        assert_eq!(pair(&names(&["b", "a"]), &targets(&["a", "b"]), "f").unwrap(), [1, 0]);
+        assert_eq!(pair(&names(&["b", "a"]), &targets(&["a", "b"])).targets, [Some(1), Some(0)]);
+    }
+
+    #[test]
+    fn case_and_blanks_do_not_matter_where_one_column_alone_is_meant() {
+        let paired = |file: &[&str], table: &[&str]| pair(&names(file), &targets(table)).targets;
+        assert_eq!(paired(&["Order ID", "Äb"], &["order_id", "äb"]), [Some(0), Some(1)]);
+        assert_eq!(paired(&["ID", "id"], &["id"]), [None, Some(0)]);
+        assert_eq!(paired(&["Id", "iD"], &["id"]), [None, None]);
+        assert_eq!(paired(&["a b"], &["a_b", "ab"]), [None]);
     }
 
     #[test]
     fn every_difference_is_named_with_the_nearest_name() {
-        let error =
-            pair(&names(&["id", "totl_orders", "x"]), &targets(&["id", "total_orders"]), "f").unwrap_err();
+        let error = fault(&["id", "totl_orders", "x"], &["id", "total_orders"]);
         assert_eq!(
             error.message,
             "f does not fit its table: the file has `totl_orders` and `x` that the table lacks; \
@@ -115,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_wrong_delimiter_is_suspected() {
-        let error = pair(&names(&["a;b"]), &targets(&["a", "b"]), "f").unwrap_err();
+        let error = fault(&["a;b"], &["a", "b"]);
         assert!(error.hint.unwrap().contains("';'"));
     }
 

@@ -18,7 +18,7 @@ pub(super) type Stream = Box<dyn Read + Send>;
 pub(super) fn unpack(raw: Stream, limit: u64) -> io::Result<(Compression, Stream)> {
     let (head, raw) = peek(raw, 4)?;
     let raw = BufReader::with_capacity(64 * 1024, raw);
-    let limited = |unpacked: Stream| Box::new(Limited { inner: unpacked, left: limit, limit }) as Stream;
+    let limited = |unpacked| limited(unpacked, limit);
     Ok(match head.as_slice() {
         [0x1f, 0x8b, ..] => (Compression::Gzip, limited(Box::new(flate2::bufread::MultiGzDecoder::new(raw)))),
         [0x28, 0xb5, 0x2f, 0xfd] => {
@@ -26,6 +26,11 @@ pub(super) fn unpack(raw: Stream, limit: u64) -> io::Result<(Compression, Stream
         }
         _ => (Compression::None, Box::new(raw)),
     })
+}
+
+/// The stream, which may not give more than `limit` bytes.
+pub(super) fn limited(unpacked: Stream, limit: u64) -> Stream {
+    Box::new(Limited { inner: unpacked, left: limit, limit })
 }
 
 /// The first bytes, at most `length`, and the stream with them put back.

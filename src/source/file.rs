@@ -2,7 +2,7 @@
 //! so a cache that moves on cannot pull it from under a load.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -53,6 +53,7 @@ impl OpenFile {
     }
 }
 
+#[derive(Clone)]
 pub(super) struct FileReader {
     file: Arc<File>,
     offset: u64,
@@ -74,6 +75,19 @@ impl Read for FileReader {
         }
         self.offset += read as u64;
         Ok(read)
+    }
+}
+
+impl Seek for FileReader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let wanted = match to {
+            SeekFrom::Start(offset) => Some(offset),
+            SeekFrom::End(by) => self.end.checked_add_signed(by),
+            SeekFrom::Current(by) => self.offset.checked_add_signed(by),
+        };
+        // Behind the end there is nothing to read, and before the beginning no place.
+        self.offset = wanted.ok_or(io::ErrorKind::InvalidInput)?.min(self.end);
+        Ok(self.offset)
     }
 }
 

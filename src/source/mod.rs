@@ -3,20 +3,22 @@
 //!
 //! `Location::parse` → [`list()`] → for each piece [`fetch()`] → [`columns()`] → [`open()`] → [`Rows::next_chunk`].
 
+mod archive;
 mod binary;
 mod columns;
 mod compression;
-mod delimited;
 mod error;
 mod fetch;
 mod file;
 mod format;
 mod http;
+mod infer;
 mod list;
 mod location;
-mod parquet_file;
 mod place;
+mod place_map;
 mod read;
+mod rows;
 mod sample;
 
 #[cfg(test)]
@@ -25,11 +27,13 @@ mod tests;
 pub use columns::Target;
 pub use error::SourceError;
 pub use fetch::{FetchOptions, Fetched, Progress, fetch};
-pub use format::{Format, ReadOptions};
+pub use format::{ChangedColumns, Format, Ragged, ReadOptions};
+pub use infer::Inference;
 pub use list::{Piece, list};
 pub use location::Location;
 pub use place::RowPlace;
-pub use read::{Rows, columns, hex, open, sha256};
+pub use read::{Rows, columns, hex, new_columns, open, sha256};
+pub use rows::Destination;
 
 /// About how much [`Rows::next_chunk`] gives at a time.
 const CHUNK_BYTES: usize = 256 * 1024;

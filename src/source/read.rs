@@ -7,77 +7,173 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::columns::{identifiers, pair};
-use super::compression::{Compression, Stream, peek, read_error, unpack};
-use super::delimited::Delimited;
+use super::archive::{self, Archive};
+use super::binary::Kind;
+use super::binary::spelled::Spelling;
+use super::columns::{Pairing, identifiers, pair};
+use super::compression::{Compression, Stream, limited, peek, read_error, unpack};
 use super::fetch::{Content, Fetched};
 use super::file::OpenFile;
-use super::format::detect;
-use super::parquet_file::ParquetRows;
+use super::format::delimited::Delimited;
+use super::format::encoding::decode;
+use super::format::json::{self, JsonRecords};
+use super::format::parquet_file::ParquetRows;
+use super::format::record::Records;
+use super::format::workbook::Workbook;
+use super::format::{ChangedColumns, detect};
 use super::place::Unit;
+use super::rows::{Column, Destination, RecordRows};
 use super::{Format, ReadOptions, RowPlace, SourceError, Target, sample};
 use crate::name::Ident;
 
 /// The names of the file's columns, in its order.
 pub fn columns(fetched: &Fetched, options: &ReadOptions) -> Result<Vec<String>, SourceError> {
-    let names = match Opened::new(fetched, options)?.body {
-        Body::Delimited(csv) => csv.header,
-        Body::Parquet(parquet) => parquet.names(),
-    };
+    let names = Opened::new(fetched, options)?.body.names();
     identifiers(&names, &fetched.location)?;
     Ok(names)
 }
 
+/// Columns of the file that `targets` have no partner for.
+pub fn new_columns(names: &[String], targets: &[Target]) -> Vec<String> {
+    pair(names, targets).unknown
+}
+
 /// Opens the source for loading into `targets`, the columns of the table to be filled: each must have its
-/// column in the file, and the other way round.
+/// column in the file, and the other way round, unless the options say otherwise.
 pub fn open(fetched: &Fetched, options: &ReadOptions, targets: &[Target]) -> Result<Rows, SourceError> {
-    let shown = fetched.location.clone();
+    let shown = &fetched.location;
     let mut opened = Opened::new(fetched, options)?;
-    let names = match &opened.body {
-        Body::Delimited(csv) => csv.header.clone(),
-        Body::Parquet(parquet) => parquet.names(),
-    };
-    let names = (identifiers(&names, &shown)?, pair(&names, targets, &shown)?);
-    let empty = match &mut opened.body {
-        Body::Delimited(csv) => csv.has_no_rows()?,
-        Body::Parquet(parquet) => {
-            let oids: Vec<u32> = names.1.iter().map(|index| targets[*index].type_oid).collect();
-            parquet.start(&oids)?;
-            parquet.rows_in_file() == 0
-        }
-    };
-    if empty && !options.allow_empty {
+    if opened.body.is_empty()? && !options.allow_empty {
         return Err(SourceError::new(format!("{shown} has columns but no rows"))
             .with_hint("most such files are failed exports; if this one is right, set allow_empty"));
     }
-    Ok(Rows { names: names.0, opened, shown, sha256: fetched.sha256.clone() })
+    let mut names = opened.body.names();
+    if !options.header && names.len() == targets.len() {
+        // Without names the columns are the table's, one after the other.
+        names = targets.iter().map(|target| target.name.clone()).collect();
+    }
+    identifiers(&names, shown)?;
+    let pairing = pair(&names, targets);
+    if options.changed_columns == ChangedColumns::Fail {
+        pairing.check(&names, shown)?;
+    }
+    if pairing.targets.iter().all(Option::is_none) {
+        return Err(SourceError::new(format!("{shown} has none of its table's columns")));
+    }
+    let loaded = loaded_columns(&pairing, targets)?;
+    let body = match opened.body {
+        Body::Parquet(mut parquet) => {
+            let oid = |target: &Option<usize>| Some(targets[(*target)?].type_oid);
+            parquet.start(&pairing.targets.iter().map(oid).collect::<Vec<_>>())?;
+            Reading::Parquet(parquet)
+        }
+        Body::Records(mut records) => {
+            let is_json = |target: &Option<usize>| {
+                target.is_some_and(|at| matches!(targets[at].type_oid, JSON_OID | JSONB_OID))
+            };
+            records.take_as_json(pairing.targets.iter().map(is_json).collect());
+            let columns = table_columns(&pairing, targets, options);
+            let rows = RecordRows::new(records, names, columns, options.quarantine, shown);
+            Reading::Records(Box::new(rows))
+        }
+    };
+    Ok(Rows {
+        columns: loaded,
+        body,
+        file: opened.file,
+        tally: opened.tally,
+        shown: shown.clone(),
+        sha256: fetched.sha256.clone(),
+        unknown: pairing.unknown,
+        missing: pairing.missing,
+    })
 }
 
-/// An open source. Its bytes follow [`Rows::copy_clause`].
+fn loaded_columns(pairing: &Pairing, targets: &[Target]) -> Result<Vec<Ident>, SourceError> {
+    let names = pairing.targets.iter().flatten().map(|at| Ident::new(targets[*at].name.clone()));
+    names.collect::<Result<_, _>>().map_err(|error| SourceError::new(error.to_string()))
+}
+
+fn table_columns(pairing: &Pairing, targets: &[Target], options: &ReadOptions) -> Vec<Column> {
+    let paired = pairing.targets.iter().enumerate().filter_map(|(index, at)| Some((index, &targets[(*at)?])));
+    paired
+        .map(|(index, target)| {
+            let kind = Kind::from_oid(target.type_oid);
+            // What a domain or a constraint refuses, only PostgreSQL knows.
+            let known = kind.filter(|_| !(options.quarantine && target.constrained));
+            Column {
+                index,
+                not_null: target.not_null,
+                spelling: known.map(|kind| Spelling {
+                    kind,
+                    modifier: target.modifier,
+                    is_name: target.type_oid == NAME_OID,
+                    certain: options.quarantine,
+                    utc: options.session_is_utc,
+                }),
+            }
+        })
+        .collect()
+}
+
+const NAME_OID: u32 = 19;
+const JSON_OID: u32 = 114;
+const JSONB_OID: u32 = 3802;
+
+/// An open source. Its rows come in one or more COPYs, one after the other.
 pub struct Rows {
-    names: Vec<Ident>,
-    opened: Opened,
+    /// The table's, in the file's order.
+    columns: Vec<Ident>,
+    body: Reading,
+    /// The delivered file; none for a sample.
+    file: Option<OpenFile>,
+    tally: Tally,
     shown: String,
     sha256: Option<String>,
+    unknown: Vec<String>,
+    missing: Vec<String>,
+}
+
+enum Reading {
+    Records(Box<RecordRows>),
+    Parquet(Box<ParquetRows>),
 }
 
 impl Rows {
-    /// What stands after `COPY schema.table `: the columns in the file's order, and the form of the bytes.
+    /// What stands after `COPY table ` for the current COPY: for the table itself its columns in the file's
+    /// order, for the rows put aside nothing but the form of the bytes.
     pub fn copy_clause(&self) -> String {
-        let names: Vec<String> = self.names.iter().map(Ident::to_string).collect();
-        let options = match &self.opened.body {
-            Body::Delimited(csv) => csv.copy_options(),
-            Body::Parquet(_) => "FORMAT binary".to_owned(),
+        let options = match &self.body {
+            Reading::Records(rows) => rows.copy_options(),
+            Reading::Parquet(_) => "FORMAT binary",
         };
-        format!("({}) FROM STDIN WITH ({options})", names.join(", "))
+        match self.destination() {
+            Destination::Aside => format!("FROM STDIN WITH ({options})"),
+            Destination::Table => {
+                let names: Vec<String> = self.columns.iter().map(Ident::to_string).collect();
+                format!("({}) FROM STDIN WITH ({options})", names.join(", "))
+            }
+        }
     }
 
-    /// The next bytes, about 256 KiB; `None` at the end, and only when the source was complete. After an error
-    /// the COPY must be given up, not ended.
+    /// The table's columns that are loaded, in the file's order.
+    pub fn loaded_columns(&self) -> &[Ident] {
+        &self.columns
+    }
+
+    pub fn destination(&self) -> Destination {
+        match &self.body {
+            Reading::Records(rows) => rows.destination(),
+            Reading::Parquet(_) => Destination::Table,
+        }
+    }
+
+    /// The next bytes of the current COPY, about 256 KiB; `None` at its end, and of the last one only when the
+    /// source was complete. After an error the COPY must be given up, not ended.
     pub fn next_chunk(&mut self) -> Result<Option<Bytes>, SourceError> {
-        let chunk = match &mut self.opened.body {
-            Body::Delimited(csv) => csv.next_chunk()?,
-            Body::Parquet(parquet) => parquet.next_chunk()?,
+        let chunk = match &mut self.body {
+            Reading::Records(rows) => rows.next_chunk()?,
+            Reading::Parquet(parquet) => parquet.next_chunk()?,
         };
         if chunk.is_none() {
             self.finish()?;
@@ -85,32 +181,45 @@ impl Rows {
         Ok(chunk)
     }
 
+    /// After the end of a COPY: whether another follows.
+    pub fn next_copy(&mut self) -> bool {
+        match &mut self.body {
+            Reading::Records(rows) => rows.next_copy(),
+            Reading::Parquet(_) => false,
+        }
+    }
+
+    /// Columns of the file that are not loaded, and of the table that the file lacks.
+    pub fn unpaired(&self) -> (&[String], &[String]) {
+        (&self.unknown, &self.missing)
+    }
+
     fn finish(&mut self) -> Result<(), SourceError> {
-        if self.opened.file.as_ref().is_some_and(|file| !file.is_unchanged()) {
+        if self.file.as_ref().is_some_and(|file| !file.is_unchanged()) {
             return Err(SourceError::new(format!("{} was changed while it was read", self.shown)).with_hint(
                 "write a new file beside it and rename it, so that readers see one or the other",
             ));
         }
         if self.sha256.is_none() {
-            self.sha256 = self.opened.tally.take_digest(self.opened.file.as_ref().map(OpenFile::length));
+            self.sha256 = self.tally.take_digest(self.file.as_ref().map(OpenFile::length));
         }
         Ok(())
     }
 
-    /// Rows handed out so far; `None` for CSV, whose rows PostgreSQL counts.
-    pub fn rows_read(&self) -> Option<u64> {
-        match &self.opened.body {
-            Body::Delimited(_) => None,
-            Body::Parquet(parquet) => Some(parquet.rows_read()),
+    /// Rows handed out so far, with those put aside.
+    pub fn rows_read(&self) -> u64 {
+        match &self.body {
+            Reading::Records(rows) => rows.rows_read(),
+            Reading::Parquet(parquet) => parquet.rows_read(),
         }
     }
 
     /// Bytes of the delivered file read so far, packed as it is; comparable with [`Fetched::bytes`].
     pub fn bytes_read(&self) -> u64 {
-        match &self.opened.body {
-            Body::Delimited(_) => self.opened.tally.bytes(),
-            Body::Parquet(parquet) => {
-                let length = self.opened.file.as_ref().map_or(0, OpenFile::length);
+        match &self.body {
+            Reading::Records(_) => self.tally.bytes(),
+            Reading::Parquet(parquet) => {
+                let length = self.file.as_ref().map_or(0, OpenFile::length);
                 let rows = u128::from(parquet.rows_in_file()).max(1);
                 let part = u128::from(length) * u128::from(parquet.rows_read()) / rows;
                 u64::try_from(part).unwrap_or(length)
@@ -118,62 +227,138 @@ impl Rows {
         }
     }
 
-    /// SHA-256 of the delivered bytes in hex. Downloads have it from the start, CSV at the end, and a local
-    /// Parquet file, which is not read from end to end, never.
+    /// SHA-256 of the delivered bytes in hex. Downloads have it from the start, what is read from end to end
+    /// at the end, and a local Parquet file, zip archive or workbook never.
     pub fn sha256(&self) -> Option<&str> {
         self.sha256.as_deref()
     }
 
     /// The row that PostgreSQL complains of, from the CONTEXT of its error.
     pub fn explain(&self, copy_context: &str) -> Option<RowPlace> {
-        match &self.opened.body {
-            Body::Delimited(csv) => {
-                let mut place = RowPlace::from_context(copy_context, Unit::Line)?;
-                place.line += csv.skipped_lines();
-                Some(place)
-            }
-            Body::Parquet(_) => RowPlace::from_context(copy_context, Unit::Row),
+        match &self.body {
+            Reading::Records(rows) => rows.explain(copy_context),
+            Reading::Parquet(_) => RowPlace::from_context(copy_context, Unit::Row),
         }
     }
 }
 
-enum Body {
-    Delimited(Delimited),
-    Parquet(ParquetRows),
+pub(super) enum Body {
+    Records(Box<dyn Records>),
+    Parquet(Box<ParquetRows>),
 }
 
-struct Opened {
-    body: Body,
-    /// The delivered file; none for a sample.
+impl Body {
+    pub fn names(&self) -> Vec<String> {
+        match self {
+            Self::Records(records) => records.names().to_vec(),
+            Self::Parquet(parquet) => parquet.names(),
+        }
+    }
+
+    fn is_empty(&mut self) -> Result<bool, SourceError> {
+        match self {
+            Self::Records(records) => records.is_empty(),
+            Self::Parquet(parquet) => Ok(parquet.rows_in_file() == 0),
+        }
+    }
+}
+
+pub(super) struct Opened {
+    pub body: Body,
     file: Option<OpenFile>,
     tally: Tally,
 }
 
 impl Opened {
-    fn new(fetched: &Fetched, options: &ReadOptions) -> Result<Self, SourceError> {
+    pub fn new(fetched: &Fetched, options: &ReadOptions) -> Result<Self, SourceError> {
         let shown = &fetched.location;
-        let broken = |error| read_error(shown, error);
         let name = fetched.file_name.as_deref();
-        let tally = Tally::new(fetched.sha256.is_none());
-        let (file, raw): (_, Stream) = match &fetched.content {
-            Content::File(file) => (Some(file.clone()), Box::new(file.reader_at(0))),
-            Content::Sample { generator, query } => (None, sample::reader(generator, query)?),
+        let Unpacked { head, packing, mut stream, member, tally, file } = unpacked(fetched, options)?;
+        let format = match packing {
+            Packing::Workbook => Format::Workbook,
+            _ => detect(&head, member.as_deref().or(name), options.format, shown)?,
         };
-        let (packed, stream) =
-            unpack(Box::new(tally.watch(raw)), options.max_uncompressed_bytes).map_err(broken)?;
-        let (head, mut stream) = peek(stream, 1024).map_err(broken)?;
-        let body = match (detect(&head, name, options.format, shown)?, packed, &file) {
-            (Format::Csv, _, _) => Body::Delimited(Delimited::open(stream, name, options, shown)?),
-            (Format::Parquet, Compression::None, Some(file)) => {
-                Body::Parquet(ParquetRows::open(file.clone(), shown)?)
+        // What is read from its end, or here and there, must lie on disk.
+        let on_disk = |stream: &mut Stream| match (packing, &file) {
+            (Packing::None | Packing::Workbook, Some(file)) => Ok(file.clone()),
+            _ => fetched.unpacked(stream),
+        };
+        let body = match format {
+            Format::Parquet => Body::Parquet(Box::new(ParquetRows::open(on_disk(&mut stream)?, shown)?)),
+            Format::Workbook => {
+                Body::Records(Box::new(Workbook::open(&on_disk(&mut stream)?, options, shown)?))
             }
-            // Parquet is read from its end, so what was packed as a whole must lie on disk.
-            (Format::Parquet, _, _) => {
-                let unpacked = fetched.unpacked(&mut stream)?;
-                Body::Parquet(ParquetRows::open(unpacked, shown)?)
+            Format::Csv => {
+                let stream = decode(stream, options.encoding.as_deref(), shown)?;
+                let name = member.as_deref().or(name);
+                Body::Records(Box::new(Delimited::open(stream, name, options, shown)?))
+            }
+            Format::Json => {
+                let path = options.records.as_deref();
+                let first = decode(unpacked(fetched, options)?.stream, options.encoding.as_deref(), shown)?;
+                let names = json::keys(first, path, shown)?;
+                let stream = decode(stream, options.encoding.as_deref(), shown)?;
+                Body::Records(Box::new(JsonRecords::open(stream, path, names, shown)?))
             }
         };
         Ok(Self { body, file, tally })
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Packing {
+    None,
+    /// Gzip, zstd, or a member of a zip archive.
+    Packed,
+    /// A zip archive that is itself a workbook.
+    Workbook,
+}
+
+struct Unpacked {
+    head: Vec<u8>,
+    packing: Packing,
+    stream: Stream,
+    /// The name inside an archive.
+    member: Option<String>,
+    tally: Tally,
+    file: Option<OpenFile>,
+}
+
+fn unpacked(fetched: &Fetched, options: &ReadOptions) -> Result<Unpacked, SourceError> {
+    let shown = &fetched.location;
+    let broken = |error| read_error(shown, error);
+    let tally = Tally::new(fetched.sha256.is_none());
+    let (file, raw): (_, Stream) = match &fetched.content {
+        Content::File(file) => (Some(file.clone()), Box::new(file.reader_at(0))),
+        Content::Sample { generator, query } => (None, sample::reader(generator, query)?),
+    };
+    let (packed, stream) =
+        unpack(Box::new(tally.watch(raw)), options.max_uncompressed_bytes).map_err(broken)?;
+    let packing = if packed == Compression::None { Packing::None } else { Packing::Packed };
+    let (head, stream) = peek(stream, 1024).map_err(broken)?;
+    let made = Unpacked { head, packing, stream, member: None, tally, file };
+    match &made.file {
+        Some(file) if made.head.starts_with(b"PK\x03\x04") && packing == Packing::None => {
+            match archive::open(file, options.member.as_deref(), shown)? {
+                Archive::Workbook => Ok(Unpacked { packing: Packing::Workbook, ..made }),
+                Archive::Member(member) => {
+                    let tally = Tally::new(false);
+                    let stream = member.stream(file, |packed| Box::new(tally.watch(packed)));
+                    let stream = limited(stream, options.max_uncompressed_bytes);
+                    let (head, stream) = peek(stream, 1024).map_err(broken)?;
+                    let member = Some(member.name);
+                    Ok(Unpacked {
+                        head,
+                        packing: Packing::Packed,
+                        stream,
+                        member,
+                        tally,
+                        file: made.file.clone(),
+                    })
+                }
+            }
+        }
+        _ => Ok(made),
     }
 }
 

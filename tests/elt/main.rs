@@ -7,10 +7,12 @@ mod support;
 
 mod adhoc;
 mod artifacts;
+mod bad_rows;
 mod built_in_tests;
 mod configured;
 mod endpoints;
 mod failures;
+mod formats;
 mod history;
 mod import;
 mod incremental;

@@ -8,60 +8,94 @@ use tokio::sync::mpsc;
 
 use super::super::failure::located;
 use super::super::task::Problem;
-use super::{Loading, Watcher};
+use super::aside::Aside;
+use super::{Loading, Watcher, types};
 use crate::database::DatabaseError;
 use crate::diagnostic::Diagnostic;
-use crate::source::{Fetched, Progress, Rows, SourceError};
+use crate::source::{Destination, Fetched, Progress, Rows, SourceError};
 
 /// Parts of a file that may wait for the server: enough to keep both sides busy, little to hold.
 const WAITING_CHUNKS: usize = 8;
 
 pub(super) struct Copied {
     pub rows: u64,
+    pub bad_rows: u64,
     pub bytes: u64,
     pub sha256: Option<String>,
 }
 
+/// Copies all of a piece. Rows that were put aside are judged at the end.
 pub(super) async fn copy(
     loading: &Loading<'_>,
-    rows: Rows,
+    mut rows: Rows,
+    name: &str,
     fetched: &Fetched,
     watcher: Watcher,
 ) -> Result<Copied, Problem> {
-    let statement = format!("copy {} {}", loading.relation, rows.copy_clause());
-    let (sender, receiver) = mpsc::channel::<Result<Bytes, SourceError>>(WAITING_CHUNKS);
+    let watcher = Arc::new(watcher);
     let sent = Arc::new(AtomicU64::new(0));
-    let (counter, total) = (sent.clone(), fetched.bytes);
-    let reading = tokio::task::spawn_blocking(move || {
-        let mut rows = rows;
-        loop {
-            let chunk = match rows.next_chunk() {
-                Ok(Some(chunk)) => Ok(chunk),
-                Ok(None) => break,
-                Err(error) => Err(error),
-            };
-            let failed = chunk.is_err();
-            if let Ok(chunk) = &chunk {
-                counter.fetch_add(chunk.len() as u64, Ordering::Relaxed);
-                watcher.bytes(rows.bytes_read(), Some(total).filter(|total| *total > 0));
-            }
-            if sender.blocking_send(chunk).is_err() || failed {
-                break;
-            }
+    let mut copied = Copied { rows: 0, bad_rows: 0, bytes: 0, sha256: None };
+    let aside = if loading.options.quarantine {
+        Some(Aside::make(loading, rows.loaded_columns()).await?)
+    } else {
+        None
+    };
+    loop {
+        let into = match (rows.destination(), &aside) {
+            (Destination::Aside, Some(aside)) => aside.table().to_owned(),
+            _ => loading.relation.to_string(),
+        };
+        let is_table = rows.destination() == Destination::Table;
+        let statement = format!("copy {into} {}", rows.copy_clause());
+        let (sender, receiver) = mpsc::channel::<Result<Bytes, SourceError>>(WAITING_CHUNKS);
+        let (watcher, sent, total) = (watcher.clone(), sent.clone(), fetched.bytes);
+        let reading = tokio::task::spawn_blocking(move || send(rows, &sender, &watcher, &sent, total));
+        let arrived = loading.session.copy_in(&statement, receiver).await;
+        rows = reading.await.expect("reading a source does not panic");
+        match arrived {
+            Ok(Ok(count)) if is_table => copied.rows += count,
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => return Err(loading.wrong(&error)),
+            Err(error) => return Err(Box::new(of_copy(&error, &rows, loading, &fetched.location))),
         }
-        rows
-    });
-    let copied = loading.session.copy_in(&statement, receiver).await;
-    let rows = reading.await.expect("reading a source does not panic");
-    match copied {
-        Ok(Ok(count)) => Ok(Copied {
-            rows: count,
-            bytes: rows.bytes_read().max(if total == 0 { sent.load(Ordering::Relaxed) } else { 0 }),
-            sha256: rows.sha256().map(str::to_owned),
-        }),
-        Ok(Err(error)) => Err(loading.wrong(&error)),
-        Err(error) => Err(Box::new(of_copy(&error, &rows, loading, &fetched.location))),
+        if !rows.next_copy() {
+            break;
+        }
     }
+    if let Some(aside) = aside {
+        let judged = aside.judge(loading, name).await?;
+        copied.rows += judged.good;
+        copied.bad_rows = judged.bad;
+    }
+    copied.bytes = rows.bytes_read().max(if fetched.bytes == 0 { sent.load(Ordering::Relaxed) } else { 0 });
+    copied.sha256 = rows.sha256().map(str::to_owned);
+    Ok(copied)
+}
+
+/// Reads the current COPY's bytes to their end, or to an error.
+fn send(
+    mut rows: Rows,
+    sender: &mpsc::Sender<Result<Bytes, SourceError>>,
+    watcher: &Watcher,
+    sent: &AtomicU64,
+    total: u64,
+) -> Rows {
+    loop {
+        let chunk = match rows.next_chunk() {
+            Ok(Some(chunk)) => Ok(chunk),
+            Ok(None) => break,
+            Err(error) => Err(error),
+        };
+        let failed = chunk.is_err();
+        if let Ok(chunk) = &chunk {
+            sent.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+            watcher.bytes(rows.bytes_read(), Some(total).filter(|total| *total > 0));
+        }
+        if sender.blocking_send(chunk).is_err() || failed {
+            break;
+        }
+    }
+    rows
 }
 
 /// A row that PostgreSQL refused, named by file, line and column.
@@ -69,7 +103,15 @@ fn of_copy(error: &DatabaseError, rows: &Rows, loading: &Loading<'_>, file: &str
     let Some(row) = error.context.as_deref().and_then(|context| rows.explain(context)) else {
         return located(error, loading.place.clone());
     };
-    Diagnostic::error("bad-row", format!("{file}, {row}: {error}"))
-        .at(loading.place.clone())
-        .hint("nothing was loaded; mend the row, or declare the column as text and clean it in stage")
+    Diagnostic::error("bad-row", format!("{file}, {row}: {error}")).at(loading.place.clone()).hint(
+        match types::pinned(loading) {
+            Some(path) => format!(
+                "nothing was loaded; the types are those pinned in {path}: change them there, or delete the \
+                 file to have them inferred anew"
+            ),
+            None => "nothing was loaded; mend the row, declare the column as text and clean it in stage, or \
+                     set bad_rows='quarantine'"
+                .to_owned(),
+        },
+    )
 }

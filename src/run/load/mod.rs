@@ -2,10 +2,12 @@
 
 mod access;
 mod adding;
+mod aside;
 mod copy;
 mod options;
 mod postgres;
 mod table;
+mod types;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,7 +17,7 @@ use super::failure::located;
 use super::task::{Built, Done, Problem, Shared, count};
 use super::{Event, Observer};
 use crate::database::loads::{self, LoadRecord, LoadState};
-use crate::database::{Session, catalog};
+use crate::database::{DatabaseError, Session, catalog};
 use crate::diagnostic::{Diagnostic, Location};
 use crate::manifest::{Node, NodeId};
 use crate::name::Relation;
@@ -50,7 +52,10 @@ pub(super) async fn load(shared: &Shared, session: &Session, id: NodeId) -> Resu
         id,
         node,
         relation: shared.plan.building(&shared.manifest, id),
-        options: options::read(node, &shared.place.fetch).map_err(wrong)?,
+        options: ReadOptions {
+            session_is_utc: is_utc(session).await.map_err(|error| located(&error, place.clone()))?,
+            ..options::read(node, &shared.place.fetch).map_err(wrong)?
+        },
         fetch: access::options(node, &shared.place.fetch),
         own: node.config.metadata.clone(),
         place,
@@ -72,6 +77,7 @@ pub(super) async fn load(shared: &Shared, session: &Session, id: NodeId) -> Resu
             None
         }
     };
+    let notes = loaded.notes(&loading);
     let record = LoadRecord {
         node: node.label(),
         location: location.to_string(),
@@ -86,22 +92,39 @@ pub(super) async fn load(shared: &Shared, session: &Session, id: NodeId) -> Resu
     };
     let recorded = loads::record(session, shared.run, &record).await;
     recorded.map_err(|error| located(&error, loading.place.clone()))?;
-    Ok(Done::built(Built { id, delta }, Some(count(loaded.rows))))
+    Ok(Done { notes, ..Done::built(Built { id, delta }, Some(count(loaded.rows))) })
+}
+
+/// Whether a time without a zone means the same to this session as to elt.
+async fn is_utc(session: &Session) -> Result<bool, DatabaseError> {
+    let zone = session.value("show timezone").await?;
+    Ok(matches!(zone.as_deref(), Some("UTC" | "Etc/UTC" | "GMT" | "Etc/GMT")))
 }
 
 /// What came in, over all pieces.
 #[derive(Default)]
 struct Loaded {
     rows: u64,
+    bad_rows: u64,
     bytes: u64,
     all_from_cache: bool,
     /// Name and checksum of each piece.
     digests: Vec<(String, Option<String>)>,
     /// Name and version of the pieces, where the load goes by file.
     files: Vec<(String, String)>,
+    /// What is to be told of columns.
+    said: Vec<String>,
 }
 
 impl Loaded {
+    fn notes(&self, loading: &Loading<'_>) -> Vec<String> {
+        let mut notes = self.said.clone();
+        if self.bad_rows > 0 {
+            notes.push(aside::note(loading, self.bad_rows));
+        }
+        notes
+    }
+
     /// Of one piece its own; of many that of their names and checksums, as `sha256sum` lists them.
     fn sha256(&self) -> Option<String> {
         if let [(_, only)] = self.digests.as_slice() {
@@ -146,7 +169,13 @@ impl Loading<'_> {
             let watcher = self.watcher(loaded.bytes, total);
             let fetched = self.patiently(source::fetch(&piece.location, &self.fetch, &watcher)).await?;
             if index == 0 {
-                table::create(self, location, &fetched).await?;
+                loaded.said.extend(types::create_table(self, location, &fetched, pieces).await?);
+                targets = Some(self.targets().await?);
+            }
+            if let Some(said) =
+                types::add_columns(self, &fetched, targets.as_deref().unwrap_or_default()).await?
+            {
+                loaded.said.push(said);
                 targets = Some(self.targets().await?);
             }
             let targets = targets.as_deref().unwrap_or_default();
@@ -156,12 +185,15 @@ impl Loading<'_> {
                 ..self.options.clone()
             };
             let rows = source::open(&fetched, &options, targets).map_err(|error| self.wrong(&error))?;
+            loaded.said.extend(types::unpaired(self, &rows, &fetched.location));
             table::begin_piece(self, &piece.name, loaded.rows).await?;
-            let copied = copy::copy(self, rows, &fetched, self.watcher(loaded.bytes, total)).await?;
+            let watcher = self.watcher(loaded.bytes, total);
+            let copied = copy::copy(self, rows, &piece.name, &fetched, watcher).await?;
             if let Some(known) = known {
                 adding::check_emptied(self, known, &piece.name, copied.rows)?;
             }
             loaded.rows += copied.rows;
+            loaded.bad_rows += copied.bad_rows;
             loaded.bytes += copied.bytes;
             loaded.all_from_cache &= fetched.from_cache;
             let digest = copied.sha256.or_else(|| fetched.sha256.clone()).or_else(|| fetched.digest().ok());
@@ -169,6 +201,7 @@ impl Loading<'_> {
             let version = piece.version.clone().filter(|_| adding::by_file(self));
             loaded.files.extend(version.map(|version| (piece.name.clone(), version)));
         }
+        aside::check_limit(self, loaded.rows, loaded.bad_rows)?;
         if loaded.rows == 0 && pieces.len() > 1 && known.is_none() && !self.options.allow_empty {
             let error = SourceError::new(format!("{location}: all {} files are without rows", pieces.len()));
             return Err(self.wrong(&error.with_hint("if that is right, set allow_empty")));
@@ -185,8 +218,18 @@ impl Loading<'_> {
     }
 
     async fn targets(&self) -> Result<Vec<Target>, Problem> {
+        let constrained = catalog::is_constrained(self.session, &self.relation).await;
+        let constrained = constrained.map_err(|error| located(&error, self.place.clone()))?;
         let columns = self.columns().await?.into_iter();
-        Ok(columns.map(|column| Target { name: column.name, type_oid: column.type_oid }).collect())
+        Ok(columns
+            .map(|column| Target {
+                name: column.name,
+                type_oid: column.type_oid,
+                modifier: column.modifier,
+                not_null: column.not_null,
+                constrained: constrained || column.is_domain,
+            })
+            .collect())
     }
 
     /// Waits for a source, but not longer than the run is wanted.

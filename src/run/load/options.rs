@@ -1,17 +1,37 @@
 //! How a model's config wants its files read.
 
 use crate::manifest::Node;
-use crate::source::{FetchOptions, Format, ReadOptions, SourceError};
+use crate::project::{BadRows, ColumnsChange, RaggedRows};
+use crate::source::{ChangedColumns, FetchOptions, Format, Ragged, ReadOptions, SourceError};
 
 pub(super) fn read(node: &Node, fetch: &FetchOptions) -> Result<ReadOptions, SourceError> {
     let config = &node.config;
     Ok(ReadOptions {
         format: config.format.as_deref().map(Format::from_word).transpose()?,
+        encoding: config.encoding.clone(),
         delimiter: one_byte("delimiter", config.delimiter.as_deref())?,
         quote: one_byte("quote", config.quote.as_deref())?,
+        escape: one_byte("escape", config.escape.as_deref())?,
         null: config.null.clone(),
+        comment: one_byte("comment", config.comment.as_deref())?,
+        skip_lines: config.skip_lines.unwrap_or(0),
+        header: config.header.unwrap_or(true),
+        ragged: match config.ragged {
+            None | Some(RaggedRows::Fail) => Ragged::Fail,
+            Some(RaggedRows::Fill) => Ragged::Fill,
+        },
+        sheet: config.sheet.as_ref().map(|sheet| sheet.0.clone()),
+        records: config.records.clone(),
+        member: config.member.clone(),
         allow_empty: config.allow_empty,
         max_uncompressed_bytes: fetch.max_unpacked_bytes,
+        changed_columns: match config.on_columns_change {
+            None | Some(ColumnsChange::Fail) => ChangedColumns::Fail,
+            Some(ColumnsChange::Add) => ChangedColumns::Add,
+            Some(ColumnsChange::Ignore) => ChangedColumns::Ignore,
+        },
+        quarantine: config.bad_rows == Some(BadRows::Quarantine),
+        session_is_utc: false,
     })
 }
 

@@ -189,9 +189,8 @@ async fn stream(
         Ok(Ok(rows)) => Ok(Loaded {
             rows,
             bytes,
-            all_from_cache: false,
             digests: vec![(location.to_string(), Some(hex(&hasher.finalize())))],
-            files: Vec::new(),
+            ..Loaded::default()
         }),
         Ok(Err(error)) => Err(of_far(loading, location, &error)),
         Err(error) => Err(Box::new(located(&error, loading.place.clone()))),

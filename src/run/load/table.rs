@@ -7,23 +7,7 @@ use super::Loading;
 use crate::diagnostic::Diagnostic;
 use crate::manifest::Sql;
 use crate::name::{Ident, Relation, literal};
-use crate::source::{self, Fetched};
-
-/// Makes the table; without a body every column of the file is text.
-pub(super) async fn create(
-    loading: &Loading<'_>,
-    location: &source::Location,
-    fetched: &Fetched,
-) -> Result<(), Problem> {
-    let sql = match declared(loading) {
-        Some(body) => body,
-        None => {
-            let names = source::columns(fetched, &loading.options).map_err(|error| loading.wrong(&error))?;
-            text_columns(loading, names, &fetched.location)?
-        }
-    };
-    make(loading, location, sql).await
-}
+use crate::source;
 
 /// The columns as the model's body declares them, where it does.
 pub(super) fn declared(loading: &Loading<'_>) -> Option<Sql> {
@@ -56,19 +40,6 @@ pub(super) async fn make(
     let made = loading.session.run(&sql.text).await;
     made.map_err(|error| sql_problem(&error, &sql, &loading.node.file))?;
     Ok(())
-}
-
-fn text_columns(loading: &Loading<'_>, names: Vec<String>, shown: &str) -> Result<Sql, Problem> {
-    let mut columns = Vec::new();
-    for name in names {
-        let name = Ident::new(name).map_err(|error| {
-            Diagnostic::error("bad-name", format!("{shown}: {error}")).at(loading.place.clone())
-        })?;
-        columns.push(format!("{name} text"));
-    }
-    let mut sql = Sql::default();
-    sql.push(&columns.join(",\n"));
-    Ok(sql)
 }
 
 fn own_column(loading: &Loading<'_>, name: &str, location: &source::Location) -> Result<String, Problem> {

@@ -2,10 +2,14 @@
 //! target itself cannot hold is rounded: nanoseconds to microseconds, doubles to float4.
 
 mod bytes;
+mod nested;
 mod number;
+mod number_text;
 mod numeric;
+pub(in crate::source) mod spelled;
 mod text;
 mod time;
+mod time_text;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::*;
@@ -13,17 +17,17 @@ use arrow_array::{Array, ArrayRef, new_empty_array};
 use arrow_schema::{DataType, IntervalUnit, TimeUnit};
 
 /// What stands before the first row: signature, no flags, no extension.
-pub(super) const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+pub(in crate::source) const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// What stands after the last row.
-pub(super) const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
+pub(in crate::source) const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
 /// The length of a field that is NULL.
-pub(super) const NULL: [u8; 4] = (-1_i32).to_be_bytes();
+pub(in crate::source) const NULL: [u8; 4] = (-1_i32).to_be_bytes();
 
 /// A value that its target cannot take.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
-    pub(super) value: String,
-    pub(super) why: String,
+pub(in crate::source) struct Refusal {
+    pub(in crate::source) value: String,
+    pub(in crate::source) why: String,
 }
 
 impl Refusal {
@@ -33,11 +37,11 @@ impl Refusal {
 }
 
 /// Writes the field of one row, which is not NULL, with its length.
-pub(super) type Cell<'a> = Box<dyn FnMut(usize, &mut Vec<u8>) -> Result<(), Refusal> + 'a>;
+pub(in crate::source) type Cell<'a> = Box<dyn FnMut(usize, &mut Vec<u8>) -> Result<(), Refusal> + 'a>;
 
 /// PostgreSQL's types that can be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::source) enum Kind {
     Bool,
     Bytea,
     Int2,
@@ -58,7 +62,7 @@ pub(super) enum Kind {
 
 impl Kind {
     /// By `pg_type.oid`, which is fixed for the built-in types.
-    pub(super) fn from_oid(oid: u32) -> Option<Self> {
+    pub(in crate::source) fn from_oid(oid: u32) -> Option<Self> {
         Some(match oid {
             16 => Self::Bool,
             17 => Self::Bytea,
@@ -81,7 +85,7 @@ impl Kind {
         })
     }
 
-    pub(super) fn name(self) -> &'static str {
+    pub(in crate::source) fn name(self) -> &'static str {
         match self {
             Self::Bool => "boolean",
             Self::Bytea => "bytea",
@@ -105,19 +109,19 @@ impl Kind {
 
 /// What a column holds, beyond its Arrow type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Meaning {
+pub(in crate::source) enum Meaning {
     Plain,
     /// 16 bytes that are a UUID.
     Uuid,
 }
 
 /// Whether a column of this type can go into a target of this kind.
-pub(super) fn is_possible(data_type: &DataType, meaning: Meaning, kind: Kind) -> bool {
+pub(in crate::source) fn is_possible(data_type: &DataType, meaning: Meaning, kind: Kind) -> bool {
     cell(&new_empty_array(data_type), meaning, kind).is_some()
 }
 
 /// The writer for a column; `None` where [`is_possible`] says no.
-pub(super) fn cell(array: &ArrayRef, meaning: Meaning, kind: Kind) -> Option<Cell<'_>> {
+pub(in crate::source) fn cell(array: &ArrayRef, meaning: Meaning, kind: Kind) -> Option<Cell<'_>> {
     use DataType as D;
     match array.data_type() {
         D::Null => Some(Box::new(|_, out| {
@@ -183,12 +187,47 @@ pub(super) fn cell(array: &ArrayRef, meaning: Meaning, kind: Kind) -> Option<Cel
                 ),
             }
         }
+        nested if nested.is_nested() => nested::nested(array, kind),
         _ => None,
     }
 }
 
+/// The type of PostgreSQL that holds just what such a column does.
+pub(in crate::source) fn natural_type(data_type: &DataType, meaning: Meaning) -> String {
+    use DataType as D;
+    match data_type {
+        D::Boolean => "boolean",
+        D::Int8 | D::Int16 | D::UInt8 => "smallint",
+        D::Int32 | D::UInt16 => "integer",
+        D::Int64 | D::UInt32 => "bigint",
+        D::UInt64 => "numeric",
+        D::Float16 | D::Float32 => "real",
+        D::Float64 => "double precision",
+        D::Decimal32(precision, scale)
+        | D::Decimal64(precision, scale)
+        | D::Decimal128(precision, scale)
+        | D::Decimal256(precision, scale)
+            if *scale >= 0 =>
+        {
+            return format!("numeric({precision},{scale})");
+        }
+        decimal if decimal.is_decimal() => "numeric",
+        D::Date32 | D::Date64 => "date",
+        D::Time32(_) | D::Time64(_) => "time",
+        D::Timestamp(_, None) => "timestamp",
+        D::Timestamp(_, Some(_)) => "timestamptz",
+        D::Binary | D::LargeBinary | D::BinaryView | D::FixedSizeBinary(_) => match meaning {
+            Meaning::Uuid => "uuid",
+            Meaning::Plain => "bytea",
+        },
+        nested if nested.is_nested() => "jsonb",
+        _ => "text",
+    }
+    .to_owned()
+}
+
 /// The type in words a person knows.
-pub(super) fn described(data_type: &DataType) -> String {
+pub(in crate::source) fn described(data_type: &DataType) -> String {
     use DataType as D;
     match data_type {
         D::Boolean => "booleans".to_owned(),

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use super::*;
 
 const CSV: &str = "a,b\n1,2\n3,4\n";
+const ROWS: &str = "1|2\n3|4\n";
 
 fn file(folder: &TempDir, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
     let path = folder.path().join(name);
@@ -34,29 +35,22 @@ fn a_csv_passes_through_with_its_clause_and_digest() {
     let fetched = local(&file(&folder, "x.csv", CSV));
     assert_eq!(columns(&fetched, &ReadOptions::default()).unwrap(), ["a", "b"]);
     let mut rows = open(&fetched, &ReadOptions::default(), &text_targets(&["b", "a"])).unwrap();
-    assert_eq!(
-        rows.copy_clause(),
-        r#"("a", "b") FROM STDIN WITH (FORMAT csv, HEADER true, DELIMITER ',', QUOTE '"')"#
-    );
+    assert_eq!(rows.copy_clause(), r#"("a", "b") FROM STDIN WITH (FORMAT binary)"#);
     assert_eq!(rows.sha256(), None);
-    assert_eq!(read_all(&mut rows).unwrap(), CSV.as_bytes());
+    assert_eq!(decoded(&read_all(&mut rows).unwrap()), ROWS);
     assert_eq!(rows.sha256().map(str::to_owned), Some(fetched.digest().unwrap()));
-    assert_eq!((rows.bytes_read(), rows.rows_read()), (12, None));
-    let place = rows.explain(r#"COPY t, line 3, column b: "4""#).unwrap();
+    assert_eq!((rows.bytes_read(), rows.rows_read()), (12, 2));
+    let place = rows.explain(r#"COPY t, line 2, column b: "4""#).unwrap();
     assert_eq!(place.to_string(), "line 3, column b");
 }
 
 #[test]
-fn the_marks_of_a_dialect_are_quoted() {
+fn a_dialect_is_obeyed() {
     let folder = TempDir::new().unwrap();
-    let fetched = local(&file(&folder, "x.tsv", "a\tb\n1\t2\n"));
-    let options = ReadOptions { null: Some("N'A".to_owned()), quote: Some('\''), ..ReadOptions::default() };
-    let rows = open(&fetched, &options, &text_targets(&["a", "b"])).unwrap();
-    assert!(
-        rows.copy_clause().ends_with("DELIMITER '\t', QUOTE '''', NULL 'N''A')"),
-        "{}",
-        rows.copy_clause()
-    );
+    let fetched = local(&file(&folder, "y.tsv", "a\tb\nNA\t'it''s'\n'NA'\t\n"));
+    let options = ReadOptions { null: vec!["NA".to_owned()], quote: Some('\''), ..ReadOptions::default() };
+    let mut rows = open(&fetched, &options, &text_targets(&["a", "b"])).unwrap();
+    assert_eq!(decoded(&read_all(&mut rows).unwrap()), "-|it's\nNA|\n");
 }
 
 #[test]
@@ -68,7 +62,7 @@ fn packed_files_are_unpacked_by_their_content() {
     let zstd = zstd::encode_all(CSV.as_bytes(), 3).unwrap();
     let fetched = local(&file(&folder, "y.csv", zstd));
     let mut rows = open(&fetched, &ReadOptions::default(), &text_targets(&["a", "b"])).unwrap();
-    assert_eq!(read_all(&mut rows).unwrap(), CSV.as_bytes());
+    assert_eq!(decoded(&read_all(&mut rows).unwrap()), ROWS);
     assert_eq!(rows.bytes_read(), fetched.bytes);
     assert_eq!(rows.sha256().map(str::to_owned), Some(fetched.digest().unwrap()));
 }
@@ -87,8 +81,8 @@ fn a_packed_file_that_is_cut_off_is_refused() {
         }
         let mut broken = packed.clone();
         broken[packed.len() / 2] ^= 0x55;
-        let error = refusal(&file(&folder, "x", &broken), &ReadOptions::default());
-        assert!(error.message.contains("damaged") || error.message.contains("cut off"), "{error}");
+        // By its checksum, or earlier by what came out of it.
+        refusal(&file(&folder, "x", &broken), &ReadOptions::default());
     }
 }
 
@@ -113,9 +107,9 @@ fn what_is_no_table_is_named() {
     assert!(said("x.csv", b"a,a\n1,2\n").contains("columns 1 and 2 are both called `a`"));
     assert!(said("x.csv", b"a,\n1,2\n").contains("column 2 has no name"));
     assert!(said("x.csv", b"a,c\n1,2\n").contains("the file has `c` that the table lacks"));
-    assert!(said("x.csv", b"PK\x03\x04\0\0").contains("Excel"));
+    assert!(said("x.csv", b"PK\x03\x04\0\0").contains("no whole zip archive"));
     assert!(said("x.csv", b"<html><body>").contains("a web page"));
-    assert!(said("x.csv", &gzip(b"PK\x03\x04\0\0")).contains("Excel"));
+    assert!(said("x.csv", &gzip(b"%PDF")).contains("a PDF document"));
     assert!(said("x.parquet", b"a,b\n1,2\n").contains("is not a whole Parquet file"));
     let empty = ReadOptions { allow_empty: true, ..ReadOptions::default() };
     assert!(open(&local(&file(&folder, "x.csv", "a,b")), &empty, &text_targets(&["a", "b"])).is_ok());

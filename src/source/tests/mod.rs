@@ -34,7 +34,7 @@ fn local(path: &Path) -> Fetched {
 }
 
 fn text_targets(names: &[&str]) -> Vec<Target> {
-    names.iter().map(|name| Target { name: (*name).to_owned(), type_oid: 25 }).collect()
+    names.iter().map(|name| Target::new(*name, 25)).collect()
 }
 
 fn read_all(rows: &mut Rows) -> Result<Vec<u8>, SourceError> {
@@ -45,10 +45,36 @@ fn read_all(rows: &mut Rows) -> Result<Vec<u8>, SourceError> {
     Ok(all)
 }
 
-/// The whole of a fetched CSV.
+/// The values of a COPY BINARY of text columns, a line a row: `a|b`, NULL as `-`.
+fn decoded(copy: &[u8]) -> String {
+    let mut rest = copy.strip_prefix(binary::HEADER).expect("it begins with the header");
+    let mut take = |length: usize| {
+        let (taken, left) = rest.split_at(length);
+        rest = left;
+        taken.to_vec()
+    };
+    let mut text = String::new();
+    loop {
+        let count = i16::from_be_bytes(take(2).try_into().expect("two bytes"));
+        if count == -1 {
+            return text;
+        }
+        let values: Vec<String> = (0..count)
+            .map(|_| {
+                let length = i32::from_be_bytes(take(4).try_into().expect("four bytes"));
+                let value = usize::try_from(length).ok().map(&mut take);
+                value.map_or("-".to_owned(), |value| String::from_utf8(value).expect("UTF-8"))
+            })
+            .collect();
+        text.push_str(&format!("{}\n", values.join("|")));
+    }
+}
+
+/// The whole of a fetched CSV as it was, where it holds no quotes.
 fn csv_text(fetched: &Fetched, columns: &[&str]) -> String {
     let mut rows = open(fetched, &ReadOptions::default(), &text_targets(columns)).expect("it opens");
-    String::from_utf8(read_all(&mut rows).expect("it reads")).expect("UTF-8")
+    let rows = decoded(&read_all(&mut rows).expect("it reads"));
+    format!("{}\n{}", columns.join(","), rows.replace('|', ","))
 }
 
 #[test]

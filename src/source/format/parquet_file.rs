@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use bytes::Bytes;
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
@@ -14,17 +15,17 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 use parquet::schema::types::Type as ParquetType;
 
-use super::binary::{self, Cell, Kind, Meaning, Refusal};
-use super::error::list;
-use super::file::OpenFile;
-use super::{CHUNK_BYTES, RowPlace, SourceError};
+use crate::source::binary::{self, Cell, Kind, Meaning, Refusal};
+use crate::source::error::list;
+use crate::source::file::OpenFile;
+use crate::source::{CHUNK_BYTES, RowPlace, SourceError};
 
 /// Rows decoded at a time, where they are small.
 const BATCH_ROWS: u64 = 8192;
 /// Bytes that a batch may have, by the file's own account of its rows.
 const BATCH_BYTES: u64 = 8 << 20;
 
-pub(super) struct ParquetRows {
+pub(in crate::source) struct ParquetRows {
     shown: String,
     file: OpenFile,
     metadata: ArrowReaderMetadata,
@@ -47,7 +48,7 @@ enum Stage {
 
 impl ParquetRows {
     /// Reads the file's description; the rows wait for [`Self::start`].
-    pub(super) fn open(file: OpenFile, shown: &str) -> Result<Self, SourceError> {
+    pub(in crate::source) fn open(file: OpenFile, shown: &str) -> Result<Self, SourceError> {
         let damaged = |error| damaged(shown, &error);
         let loaded = guarded(shown, || ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()))?;
         let loaded = loaded.map_err(damaged)?;
@@ -59,22 +60,6 @@ impl ParquetRows {
             }
             None => loaded,
         };
-        let nested: Vec<String> = metadata
-            .schema()
-            .fields()
-            .iter()
-            .filter(|field| field.data_type().is_nested())
-            .map(|field| {
-                format!("{} ({})", list([field.name().as_str()]), binary::described(field.data_type()))
-            })
-            .collect();
-        if !nested.is_empty() {
-            return Err(SourceError::new(format!(
-                "{shown} has nested columns, which cannot be loaded: {}",
-                nested.join(", ")
-            ))
-            .with_hint("deliver them flat, one column for each value, or as JSON text"));
-        }
         let meanings = meanings(metadata.metadata());
         Ok(Self {
             shown: shown.to_owned(),
@@ -90,53 +75,70 @@ impl ParquetRows {
         })
     }
 
-    pub(super) fn names(&self) -> Vec<String> {
+    pub(in crate::source) fn names(&self) -> Vec<String> {
         self.metadata.schema().fields().iter().map(|field| field.name().clone()).collect()
     }
 
-    pub(super) fn rows_in_file(&self) -> u64 {
+    /// For each column the type of PostgreSQL that holds just what it does.
+    pub(in crate::source) fn natural_types(&self) -> Vec<String> {
+        let fields = self.metadata.schema().fields();
+        fields
+            .iter()
+            .zip(&self.meanings)
+            .map(|(field, meaning)| binary::natural_type(field.data_type(), *meaning))
+            .collect()
+    }
+
+    pub(in crate::source) fn rows_in_file(&self) -> u64 {
         self.metadata.metadata().file_metadata().num_rows().max(0).unsigned_abs()
     }
 
-    pub(super) fn rows_read(&self) -> u64 {
+    pub(in crate::source) fn rows_read(&self) -> u64 {
         self.rows_read
     }
 
-    /// Readies the rows for targets with these types, one for each column of the file.
-    pub(super) fn start(&mut self, type_oids: &[u32]) -> Result<(), SourceError> {
+    /// Readies the rows for targets with these types, one for each column of the file; `None` leaves it out.
+    pub(in crate::source) fn start(&mut self, type_oids: &[Option<u32>]) -> Result<(), SourceError> {
         let mut faults = Vec::new();
         let fields = self.metadata.schema().fields().clone();
-        for ((field, meaning), oid) in fields.iter().zip(&self.meanings).zip(type_oids) {
+        let (mut wanted, mut meanings) = (Vec::new(), Vec::new());
+        for (index, (field, oid)) in fields.iter().zip(type_oids).enumerate() {
+            let (Some(oid), meaning) = (oid, self.meanings[index]) else { continue };
+            wanted.push(index);
+            meanings.push(meaning);
+            let name = list([&**field.name()]);
             let Some(kind) = Kind::from_oid(*oid) else {
-                faults.push(format!(
-                    "{} has a type (oid {oid}) that Parquet cannot fill",
-                    list([&**field.name()])
-                ));
+                faults.push(format!("{name} has a type (oid {oid}) that Parquet cannot fill"));
                 continue;
             };
-            if !binary::is_possible(field.data_type(), *meaning, kind) {
-                let (name, held) = (list([&**field.name()]), binary::described(field.data_type()));
+            if !binary::is_possible(field.data_type(), meaning, kind) {
+                let held = binary::described(field.data_type());
                 faults.push(format!("{name} holds {held}, which {} cannot take", kind.name()));
             }
             self.kinds.push(kind);
         }
+        self.meanings = meanings;
         if !faults.is_empty() {
             return Err(SourceError::new(format!(
                 "columns of {} cannot be loaded: {}",
                 self.shown,
                 faults.join("; ")
             ))
-            .with_hint("make such a column text, and cast it in a stage model"));
+            .with_hint(
+                "make such a column text, or jsonb where it is nested, and cast it in a stage model",
+            ));
         }
+        let mask = ProjectionMask::roots(self.metadata.parquet_schema(), wanted);
         let reader =
             ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), self.metadata.clone())
+                .with_projection(mask)
                 .with_batch_size(batch_rows(self.metadata.metadata()))
                 .build();
         self.reader = Some(reader.map_err(|error| damaged(&self.shown, &error))?);
         Ok(())
     }
 
-    pub(super) fn next_chunk(&mut self) -> Result<Option<Bytes>, SourceError> {
+    pub(in crate::source) fn next_chunk(&mut self) -> Result<Option<Bytes>, SourceError> {
         if self.stage == Stage::Done {
             return Ok(None);
         }

@@ -1,4 +1,16 @@
-//! What a file is, told by its first bytes and, where they say nothing, by its name.
+//! The forms in which rows are delivered, and how one is told: by a file's first bytes and, where they say
+//! nothing, by its name.
+
+pub(super) mod delimited;
+pub(super) mod encoding;
+pub(super) mod json;
+mod options;
+pub(super) mod parquet_file;
+pub(super) mod record;
+mod splitter;
+pub(super) mod workbook;
+
+pub use options::{ChangedColumns, Ragged, ReadOptions};
 
 use super::SourceError;
 
@@ -7,51 +19,35 @@ use super::SourceError;
 pub enum Format {
     Csv,
     Parquet,
+    /// An array of objects, or objects one after the other.
+    Json,
+    Workbook,
 }
 
 impl Format {
+    fn described(self) -> &'static str {
+        match self {
+            Self::Csv => "a CSV file",
+            Self::Parquet => "a Parquet file",
+            Self::Json => "a JSON file",
+            Self::Workbook => "a workbook",
+        }
+    }
+
     /// From the word in a model's config.
     pub fn from_word(word: &str) -> Result<Self, SourceError> {
         match word.to_ascii_lowercase().as_str() {
             "csv" | "tsv" => Ok(Self::Csv),
             "parquet" => Ok(Self::Parquet),
+            "json" | "jsonl" | "ndjson" => Ok(Self::Json),
+            "excel" | "xlsx" | "xls" | "ods" => Ok(Self::Workbook),
             _ => Err(SourceError::new(format!("the format `{word}` is not known"))
-                .with_hint("elt reads csv and parquet, each plain or packed with gzip or zstd")),
+                .with_hint("elt reads csv, parquet, json and excel, plain or packed with gzip, zstd or zip")),
         }
     }
 }
 
-/// How a file is to be read. The defaults are those of PostgreSQL's `COPY … (FORMAT csv)`.
-#[derive(Debug, Clone)]
-pub struct ReadOptions {
-    /// `None`: told by the content, then by the name.
-    pub format: Option<Format>,
-    /// CSV only. `None`: a comma, or a tab where the name ends in `.tsv`.
-    pub delimiter: Option<char>,
-    /// CSV only. `None`: `"`.
-    pub quote: Option<char>,
-    /// CSV only: the unquoted text that means NULL. `None`: nothing between two delimiters.
-    pub null: Option<String>,
-    /// Whether a file without rows is good. Otherwise it is an error: most are a failed export.
-    pub allow_empty: bool,
-    /// Bytes that a packed file may unpack to.
-    pub max_uncompressed_bytes: u64,
-}
-
-impl Default for ReadOptions {
-    fn default() -> Self {
-        Self {
-            format: None,
-            delimiter: None,
-            quote: None,
-            null: None,
-            allow_empty: false,
-            max_uncompressed_bytes: 100 << 30,
-        }
-    }
-}
-
-/// Decides between CSV and Parquet for a file that begins with `head` (unpacked) and is called `name`.
+/// Decides on the format of a file that begins with `head` (unpacked) and is called `name`.
 pub(super) fn detect(
     head: &[u8],
     name: Option<&str>,
@@ -60,17 +56,19 @@ pub(super) fn detect(
 ) -> Result<Format, SourceError> {
     let by_content = match head {
         [b'P', b'A', b'R', b'1', ..] => Some(Format::Parquet),
+        [0xd0, 0xcf, 0x11, 0xe0, ..] => Some(Format::Workbook),
         _ => None,
     };
     if let Some(what) = foreign(head) {
-        return Err(SourceError::new(format!("{shown} is {what}, not a CSV or Parquet file"))
-            .with_hint("deliver it as CSV or Parquet; either may be packed with gzip or zstd"));
+        return Err(SourceError::new(format!("{shown} is {what}, which elt does not read"))
+            .with_hint("deliver it as CSV, Parquet, JSON or Excel, plain or packed with gzip, zstd or zip"));
     }
     match (asked, by_content) {
-        (Some(Format::Csv), Some(Format::Parquet)) => {
-            Err(SourceError::new(format!("{shown} is a Parquet file, but its model says format csv"))
-                .with_hint("say format parquet, or leave the format out: elt recognises it"))
-        }
+        (Some(asked), Some(found)) if asked != found => Err(SourceError::new(format!(
+            "{shown} is {}, but its model says another format",
+            found.described()
+        ))
+        .with_hint("leave `format` out: elt recognises it")),
         (Some(asked), _) => Ok(asked),
         (None, Some(found)) => Ok(found),
         (None, None) => by_name(name.unwrap_or_default(), shown),
@@ -82,9 +80,12 @@ fn by_name(name: &str, shown: &str) -> Result<Format, SourceError> {
     let name = name.trim_end_matches(".gz").trim_end_matches(".zst");
     match name.rsplit_once('.').map(|(_, ending)| ending) {
         Some("parquet" | "pq") => Ok(Format::Parquet),
-        Some(ending @ ("json" | "jsonl" | "ndjson" | "xml" | "avro" | "orc")) => {
+        Some("json" | "jsonl" | "ndjson") => Ok(Format::Json),
+        Some(ending @ ("xml" | "avro" | "orc")) => {
             Err(SourceError::new(format!("{shown} is called .{ending}, which elt does not read as a file"))
-                .with_hint("deliver it as CSV or Parquet; if it is CSV under another name, say format csv"))
+                .with_hint(
+                    "deliver it as CSV, Parquet or JSON; if it is CSV under another name, say format='csv'",
+                ))
         }
         _ => Ok(Format::Csv),
     }
@@ -92,9 +93,7 @@ fn by_name(name: &str, shown: &str) -> Result<Format, SourceError> {
 
 /// Names what the first bytes show, where it is something that nobody can COPY.
 fn foreign(head: &[u8]) -> Option<&'static str> {
-    const MAGIC: [(&[u8], &str); 8] = [
-        (b"PK\x03\x04", "a zip archive or an Excel workbook"),
-        (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
+    const MAGIC: [(&[u8], &str); 6] = [
         (b"BZh", "packed with bzip2"),
         (b"\xfd7zXZ\0", "packed with xz"),
         (b"7z\xbc\xaf", "a 7-Zip archive"),
@@ -104,9 +103,6 @@ fn foreign(head: &[u8]) -> Option<&'static str> {
     ];
     if let Some((_, what)) = MAGIC.iter().find(|(magic, _)| head.starts_with(magic)) {
         return Some(what);
-    }
-    if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
-        return Some("UTF-16 text");
     }
     looks_like_html(head).then_some("a web page")
 }
@@ -126,14 +122,14 @@ mod tests {
     fn content_beats_the_name() {
         assert_eq!(detect(b"PAR1....", Some("a.csv"), None, "a.csv").unwrap(), Format::Parquet);
         assert_eq!(detect(b"a,b\n1,2", Some("a"), None, "a").unwrap(), Format::Csv);
+        assert_eq!(detect(b"{}", Some("a.jsonl.gz"), None, "a").unwrap(), Format::Json);
     }
 
     #[test]
     fn what_cannot_be_read_is_named() {
         let said = |head: &[u8]| detect(head, None, None, "f").unwrap_err().message;
-        assert!(said(b"PK\x03\x04....").contains("Excel"));
         assert!(said(b"\n <!DOCTYPE HTML>").contains("a web page"));
-        assert!(said(b"\xff\xfea\0").contains("UTF-16"));
-        assert!(detect(b"{}", Some("a.json.gz"), None, "f").unwrap_err().message.contains(".json"));
+        assert!(detect(b"<x/>", Some("a.xml.gz"), None, "f").unwrap_err().message.contains(".xml"));
+        assert!(detect(b"PAR1", None, Some(Format::Json), "f").unwrap_err().message.contains("Parquet"));
     }
 }

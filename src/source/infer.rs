@@ -1,0 +1,72 @@
+//! The exact types of a file's columns, from all of its rows.
+
+use indexmap::IndexMap;
+
+use super::fetch::Fetched;
+use super::read::{Body, Opened};
+use super::{ReadOptions, SourceError};
+use crate::inference::Narrowing;
+
+/// Columns and what they can still be, over one or more files.
+#[derive(Default)]
+pub struct Inference(IndexMap<String, Found>);
+
+#[derive(Default)]
+struct Found {
+    narrowing: Narrowing,
+    /// As the file itself says.
+    told: Option<String>,
+}
+
+impl Inference {
+    /// Reads the whole file; blocks.
+    pub fn read(&mut self, fetched: &Fetched, options: &ReadOptions) -> Result<(), SourceError> {
+        let mut opened = Opened::new(fetched, options)?;
+        let names = opened.body.names();
+        super::columns::identifiers(&names, &fetched.location)?;
+        match &mut opened.body {
+            Body::Parquet(parquet) => {
+                for (name, told) in names.into_iter().zip(parquet.natural_types()) {
+                    let found = self.0.entry(name).or_default();
+                    let same = found.told.as_ref().is_none_or(|other| *other == told);
+                    found.told = Some(if same { told } else { "text".to_owned() });
+                }
+            }
+            Body::Records(records) => {
+                let mut seen: Vec<Narrowing> = names
+                    .iter()
+                    .map(|name| {
+                        self.0.get(name).map_or_else(Narrowing::default, |found| found.narrowing.clone())
+                    })
+                    .collect();
+                while let Some(record) = records.next()? {
+                    if record.problem.is_some() {
+                        continue;
+                    }
+                    for (index, narrowing) in seen.iter_mut().enumerate() {
+                        if let Some(text) =
+                            record.value(index).and_then(|value| std::str::from_utf8(value).ok())
+                        {
+                            narrowing.see(text);
+                        }
+                    }
+                }
+                let nested = records.nested();
+                for (index, (name, narrowing)) in names.into_iter().zip(seen).enumerate() {
+                    let found = self.0.entry(name).or_default();
+                    found.narrowing = narrowing;
+                    if nested.get(index).is_some_and(|nested| *nested) {
+                        found.told = Some("jsonb".to_owned());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Names and types, in the order in which the columns first came.
+    pub fn columns(&self) -> Vec<(String, String)> {
+        let of = |found: &Found| found.told.clone().unwrap_or_else(|| found.narrowing.data_type().to_owned());
+        self.0.iter().map(|(name, found)| (name.clone(), of(found))).collect()
+    }
+}
