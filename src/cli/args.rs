@@ -145,8 +145,8 @@ pub enum Command {
     Clean(Clean),
     /// Write the project's own sample data to a file
     #[command(
-        after_help = "The shapes and defects of a real voucher history; the same seed gives the same file, at any size.\n\n\
-        Example: elt generate vouchers --rows 1000000 --format parquet --out history.parquet"
+        after_help = "The same seed gives the same file, at any size. The tables of a shop share their keys.\n\n\
+        Examples:\n  elt generate vouchers --rows 1000000 --format parquet --out history.parquet\n  elt generate shop --table purchase_transactions --scale 100 --out purchases.csv"
     )]
     Generate(Generate),
     /// Write a completion script for your shell: elt completions bash > /etc/bash_completion.d/elt
@@ -272,16 +272,23 @@ pub struct Clean {
 
 #[derive(Debug, Clone, Args)]
 pub struct Generate {
-    /// Which sample: vouchers
+    /// Which sample: vouchers, shop
     pub sample: String,
-    #[arg(long, default_value_t = 100_000)]
-    pub rows: u64,
+    /// vouchers: how many rows (100000)
+    #[arg(long)]
+    pub rows: Option<u64>,
+    /// vouchers: spelling of the 2018 or of the 2020 edition (2018)
+    #[arg(long)]
+    pub edition: Option<u32>,
+    /// shop: which table (customer_info)
+    #[arg(long, value_name = "NAME")]
+    pub table: Option<String>,
+    /// shop: so many times 1,000 customers (1)
+    #[arg(long, value_name = "N")]
+    pub scale: Option<u64>,
     /// The same seed gives the same file
     #[arg(long, default_value_t = 7)]
     pub seed: u64,
-    /// Spelling of the 2018 or of the 2020 edition
-    #[arg(long, default_value_t = 2018)]
-    pub edition: u32,
     #[arg(long, value_enum, default_value_t = FileFormat::Csv)]
     pub format: FileFormat,
     /// The file to write; `-` is standard output

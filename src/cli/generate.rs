@@ -18,8 +18,7 @@ pub fn generate(context: &Context, arguments: &Generate) -> Outcome {
         hint: did_you_mean(&arguments.sample, GENERATORS.iter().map(|generator| generator.name)),
         message,
     })?;
-    let query = format!("rows={}&seed={}&edition={}", arguments.rows, arguments.seed, arguments.edition);
-    let sample = generator.sample(&query).map_err(Stop::error)?;
+    let sample = generator.sample(&query(arguments)).map_err(Stop::error)?;
     let format = match arguments.format {
         FileFormat::Csv => generate::FileFormat::Csv,
         FileFormat::Parquet => generate::FileFormat::Parquet,
@@ -35,6 +34,19 @@ pub fn generate(context: &Context, arguments: &Generate) -> Outcome {
     let rows = i64::try_from(sample.row_count()).unwrap_or(i64::MAX);
     context.terminal.say(&format!("wrote {} rows to {}", thousands(rows), arguments.out.display()));
     Ok(ExitCode::SUCCESS)
+}
+
+/// What was said, as the query that `sample://` takes: a generator refuses what it does not know.
+fn query(arguments: &Generate) -> String {
+    let mut query = format!("seed={}", arguments.seed);
+    let mut add = |key: &str, value: Option<String>| {
+        query.extend(value.map(|value| format!("&{key}={value}")));
+    };
+    add("rows", arguments.rows.map(|rows| rows.to_string()));
+    add("edition", arguments.edition.map(|edition| edition.to_string()));
+    add("table", arguments.table.clone());
+    add("scale", arguments.scale.map(|scale| scale.to_string()));
+    query
 }
 
 /// Writes beside and renames, so that half a file never carries the name.

@@ -2,6 +2,8 @@
 //! file and no socket.
 
 mod calendar;
+mod shop;
+mod table;
 pub mod vouchers;
 
 use std::io::{self, Read, Write};
@@ -54,12 +56,20 @@ pub struct Generator {
 }
 
 /// All generators.
-pub const GENERATORS: &[Generator] = &[Generator {
-    name: "vouchers",
-    about: "a history of voucher assignments with the defects of a real one",
-    defaults: "rows=100000&seed=7&edition=2018",
-    open: |query| Ok(Box::new(vouchers::VoucherSample::from_query(query)?)),
-}];
+pub const GENERATORS: &[Generator] = &[
+    Generator {
+        name: "vouchers",
+        about: "a history of voucher assignments with the defects of a real one",
+        defaults: "rows=100000&seed=7&edition=2018",
+        open: |query| Ok(Box::new(vouchers::VoucherSample::from_query(query)?)),
+    },
+    Generator {
+        name: "shop",
+        about: "a shop's customers, products, purchases, contacts, campaigns, answers and visits",
+        defaults: "table=customer_info&scale=1&seed=7",
+        open: shop::from_query,
+    },
+];
 
 /// The generator `name`. The error names those there are.
 pub fn find(name: &str) -> Result<&'static Generator, String> {
@@ -89,6 +99,6 @@ mod tests {
 
     #[test]
     fn an_unknown_generator_is_answered_with_the_known_ones() {
-        assert!(find("voucher").err().is_some_and(|message| message.contains("there are: vouchers")));
+        assert!(find("voucher").err().is_some_and(|message| message.contains("there are: vouchers, shop")));
     }
 }

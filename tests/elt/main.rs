@@ -10,6 +10,7 @@ mod artifacts;
 mod bad_rows;
 mod built_in_tests;
 mod configured;
+mod customer_360;
 mod endpoints;
 mod failures;
 mod formats;

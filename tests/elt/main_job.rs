@@ -61,7 +61,7 @@ async fn all_countries_are_kept_where_none_is_named() {
 async fn the_sample_runs_without_any_preparation_and_shows_what_it_made() {
     let project = Project::shipped().await;
     let run = project.good(&["run", "--vars", "{voucher_history: 'sample://vouchers?rows=5000&seed=3'}"]);
-    let run = run.says("Published 8 relations").says("Next: elt serve");
+    let run = run.says("Published 36 relations").says("Next: elt serve");
     run.prints("prod.segments_derived").prints("rows_kept");
     // Raw is the file untouched, and says where it came from.
     assert_eq!(project.value("select count(*) from raw.voucher_history").await, "5000");

@@ -548,7 +548,7 @@ async fn run_serve_and_show_share_the_embedded_server_and_the_last_one_stops_it(
     let run = start(&["run", "--vars", SAMPLE]);
     let serve = ["--json", "serve", "--port", "0", "--vars", SAMPLE];
     let mut server = Server::from_command(&project, embedded_command(&project, &serve));
-    Ended::new(&["run"], run.wait_with_output().expect("it ends")).expect(0).says("Published 8 relations");
+    Ended::new(&["run"], run.wait_with_output().expect("it ends")).expect(0).says("Published 36 relations");
     server.serves_run(1).await;
     let shown = embedded(&project, &["show", "segments_derived", "-n", "0", "-o", "csv"]).expect(0);
     assert_eq!(shown.stdout.lines().count(), 9, "{shown}");

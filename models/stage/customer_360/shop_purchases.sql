@@ -1,0 +1,3 @@
+{{ config(materialized='view', tags=['customer_360']) }}
+-- Prod reads stage, not raw.
+select * from {{ ref('purchase_transactions') }}
