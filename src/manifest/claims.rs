@@ -199,8 +199,8 @@ impl Reader<'_> {
     }
 }
 
-/// The words of a test's config that every config has.
+/// The words of a test's config that every config has; its severity is among them, for selectors.
 fn without_test_words(words: &Map<String, Value>) -> Map<String, Value> {
-    let others = words.iter().filter(|(word, _)| !TEST_WORDS.contains(&word.as_str()));
+    let others = words.iter().filter(|(word, _)| *word == "severity" || !TEST_WORDS.contains(&word.as_str()));
     others.map(|(word, value)| (word.clone(), value.clone())).collect()
 }
