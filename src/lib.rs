@@ -20,6 +20,7 @@
 //! database  sessions, migrations, lock, ledger, history     (the only one that knows tokio-postgres)
 //! artifacts manifest.json and its kin, for other tools       (files; no database)
 //! run       load, build, test, publish, sweep
+//! telemetry traces of runs, by OTLP over HTTP
 //! service   HTTP over the published layer                   (the only one that knows actix-web)
 //! cli       arguments and terminal                          (the only one that knows clap and prints)
 //! ```
@@ -48,6 +49,7 @@ pub mod service;
 pub mod source;
 pub mod sql;
 pub mod starter;
+pub mod telemetry;
 pub mod template;
 
 // Tests of modules stand on the same private PostgreSQL as those through the front door.

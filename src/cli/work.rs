@@ -20,6 +20,7 @@ use crate::pipeline::{NodeRecord, NodeStatus, RunStatus};
 use crate::project::{Layer, Materialization};
 use crate::run::{self, Observer, Place, Request};
 use crate::secret::Secrets;
+use crate::telemetry::{self, Trace};
 
 pub async fn run(context: &Context, command: &str, work: &Work) -> Outcome {
     let begun = Instant::now();
@@ -56,8 +57,17 @@ pub async fn run(context: &Context, command: &str, work: &Work) -> Outcome {
         engine.describe()
     ));
     let progress: Arc<dyn Observer> = Arc::new(Progress::new(context.terminal.clone()));
-    let outcome = run.finish(progress.clone(), cancel).await;
-    drop(progress);
+    let trace = context.trace(&format!("elt {command}"), &progress);
+    let observer = trace.clone().map_or(progress.clone(), |trace| trace as Arc<dyn Observer>);
+    let outcome = run.finish(observer, cancel).await;
+    if let Some(trace) = &trace {
+        let attributes = [("elt.command", command), ("elt.target", place.target.name.as_str())];
+        let failure = outcome.failed_step.as_deref().map(|step| format!("failed at {step}"));
+        if let Err(error) = trace.send(&attributes, failure.as_deref()).await {
+            context.terminal.note(&error);
+        }
+    }
+    drop((trace, progress));
     context.terminal.diagnostics(&outcome.problems);
     for note in &outcome.notes {
         context.terminal.note(note);
@@ -74,6 +84,19 @@ pub async fn run(context: &Context, command: &str, work: &Work) -> Outcome {
     summary(context, command, &outcome, begun);
     engine.close().await?;
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+}
+
+impl Context {
+    /// The trace of a run, where the environment names a collector.
+    fn trace(&self, name: &str, progress: &Arc<dyn Observer>) -> Option<Arc<Trace>> {
+        match telemetry::Settings::of(&self.setting.env)? {
+            Ok(settings) => Some(Arc::new(Trace::new(settings, name, progress.clone()))),
+            Err(error) => {
+                self.terminal.note(&error);
+                None
+            }
+        }
+    }
 }
 
 /// The nodes that a command is about: of those chosen, those it handles. `None` where nothing has changed.

@@ -28,6 +28,7 @@ pub use columns::Target;
 pub use error::SourceError;
 pub use fetch::{FetchOptions, Fetched, Progress, fetch};
 pub use format::{ChangedColumns, Format, Ragged, ReadOptions};
+pub use http::post::post_json;
 pub use infer::Inference;
 pub use list::{Piece, list};
 pub use location::Location;

@@ -32,5 +32,6 @@ mod service;
 mod snapshots;
 mod spelling;
 mod starter;
+mod traces;
 mod unit_tests;
 mod walls;
