@@ -11,7 +11,7 @@ SOURCES := Cargo.toml Cargo.lock $(wildcard build.rs) $(shell find src migration
 # rustup's folder is not on PATH in the terminal that has just run it.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: run serve build test test-api bench lint docs ci docker clean help install-postgres install-python need-rust
+.PHONY: run serve build test test-api test-pages bench lint docs ci docker clean help install-postgres install-python need-rust
 
 run: $(if $(DATABASE_URL),,install-postgres) $(ELT) ## load, test and publish everything (the default)
 	@$(ELT) run $(ARGS)
@@ -30,9 +30,13 @@ test: install-postgres install-python need-rust ## run all tests on a PostgreSQL
 	cargo test --locked $(ARGS)
 	$(if $(ARGS),,@scripts/test-artifacts.sh)
 	$(if $(ARGS),,@scripts/test-api.sh)
+	$(if $(ARGS),,@scripts/test-pages.sh)
 
 test-api: install-postgres install-python need-rust ## try the HTTP API from outside with made-up requests
 	@scripts/test-api.sh
+
+test-pages: install-postgres need-rust ## try the pages in a real browser
+	@scripts/test-pages.sh
 
 bench: install-postgres need-rust ## measure
 	cargo bench --locked $(ARGS)

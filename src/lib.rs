@@ -9,6 +9,7 @@
 //! graph     who refers to whom, layer order, cycles         (pure)
 //! select    which nodes were asked for                      (pure)
 //! compile   templates, tests and rules become SQL           (pure)
+//! docs      the site that describes a project                  (pure)
 //! lineage   which column comes from which                        (pure)
 //! sql       PostgreSQL's grammar without a server               (pure; the only one that knows squawk)
 //! source    where raw rows come from: file, http, sample    (files and sockets, no database)
@@ -33,6 +34,7 @@ pub mod cluster;
 pub mod database;
 pub mod desk;
 pub mod diagnostic;
+pub mod docs;
 pub mod endpoint;
 pub mod engine;
 pub mod generate;

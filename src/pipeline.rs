@@ -73,6 +73,18 @@ pub struct NodeRecord {
     pub message: Option<String>,
 }
 
+/// How a node or a test ended in the last run that had it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LastRecord {
+    pub run_id: i64,
+    pub at: Timestamp,
+    pub status: String,
+    pub rows: Option<i64>,
+    /// Milliseconds.
+    pub duration_ms: i64,
+    pub message: Option<String>,
+}
+
 /// One run as the history keeps it. `nodes` is empty in lists.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {

@@ -115,6 +115,13 @@ pub enum Command {
     #[command(after_help = "Files that are there already stay as they are.\n\n\
         Examples:\n  elt init shop && cd shop && elt run\n  elt init . --example none --name reports")]
     Init(Init),
+    /// Write a site that describes the project: graph, models, columns, SQL, tests; one file that opens from disk
+    #[command(
+        after_help = "Nothing in it is fetched from anywhere. With a database it also tells types, rows, and how tests and nodes \
+        ended last; without one (or with --offline) it is written all the same.\n\n\
+        Examples:\n  elt docs --open\n  elt docs --offline --out public"
+    )]
+    Docs(Docs),
     /// Tell where columns come from and where they go, from the files alone; opens no connection
     #[command(
         after_help = "Every model's SQL is followed by PostgreSQL's grammar. What cannot be known from the files (all columns of a \
@@ -235,6 +242,19 @@ pub enum Output {
     Table,
     Csv,
     Json,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Docs {
+    /// The folder to write index.html to [default: docs in the target path]
+    #[arg(long, short = 'o', value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Ask no database
+    #[arg(long)]
+    pub offline: bool,
+    /// Open it in the browser
+    #[arg(long)]
+    pub open: bool,
 }
 
 #[derive(Debug, Clone, Args)]

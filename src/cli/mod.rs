@@ -4,6 +4,7 @@
 mod args;
 mod artifacts;
 mod choose;
+mod docs;
 mod generate;
 mod import;
 mod init;
@@ -103,6 +104,7 @@ async fn dispatch(context: &Context, command: Command) -> Outcome {
         Command::RunOperation(arguments) => operation::operation(context, &arguments).await,
         Command::Import(arguments) => import::import(context, &arguments),
         Command::Init(arguments) => init::init(context, &arguments),
+        Command::Docs(arguments) => docs::docs(context, &arguments).await,
         Command::Lineage(arguments) => lineage::lineage(context, &arguments),
         Command::Prune(arguments) => work::prune(context, &arguments).await,
         Command::Debug => inspect::debug(context).await,

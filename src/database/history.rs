@@ -1,10 +1,12 @@
 //! The record of runs, their nodes and loads, in elt's own schema.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
 use super::{DatabaseError, Session, session::application_name};
-use crate::pipeline::{NodeRecord, NodeStatus, RunRecord, RunStatus};
+use crate::pipeline::{LastRecord, NodeRecord, NodeStatus, RunRecord, RunStatus};
 
 /// What is known of a run when it begins.
 pub struct NewRun<'a> {
@@ -137,6 +139,31 @@ pub async fn last_durations(session: &Session) -> Result<Vec<(String, i64)>, Dat
                order by node, run_id desc";
     let rows = session.client.query(sql, &[]).await?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+/// How each node and test ended last, by its name; empty where no run ever began.
+pub async fn last_records(
+    session: &Session,
+    prod_schema: &str,
+) -> Result<HashMap<String, LastRecord>, DatabaseError> {
+    if session.value("select to_regclass('elt.run_nodes')::text").await?.is_none() {
+        return Ok(HashMap::new());
+    }
+    let sql = "select distinct on (n.node) n.node, n.run_id, r.started_at, n.status, n.row_count, \
+                 n.duration_ms, n.message \
+               from elt.run_nodes n join elt.runs r on r.id = n.run_id \
+               where r.prod_schema = $1 and n.status not in ('skipped', 'unchanged') \
+               order by n.node, n.run_id desc";
+    let rows = session.client.query(sql, &[&prod_schema]).await?;
+    let record = |row: &Row| LastRecord {
+        run_id: row.get(1),
+        at: row.get(2),
+        status: row.get(3),
+        rows: row.get(4),
+        duration_ms: row.get(5),
+        message: row.get(6),
+    };
+    Ok(rows.iter().map(|row| (row.get(0), record(row))).collect())
 }
 
 const RUN_COLUMNS: &str = "id, target, status, started_at, finished_at, failed_step, error";

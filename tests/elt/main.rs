@@ -11,6 +11,7 @@ mod bad_rows;
 mod built_in_tests;
 mod configured;
 mod customer_360;
+mod docs;
 mod endpoints;
 mod failures;
 mod formats;

@@ -71,6 +71,7 @@ const STRANGERS: &[(&str, &[&str])] = &[
     ),
     ("project", &["crate::database", "crate::run", "std::env", "tokio", "SystemTime", "Instant::"]),
     ("source", &["crate::database", "crate::run", "crate::project"]),
+    ("docs", &["crate::run", "crate::cli", "crate::project", "std::env", "std::fs", "tokio", "SystemTime"]),
     (
         "lineage",
         &["crate::database", "crate::run", "crate::cli", "crate::template", "std::env", "std::fs", "tokio"],
