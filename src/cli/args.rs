@@ -140,6 +140,13 @@ pub enum Command {
         Examples:\n  elt import ../jaffle-shop\n  elt import ../jaffle-shop --out shop && cd shop && elt run"
     )]
     Import(Import),
+    /// Tell what a change does to columns and to all that comes of them, as Markdown for a pull request
+    #[command(
+        after_help = "The project as it is now is compared with another state of it: a revision of git, or a folder. Spelling does \
+        not count: a column changed if it is computed otherwise. The exit code is 0, whatever changed.\n\n\
+        Examples:\n  elt lineage-diff --against main > comment.md\n  elt lineage-diff --against ../project-before --json"
+    )]
+    LineageDiff(LineageDiff),
     /// Find relations whose models are gone; with --yes drop them
     #[command(
         after_help = "elt keeps a ledger of what it published, in the database. A relation that it did not make is never listed, and \
@@ -242,6 +249,13 @@ pub enum Output {
     Table,
     Csv,
     Json,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct LineageDiff {
+    /// What to compare with: a folder, or a revision of the project's git repository
+    #[arg(long, value_name = "REVISION|DIR", default_value = "main")]
+    pub against: String,
 }
 
 #[derive(Debug, Clone, Args)]

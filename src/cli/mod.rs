@@ -10,6 +10,7 @@ mod import;
 mod init;
 mod inspect;
 mod lineage;
+mod lineage_diff;
 mod list;
 mod log;
 mod operation;
@@ -105,6 +106,7 @@ async fn dispatch(context: &Context, command: Command) -> Outcome {
         Command::Import(arguments) => import::import(context, &arguments),
         Command::Init(arguments) => init::init(context, &arguments),
         Command::Docs(arguments) => docs::docs(context, &arguments).await,
+        Command::LineageDiff(arguments) => lineage_diff::lineage_diff(context, &arguments),
         Command::Lineage(arguments) => lineage::lineage(context, &arguments),
         Command::Prune(arguments) => work::prune(context, &arguments).await,
         Command::Debug => inspect::debug(context).await,

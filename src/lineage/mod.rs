@@ -2,6 +2,8 @@
 //! Pure: no database is needed, but one's columns can be handed in. What is not known is said, never guessed.
 
 mod build;
+pub mod diff;
+mod markdown;
 mod paths;
 
 use std::collections::HashMap;
@@ -11,6 +13,7 @@ use crate::diagnostic::Location;
 use crate::manifest::{Manifest, NodeId};
 pub use crate::sql::Kind;
 
+pub use markdown::markdown;
 pub use paths::{At, Direction, Index, Step};
 
 /// Names and types of relations' columns, as a database has them.

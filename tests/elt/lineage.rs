@@ -325,3 +325,99 @@ async fn a_column_is_followed_both_ways_through_ephemeral_models_and_sources() {
         .good(&["lineage", "best"])
         .says("models/prod/shop/best.sql:1:11: `nope` is no column of the relations here");
 }
+
+#[tokio::test]
+async fn a_change_is_told_as_markdown_with_everything_that_feels_it() {
+    let project = Project::new(&[
+        ("models/stage/shop/sales.sql", "select 1 as id, 2 as cents, 'x' as label, 4 as gone, 5 as old_name\n"),
+        ("models/stage/shop/other.sql", "select 1 as n\n"),
+        ("models/prod/shop/totals.sql", "select id, sum(cents) as total from {{ ref('sales') }} where id > 0 group by id\n"),
+        ("models/prod/shop/best.sql", "select * from {{ ref('totals') }}\n"),
+        ("models/prod/shop/labels.sql", "select label as l from {{ ref('sales') }}\n"),
+        (
+            "models/prod/shop/shop.yml",
+            "exposures: [{name: board, type: dashboard, owner: {name: Ann}, depends_on: [\"ref('best')\"]}]\n",
+        ),
+    ])
+    .await;
+    let git = |arguments: &[&str]| {
+        let output = std::process::Command::new("git")
+            .args(["-c", "user.name=t", "-c", "user.email=t@example.org", "-C"])
+            .arg(&project.root)
+            .args(arguments)
+            .output()
+            .expect("git is there");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    git(&["init", "-q", "-b", "main"]);
+    git(&["add", "."]);
+    git(&["commit", "-q", "-m", "before"]);
+    project.good(&["lineage-diff"]).prints("No column is added");
+
+    // Another spelling is no change.
+    project.write(
+        "models/stage/shop/sales.sql",
+        "with s as (select 1 as id, 2 + 1 as cents, 'x' as label, 5 as new_name, null as more) SELECT s.* FROM s -- x\n",
+    );
+    project.write("models/prod/shop/best.sql", "select * from {{ ref('totals') }} where id > 7\n");
+    project.remove("models/stage/shop/other.sql");
+    project.write("models/stage/shop/fresh.sql", "select 1::int as n\n");
+    let told = project.good(&["lineage-diff", "--against", "main"]).stdout;
+    insta::assert_snapshot!(told, @r"
+    ## Lineage of this change, against `main`
+
+    2 changed, 1 added, 1 removed. Downstream, 2 columns of 2 models are computed from what changed.
+
+    **Exposures that may feel it:** `board`
+
+    ### `prod.best` changed
+
+    `models/prod/shop/best.sql`
+
+    Its rows are joined, filtered, grouped or sorted otherwise.
+
+    ### `stage.fresh` added
+
+    `models/stage/shop/fresh.sql`
+
+    | column | change |
+    |---|---|
+    | `n` | added |
+
+    ### `stage.sales` changed
+
+    `models/stage/shop/sales.sql`
+
+    | column | change |
+    |---|---|
+    | `cents` | computed otherwise |
+    | `old_name` | **renamed** to `new_name` |
+    | `more` | added |
+    | `gone` | **removed** |
+
+    ### `stage.other` removed
+
+    `models/stage/shop/other.sql`
+
+    ### Columns computed from what changed
+
+    - `prod.best`: `total`
+    - `prod.totals`: `total`
+    ");
+    let json = project.good(&["lineage-diff", "--json"]).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json["downstream"], serde_json::json!({"prod.best": ["total"], "prod.totals": ["total"]}));
+    assert_eq!(json["exposures"], serde_json::json!(["board"]));
+    let status =
+        std::process::Command::new("git").arg("-C").arg(&project.root).args(["status", "--short"]).output();
+    let status = String::from_utf8_lossy(&status.expect("git is there").stdout).into_owned();
+    assert!(!status.contains("A "), "the user's index is not touched: {status}");
+
+    project
+        .elt(&["lineage-diff", "--against", "nope"])
+        .expect(2)
+        .says("`nope` is no folder, and no revision");
+    project.elt(&["lineage-diff", "--against=--output=x"]).expect(2).says("no revision");
+    project.write("before/profiles.yml", "target: dev\n");
+    project.good(&["lineage-diff", "--against", "before"]).prints("`prod.best` added");
+}

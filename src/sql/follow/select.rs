@@ -121,6 +121,7 @@ impl Follower<'_> {
                 if known { self.expression(&item, scope) } else { self.by_result(&item, fields, scope) };
             flow.take(&one);
         }
+        flow.mix("group");
         flow.values_as(Kind::Group)
     }
 

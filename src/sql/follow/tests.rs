@@ -127,6 +127,8 @@ fn a_definition_keeps_its_digest_through_another_spelling_and_loses_it_with_its_
     let rows = |sql: &str| follow(sql, &known).rows_digest;
     assert_eq!(rows("select x from a where y = 1"), rows("select y from a t where t.y=1"));
     assert_ne!(rows("select x from a where y = 1"), rows("select x from a where y = 2"));
+    let with = "with w as (select * from (select * from a) b) select x from w where y = 1";
+    assert_eq!(rows("select x from a where y = 1"), rows(with));
     assert_ne!(rows("select x from a"), rows("select x from open"));
     assert_ne!(rows("select x from a order by x"), rows("select x from a order by x desc"));
 }
