@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Catalog, ColumnLineage, Doubt, Input, Lineage, NodeLineage, Source};
 use crate::manifest::{Body, Manifest, Node, NodeId, Sql};
-use crate::project::Materialization;
+use crate::project::{HardDeletes, Materialization};
 use crate::sql::{self, Followed, Kind, Known};
 
 /// Metadata columns that a load can add, and their types.
@@ -96,6 +96,9 @@ impl Builder<'_> {
                 if incremental.is_some() {
                     let added = self.query(id, true, Some(&lineage));
                     join(&mut lineage, added);
+                }
+                if node.materialization == Materialization::Snapshot {
+                    versions(node, &mut lineage);
                 }
                 lineage
             }
@@ -211,6 +214,33 @@ impl Builder<'_> {
             None => column.unsure = is_query(self.manifest.node(parent)),
         }
         self.nodes[parent.0].columns.push(column);
+    }
+}
+
+/// The columns that a snapshot adds to its query's: computed from the keys and from when a row changed.
+fn versions(node: &Node, lineage: &mut NodeLineage) {
+    let config = &node.config;
+    let names = &config.snapshot_meta_column_names;
+    let inputs_of = |wanted: &mut dyn Iterator<Item = &String>| -> Vec<Input> {
+        let columns = wanted.filter_map(|name| lineage.column(name));
+        let inputs = columns.flat_map(|column| column.inputs.iter().cloned());
+        inputs.map(|input| Input { kind: input.kind.max(Kind::Computed), ..input }).collect()
+    };
+    let times = inputs_of(&mut config.updated_at.iter());
+    let keys = inputs_of(&mut config.unique_key.iter().chain(&config.updated_at));
+    let all = [
+        (&names.dbt_scd_id, "dbt_scd_id", keys),
+        (&names.dbt_updated_at, "dbt_updated_at", times.clone()),
+        (&names.dbt_valid_from, "dbt_valid_from", times.clone()),
+        (&names.dbt_valid_to, "dbt_valid_to", times),
+    ];
+    for (own, name, inputs) in all {
+        let name = own.as_deref().unwrap_or(name);
+        lineage.columns.push(ColumnLineage { inputs, ..plain(name, None) });
+    }
+    if config.hard_deletes() == HardDeletes::NewRecord {
+        let name = names.dbt_is_deleted.as_deref().unwrap_or("dbt_is_deleted");
+        lineage.columns.push(plain(name, Some("text")));
     }
 }
 

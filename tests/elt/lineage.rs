@@ -318,6 +318,23 @@ async fn a_column_is_followed_both_ways_through_ephemeral_models_and_sources() {
     let json = project.good(&["lineage", "totals.total", "--upstream", "--depth", "1", "--json"]).stdout;
     insta::assert_snapshot!(json, @r#"{"direction":"upstream","depth":1,"of":"prod.totals.total","column":"stage.paid.amount","kinds":["computed"],"place":"models/prod/shop/totals.sql:1:18"}"#);
 
+    project.write(
+        "models/prod/shop/versions.sql",
+        "{{ config(materialized='snapshot', unique_key='id', strategy='timestamp', updated_at='at') }}\n\
+         select name as id, now() as at, total from {{ ref('totals') }}\n",
+    );
+    project.write(
+        "models/prod/shop/ended.sql",
+        "select id from {{ ref('versions') }} where dbt_valid_to is not null\n",
+    );
+    let versions = project.good(&["lineage", "versions.dbt_scd_id"]).stdout;
+    assert!(versions.contains("prod.totals.name computed"), "{versions}");
+    let ended = project.good(&["lineage", "ended", "--all"]);
+    assert!(
+        ended.stdout.contains("prod.versions.dbt_valid_to filters") && ended.stderr.is_empty(),
+        "{ended}"
+    );
+
     project.elt(&["lineage", "totals.totl"]).expect(2).says("did you mean `total`?");
     project.elt(&["lineage", "totls"]).expect(2).says("did you mean `totals`?");
     project.write("models/prod/shop/best.sql", "select *, nope from {{ ref('totals') }}\n");
