@@ -44,7 +44,7 @@ impl OpenFile {
 
     /// Reads from `offset` to the length known at opening.
     pub(super) fn reader_at(&self, offset: u64) -> FileReader {
-        FileReader { file: self.file.clone(), offset, end: self.length }
+        FileReader { file: self.file.clone(), offset: offset.min(self.length), end: self.length }
     }
 
     /// False when somebody wrote to the file since it was opened.

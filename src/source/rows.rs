@@ -121,6 +121,7 @@ impl RecordRows {
         }
         self.destination = Destination::Table;
         if let Some((line, row)) = self.carried.take() {
+            self.form = Form::Text;
             self.places.add(line);
             self.out = row;
         } else if self.form == Form::Binary {
@@ -174,7 +175,6 @@ impl RecordRows {
                 push_text_row(&mut row, &record, &self.columns);
                 self.carried = Some((record.line, row));
                 self.end_copy();
-                self.form = Form::Text;
                 return Ok(());
             }
             put_aside(&mut self.aside, &record, None, &self.columns, &self.names);

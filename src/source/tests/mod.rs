@@ -4,6 +4,7 @@ mod download;
 mod files;
 mod parquet_values;
 mod real_file;
+mod round_trip;
 mod server;
 
 use std::path::Path;
