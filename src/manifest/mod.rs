@@ -1,8 +1,10 @@
 //! The project compiled: nodes, tests and how they hang together. Pure: made from a read project alone.
 
 mod claims;
+mod contracts;
 mod endpoints;
 mod graph;
+mod hooks;
 mod identity;
 mod inline;
 mod loading;
@@ -19,9 +21,12 @@ use serde_json::{Map, Value};
 use crate::diagnostic::{Location, SourceFile};
 use crate::endpoint::Endpoint;
 use crate::name::{Ident, Relation};
-use crate::project::{ColumnProperties, Config, Layer, Materialization, Rule, Target, TestConfig};
+use crate::project::{
+    ColumnProperties, Config, Constraint, Layer, Materialization, Rule, Target, TestConfig,
+};
 use crate::template::Rendered;
 
+pub use hooks::{Hook, Hooks};
 pub use identity::hash;
 pub use read::compile;
 pub use sql::Sql;
@@ -77,6 +82,9 @@ pub struct Node {
     pub columns: Vec<ColumnProperties>,
     /// How it is served by HTTP, and where that is written.
     pub endpoint: Option<(Endpoint, Location)>,
+    /// On more than one column.
+    pub constraints: Vec<Constraint>,
+    pub hooks: Hooks,
     pub body: Body,
     /// In the order of first mention, each once.
     pub parents: Vec<NodeId>,
@@ -118,6 +126,8 @@ pub struct Manifest {
     /// The project's name.
     pub project: String,
     pub nodes: Vec<Node>,
+    /// Before and after a run.
+    pub run_hooks: Hooks,
     pub tests: Vec<Test>,
     pub exposures: Vec<Exposure>,
     pub unit_tests: Vec<UnitTest>,

@@ -8,12 +8,12 @@ use serde_json::{Map, Value};
 use super::endpoints;
 use super::graph::{check_layers, order, place_of_name};
 use super::loading::faults;
-use super::{Body, Exposure, Manifest, Node, NodeId, Text};
+use super::{Body, Exposure, Hooks, Manifest, Node, NodeId, Text};
 use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
 use crate::name::Ident;
 use crate::project::{
     Config, Keys, Layer, Materialization, ModelFile, Project, Properties, SnapshotStrategy, SourceTable,
-    Strategy,
+    Strategy, WrittenHook,
 };
 use crate::template::{Reference, Rendered, Subject};
 
@@ -42,11 +42,13 @@ pub fn compile(project: &Project) -> (Manifest, Vec<Diagnostic>) {
     let tests = reader.tests(&order);
     let exposures = reader.exposures();
     let unit_tests = reader.unit_tests();
+    let run_hooks = reader.run_hooks();
     let manifest = Manifest {
         project: project.name.clone(),
         exposures,
         unit_tests,
         nodes: reader.nodes,
+        run_hooks,
         tests,
         order,
         children,
@@ -116,6 +118,14 @@ impl<'a> Reader<'a> {
         };
         let materialization = config.materialized.unwrap_or(default);
         self.check_materialization(model, materialization, &config, &place);
+        if let Some(own) = properties.filter(|_| config.contract.enforced) {
+            self.check_contract(own, materialization);
+        } else if config.contract.enforced {
+            let message =
+                format!("`{}` is under contract, but no YAML says what its columns are", model.name);
+            let problem = Diagnostic::error("bad-contract", message).at(place.clone());
+            self.problems.push(problem.hint("list its columns with their data_type"));
+        }
         if materialization == Materialization::Load {
             let told_secrets =
                 !full.env_used.is_empty() || properties.is_some_and(|own| !own.config.is_empty());
@@ -130,6 +140,12 @@ impl<'a> Reader<'a> {
                 Rendered::default()
             })
         });
+        let files: Vec<&Arc<SourceFile>> =
+            std::iter::once(&model.file).chain(properties.map(|own| &own.place.file)).collect();
+        let hooks = Hooks {
+            before: self.hooks(&config.pre_hook, &files, subject),
+            after: self.hooks(&config.post_hook, &files, subject),
+        };
         let mut references = vec![full.references.clone()];
         references[0].extend(keys_of(&config).map(|keys| Reference::Ref(keys.from.clone())));
         references.extend(incremental.as_ref().map(|text| text.references.clone()));
@@ -147,6 +163,8 @@ impl<'a> Reader<'a> {
             described_in: properties.map(|own| own.place.file.clone()),
             columns: properties.map(|own| own.columns.clone()).unwrap_or_default(),
             endpoint: endpoints::of(properties),
+            constraints: properties.map(|own| own.constraints.clone()).unwrap_or_default(),
+            hooks,
             body: Body::Model { full: text(full), incremental: incremental.map(text) },
             parents: Vec::new(),
         });
@@ -277,6 +295,8 @@ impl<'a> Reader<'a> {
                 described_in: properties.map(|own| own.place.file.clone()),
                 columns: properties.map(|own| own.columns.clone()).unwrap_or_default(),
                 endpoint: endpoints::of(properties),
+                constraints: Vec::new(),
+                hooks: Hooks::default(),
                 body: Body::Rule(rule.clone()),
                 parents: Vec::new(),
             });
@@ -311,6 +331,8 @@ impl<'a> Reader<'a> {
                 described_in: Some(table.place.file.clone()),
                 columns: Vec::new(),
                 endpoint: None,
+                constraints: Vec::new(),
+                hooks: Hooks::default(),
                 body: Body::Source {
                     schema,
                     table: table.name.clone(),
@@ -401,8 +423,9 @@ impl<'a> Reader<'a> {
             let texts = std::mem::take(&mut self.references[index]);
             let resolved: Vec<Vec<NodeId>> =
                 texts.iter().map(|references| self.targets(references, Some(own), &file)).collect();
+            let hooked = self.resolve_hooks(own);
             let mut parents: Vec<NodeId> = Vec::new();
-            for target in resolved.iter().flatten() {
+            for target in resolved.iter().flatten().chain(&hooked) {
                 // Own rows of before, by `this`, are no dependency.
                 if !parents.contains(target) && *target != own {
                     parents.push(*target);
@@ -424,6 +447,32 @@ impl<'a> Reader<'a> {
                 }
             }
         }
+    }
+
+    /// What a node's hooks read.
+    fn resolve_hooks(&mut self, own: NodeId) -> Vec<NodeId> {
+        let mut hooks = std::mem::take(&mut self.nodes[own.0].hooks);
+        let mut read = Vec::new();
+        for hook in hooks.all_mut() {
+            hook.text.targets = self.targets(&hook.text.rendered.references, Some(own), &hook.file);
+            read.extend(hook.text.targets.iter().copied());
+        }
+        self.nodes[own.0].hooks = hooks;
+        read
+    }
+
+    fn run_hooks(&mut self) -> Hooks {
+        let profile = &self.project.profile;
+        let mut render = |statements: &[String]| {
+            let written = statements.iter().map(|sql| WrittenHook { sql: sql.clone(), transaction: false });
+            let written: Vec<WrittenHook> = written.collect();
+            let mut hooks = self.hooks(&written, &[&profile.file], Subject::default());
+            for hook in &mut hooks {
+                hook.text.targets = self.targets(&hook.text.rendered.references, None, &hook.file);
+            }
+            hooks
+        };
+        Hooks { before: render(&profile.on_run_start), after: render(&profile.on_run_end) }
     }
 
     /// Resolves references; what cannot be found is told, and stands as the node itself meanwhile.

@@ -177,6 +177,14 @@ pub struct Config {
     pub snapshot_meta_column_names: MetaColumns,
 
     pub on_configuration_change: OnConfigurationChange,
+    /// Columns and types are promised; a run that breaks the promise does not begin.
+    pub contract: Contract,
+    /// Statements before and after a relation is built.
+    #[serde(alias = "pre-hook", deserialize_with = "hooks")]
+    pub pre_hook: Vec<WrittenHook>,
+    #[serde(alias = "post-hook", deserialize_with = "hooks")]
+    pub post_hook: Vec<WrittenHook>,
+
     /// A table that is not written to the WAL, and is empty after a crash.
     pub unlogged: bool,
     pub persist_docs: PersistDocs,
@@ -260,6 +268,11 @@ const KNOWN: &[&str] = &[
     "dbt_valid_to_current",
     "snapshot_meta_column_names",
     "on_configuration_change",
+    "contract",
+    "pre_hook",
+    "pre-hook",
+    "post_hook",
+    "post-hook",
     "unlogged",
     "persist_docs",
     "grants",
@@ -354,6 +367,53 @@ impl Config {
         }
         Ok(serde_json::from_value(Value::Object(words.clone())).expect("each word was read just above"))
     }
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Contract {
+    pub enforced: bool,
+    /// dbt's; PostgreSQL knows its aliases itself.
+    pub alias_types: Option<bool>,
+}
+
+/// A statement before or after a relation is built, not rendered yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenHook {
+    pub sql: String,
+    /// In the transaction that builds the relation.
+    #[serde(default = "yes")]
+    pub transaction: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn hooks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<WrittenHook>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum One {
+        Plain(String),
+        Whole(WrittenHook),
+    }
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a statement, {'sql': …, 'transaction': false}, or a list of these")]
+    enum Written {
+        One(One),
+        Many(Vec<One>),
+        None,
+    }
+    let hook = |one| match one {
+        One::Plain(sql) => WrittenHook { sql, transaction: true },
+        One::Whole(hook) => hook,
+    };
+    Ok(match Written::deserialize(deserializer)? {
+        Written::One(one) => vec![hook(one)],
+        Written::Many(many) => many.into_iter().map(hook).collect(),
+        Written::None => Vec::new(),
+    })
 }
 
 fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {

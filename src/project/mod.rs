@@ -2,6 +2,7 @@
 //! Reads files and nothing else: no socket, no clock; the environment is handed in.
 
 mod config;
+mod constraints;
 mod docs_blocks;
 mod exposures;
 mod files;
@@ -22,9 +23,10 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 pub use config::{
-    Config, HardDeletes, Index, Materialization, MetaColumns, OnConfigurationChange, OnSchemaChange,
-    PersistDocs, Roles, SnapshotStrategy, Strategy,
+    Config, Contract, HardDeletes, Index, Materialization, MetaColumns, OnConfigurationChange,
+    OnSchemaChange, PersistDocs, Roles, SnapshotStrategy, Strategy, WrittenHook,
 };
+pub use constraints::{Constraint, ConstraintKind};
 pub use docs_blocks::DocsBlock;
 pub use exposures::{Exposure, ExposureType, Maturity};
 pub use layer::Layer;

@@ -21,6 +21,10 @@ struct Written {
     /// Where artifacts are written; `target` where it says nothing.
     target_path: Option<Spanned<String>>,
     target: Option<Spanned<String>>,
+    #[serde(default, alias = "on-run-start")]
+    on_run_start: Statements,
+    #[serde(default, alias = "on-run-end")]
+    on_run_end: Statements,
     #[serde(default)]
     vars: Map<String, Value>,
     #[serde(default)]
@@ -86,9 +90,33 @@ pub struct Fetch {
 /// The database of the embedded cluster.
 pub const EMBEDDED_DATABASE: &str = "elt";
 
+/// One statement, or a list.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(untagged, expecting = "a statement or a list of statements")]
+enum Statements {
+    One(String),
+    Many(Vec<String>),
+    #[default]
+    None,
+}
+
+impl Statements {
+    fn list(self) -> Vec<String> {
+        match self {
+            Self::One(statement) => vec![statement],
+            Self::Many(statements) => statements,
+            Self::None => Vec::new(),
+        }
+    }
+}
+
 /// The parts of a profile that hold for every target.
 #[derive(Debug, Clone)]
 pub struct Profile {
+    pub file: Arc<SourceFile>,
+    /// Statements before and after a run, not rendered yet.
+    pub on_run_start: Vec<String>,
+    pub on_run_end: Vec<String>,
     pub name: Option<String>,
     /// Where artifacts are written, seen from the project's folder.
     pub target_path: Option<PathBuf>,
@@ -151,7 +179,20 @@ impl Profile {
         let target_path = reader.text(written.target_path.as_ref()).map(PathBuf::from);
         match (target, service) {
             (Some(target), Some(service)) if reader.problems.is_empty() => {
-                Ok((Self { name, target_path, vars: written.vars, service, fetch: written.fetch }, target))
+                let (on_run_start, on_run_end) = (written.on_run_start.list(), written.on_run_end.list());
+                Ok((
+                    Self {
+                        file: file.clone(),
+                        on_run_start,
+                        on_run_end,
+                        name,
+                        target_path,
+                        vars: written.vars,
+                        service,
+                        fetch: written.fetch,
+                    },
+                    target,
+                ))
             }
             _ => Err(reader.problems),
         }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use serde_yaml::Spanned;
 
+use super::constraints::Constraint;
 use super::exposures::{Exposure, WrittenExposure};
 use super::unit_tests::{UnitTest, WrittenUnitTest};
 use super::yaml::{self, place};
@@ -47,6 +48,8 @@ struct WrittenEntry {
     config: Option<Spanned<Map<String, Value>>>,
     #[serde(default)]
     columns: Vec<WrittenColumn>,
+    #[serde(default)]
+    constraints: Vec<Constraint>,
     #[serde(default, alias = "data_tests")]
     tests: Vec<Spanned<Value>>,
     ranges: Option<Spanned<Ranges>>,
@@ -63,6 +66,8 @@ struct WrittenColumn {
     #[serde(default)]
     description: String,
     data_type: Option<String>,
+    #[serde(default)]
+    constraints: Vec<Constraint>,
     #[serde(default, alias = "data_tests")]
     tests: Vec<Spanned<Value>>,
     /// Free notes of the project's own.
@@ -120,6 +125,7 @@ pub struct ColumnProperties {
     pub name: String,
     pub description: String,
     pub data_type: Option<String>,
+    pub constraints: Vec<Constraint>,
     pub meta: Option<Value>,
     pub place: Location,
 }
@@ -133,6 +139,7 @@ pub struct Properties {
     pub config: Map<String, Value>,
     pub config_place: Location,
     pub columns: Vec<ColumnProperties>,
+    pub constraints: Vec<Constraint>,
     pub tests: Vec<TestEntry>,
     pub ranges: Option<(Ranges, Location)>,
     /// As written: nothing that was left unsaid is filled in.
@@ -223,6 +230,7 @@ impl WrittenEntry {
             name: column.name.value,
             description: column.description.trim().to_owned(),
             data_type: column.data_type,
+            constraints: column.constraints,
             meta: column.meta,
         });
         let mut config = self.config.as_ref().map(|config| config.value.clone()).unwrap_or_default();
@@ -238,6 +246,7 @@ impl WrittenEntry {
             description: self.description.trim().to_owned(),
             config,
             columns: columns.collect(),
+            constraints: self.constraints,
             expose: self.expose.map(|endpoint| {
                 let place = place(file, &endpoint);
                 (endpoint.value, place)

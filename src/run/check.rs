@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use super::build::{columns_added, rule_table};
+use super::build::{beside, columns_added, contract, rule_table};
 use super::failure::sql_problem;
 use super::plan::needed;
 use super::verify::in_test;
-use crate::database::{DatabaseError, Session};
+use crate::database::{DatabaseError, Session, catalog};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::{Body, Manifest, Node, NodeId, Sql};
 use crate::name::{Ident, Relation};
@@ -44,6 +44,28 @@ pub async fn check(
     let result: Result<(), DatabaseError> = judged.await;
     session.run("rollback").await?;
     result.map(|()| checker.out)
+}
+
+/// The contracts that the nodes of `build` would break, found before anything is built. What cannot be judged
+/// yet, or is wrong otherwise, shows when it is built.
+pub(super) async fn broken_contracts(
+    session: &Session,
+    manifest: &Manifest,
+    build: &[NodeId],
+) -> Result<Vec<Diagnostic>, DatabaseError> {
+    let mut asked: BTreeSet<NodeId> =
+        build.iter().copied().filter(|id| manifest.node(*id).config.contract.enforced).collect();
+    if asked.is_empty() {
+        return Ok(Vec::new());
+    }
+    for id in build.iter().rev() {
+        if asked.contains(id) {
+            asked.extend(needed(manifest, *id).into_iter().filter(|parent| build.contains(parent)));
+        }
+    }
+    let mut checked = check(session, manifest, &asked).await?;
+    checked.problems.retain(|problem| problem.code == "contract-broken");
+    Ok(checked.problems)
 }
 
 /// Models made without rows, in a transaction that whoever began it rolls back.
@@ -89,7 +111,29 @@ impl<'a> Checker<'a> {
                 self.made.insert(id);
             }
         }
+        if node.config.contract.enforced {
+            return self.contract(id, &relation).await;
+        }
         self.out.good += 1;
+        Ok(())
+    }
+
+    /// Whether what was made has the columns that are promised.
+    async fn contract(&mut self, id: NodeId, relation: &Relation) -> Result<(), DatabaseError> {
+        let node = self.manifest.node(id);
+        let probe = Relation::new(self.schema.clone(), beside("promised", id));
+        let mut sql = Sql::default();
+        sql.push(&contract::probe_sql(node, &probe));
+        if let Err(error) = self.attempt(&sql).await? {
+            self.out.problems.push(*contract::unknown_type(node, &error));
+            return Ok(());
+        }
+        let promised = catalog::columns(self.session, &probe).await?;
+        let yields = catalog::columns(self.session, relation).await?;
+        match contract::broken(node, &promised, &yields) {
+            Some(problem) => self.out.problems.push(problem),
+            None => self.out.good += 1,
+        }
         Ok(())
     }
 

@@ -123,12 +123,19 @@ impl Begun {
     pub async fn finish(self, observer: Arc<dyn Observer>, cancel: CancellationToken) -> Outcome {
         let id = self.id;
         observer.event(Event::Began { run: id, tasks: self.plan.tasks() });
-        let built = work::build_and_test(&self, observer.clone(), cancel.clone()).await;
+        let mut built = match self.hook(&self.manifest.run_hooks.before).await {
+            Ok(()) => work::build_and_test(&self, observer.clone(), cancel.clone()).await,
+            Err(problem) => work::Work { problems: vec![*problem], ..work::Work::default() },
+        };
+        let refused = built.records.is_empty() && !built.problems.is_empty();
+        if refused {
+            built.notes.push("an on_run_start hook failed; nothing was built".into());
+        }
         let mut outcome = Outcome {
             run: id,
             status: RunStatus::Failed,
             published: 0,
-            failed_step: built.failed_step(),
+            failed_step: built.failed_step().or(refused.then(|| "on_run_start".into())),
             nodes: built.records,
             problems: built.problems,
             notes: self.plan.note.iter().cloned().chain(built.notes).collect(),
@@ -161,8 +168,27 @@ impl Begun {
                 }
             }
         }
+        if !cancel.is_cancelled()
+            && let Err(mut problem) = self.hook(&self.manifest.run_hooks.after).await
+        {
+            // What is published stays published: that is no reason to call the run failed.
+            problem.severity = crate::diagnostic::Severity::Warning;
+            outcome.notes.push("an on_run_end hook failed; the run itself ended before it".into());
+            outcome.problems.push(*problem);
+        }
         self.close(&mut outcome).await;
         outcome
+    }
+
+    /// Runs the project's own hooks, on a session of their own: what they set is for nothing else.
+    async fn hook(&self, hooks: &[crate::manifest::Hook]) -> Result<(), Box<Diagnostic>> {
+        if hooks.is_empty() {
+            return Ok(());
+        }
+        let lost = |error: DatabaseError| Box::new(Diagnostic::error("connection-lost", error.to_string()));
+        let session = self.place.connector.connect().await.map_err(lost)?;
+        session.prepare_for_build(self.id).await.map_err(lost)?;
+        build::of_run(&session, &self.manifest, hooks).await
     }
 
     /// Records a run that did not publish, and sweeps.

@@ -87,7 +87,8 @@ async fn begin(
     relations.extend(request.defer.iter().flat_map(|defer| defer.relations.values().cloned()));
     let existing = catalog::existing(control, &relations).await?;
     let mut plan = Plan::make(manifest, request, &existing).map_err(RunError::Problems)?;
-    let problems = super::build::unknown_roles(control, manifest, &plan.build).await?;
+    let mut problems = super::build::unknown_roles(control, manifest, &plan.build).await?;
+    problems.extend(super::check::broken_contracts(control, manifest, &plan.build).await?);
     if !problems.is_empty() {
         return Err(RunError::Problems(problems));
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::build::Ready;
 use super::{Observer, Place, Plan};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::{Manifest, NodeId};
@@ -58,9 +59,12 @@ impl Done {
 }
 
 /// Rows that stand beside a published table, and how publishing moves them into it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Delta {
     pub statements: Vec<String>,
+    /// The user's own, around these.
+    pub before: Vec<Ready>,
+    pub after: Vec<Ready>,
     /// Some of the statements change columns, which nobody may read meanwhile.
     pub alters: bool,
 }

@@ -269,8 +269,10 @@ async fn carry_out(shared: &Shared, session: &Session, task: Task) -> Done {
     let outcome = match task {
         Task::Test(index) => verify::test(shared, session, index).await,
         Task::Build(id) => match shared.manifest.node(id).materialization {
-            Materialization::Load => load::load(shared, session, id).await,
-            _ => build::build(shared, session, id).await,
+            Materialization::Load => {
+                build::around(shared, session, id, load::load(shared, session, id)).await
+            }
+            _ => build::around(shared, session, id, build::build(shared, session, id)).await,
         },
     };
     outcome.unwrap_or_else(|problem| Done::failed(*problem))

@@ -1,6 +1,8 @@
 //! Builds one node in the run's own schema: view, table, rules table, or what is added to an incremental one.
 
+pub(super) mod contract;
 mod grants;
+mod hooks;
 mod incremental;
 mod materialized_view;
 mod schema_change;
@@ -23,6 +25,7 @@ use crate::project::{Index, Materialization, Rule};
 
 pub(super) use grants::statements as grant_statements;
 pub(super) use grants::{exact as exact_grants, unknown_roles};
+pub(super) use hooks::{Ready, around, of_run};
 pub(super) use incremental::beside;
 pub(super) use snapshot::columns_added;
 
@@ -32,6 +35,12 @@ pub(super) async fn build(shared: &Shared, session: &Session, id: NodeId) -> Res
     let relation = plan.building(manifest, id);
     if node.materialization == Materialization::Snapshot {
         return snapshot::build(shared, session, id).await;
+    }
+    if node.config.contract.enforced {
+        let names =
+            ["promised", "yields"].map(|what| Relation::new(plan.build_schema.clone(), beside(what, id)));
+        let adds = plan.added_to.contains(&id);
+        contract::check(session, node, &query(manifest, plan, id, adds), names).await?;
     }
     if plan.added_to.contains(&id) {
         return incremental::add(shared, session, id).await;
@@ -54,6 +63,9 @@ pub(super) async fn build(shared: &Shared, session: &Session, id: NodeId) -> Res
                 materialized_view::meet_standing(session, node, &relation, &manifest.published(id)).await?,
             );
             return Ok(done);
+        }
+        _ if node.config.contract.enforced => {
+            Some(contract::fill(session, node, &relation, query(manifest, plan, id, false)).await?)
         }
         _ => {
             let unlogged = if node.config.unlogged { "unlogged " } else { "" };

@@ -242,7 +242,7 @@ impl<'a> Snapshot<'a> {
         statements.extend(self.statements(&published, &ends, &delta, columns));
         statements.extend(comments(node, &published, "table", &change.after));
         statements.extend(grants::exact(node, &published));
-        let delta = Delta { statements, alters: !change.is_none() };
+        let delta = Delta { statements, alters: !change.is_none(), ..Delta::default() };
         let mut done = Done::built(Built { id, delta: Some(delta) }, Some(count(rows)));
         done.notes.extend(change.note(&published));
         Ok(done)

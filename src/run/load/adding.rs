@@ -165,7 +165,7 @@ pub(super) async fn beside_published(loading: &Loading<'_>) -> Result<Delta, Pro
         loading.relation
     );
     session.run(&overlay).await.map_err(|error| database(loading, &error))?;
-    Ok(Delta { statements: movement.statements(), alters: false })
+    Ok(Delta { statements: movement.statements(), alters: false, ..Delta::default() })
 }
 
 /// What makes an old row give way to a new one.

@@ -19,7 +19,7 @@ use super::Place;
 use super::build::relation_word;
 use super::failure::hint;
 use super::sweep::{build_schema, kind_word, old_schema};
-use super::task::Built;
+use super::task::{Built, Delta};
 use crate::database::catalog;
 use crate::database::{DatabaseError, Session, history};
 use crate::diagnostic::Diagnostic;
@@ -133,8 +133,7 @@ async fn attempt(session: &Session, publication: &Publication<'_>) -> Result<Pub
     // Long work is done while readers still read, unless columns change.
     let early = !moving.alters() && (!late.is_empty() || moving.stale().next().is_some());
     if early {
-        let statements: Vec<String> = deltas().flat_map(|delta| delta.statements.iter().cloned()).collect();
-        session.run(&statements.join(";\n")).await?;
+        move_rows(session, deltas()).await?;
         late.make(session, publication, false).await?;
     }
     moving.lock_replaced(session).await?;
@@ -173,8 +172,8 @@ async fn attempt(session: &Session, publication: &Publication<'_>) -> Result<Pub
         );
     }
     if !early {
-        sql.extend(deltas().flat_map(|delta| delta.statements.iter().cloned()));
         run_all(session, &mut sql).await?;
+        move_rows(session, deltas()).await?;
         late.make(session, publication, true).await?;
         let stale = moving.stale().filter(|_| moving.alters());
         sql.extend(stale.map(|view| format!("refresh materialized view {}", view.relation)));
@@ -198,6 +197,20 @@ async fn attempt(session: &Session, publication: &Publication<'_>) -> Result<Pub
         format!("the view {} is not elt's; it now reads the new relations", view.relation.plain())
     });
     Ok(Published { relations: publication.built.len(), notes: others.chain(rebuilt).collect() })
+}
+
+/// New rows go into the tables they were built for, between the hooks that name these tables.
+async fn move_rows(session: &Session, deltas: impl Iterator<Item = &Delta>) -> Result<(), Stop> {
+    for delta in deltas {
+        for hook in &delta.before {
+            hook.run(session).await.map_err(Stop::Refused)?;
+        }
+        session.run(&delta.statements.join(";\n")).await?;
+        for hook in &delta.after {
+            hook.run(session).await.map_err(Stop::Refused)?;
+        }
+    }
+    Ok(())
 }
 
 /// Runs statements and forgets them.

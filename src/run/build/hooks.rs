@@ -1,0 +1,126 @@
+//! Runs hooks around what they are hooked to. Where a published table is added to, hooks that name it belong
+//! to the publishing transaction: there, and nowhere else, may the table change.
+
+use std::future::Future;
+
+use crate::database::Session;
+use crate::diagnostic::Diagnostic;
+use crate::manifest::{Hook, Manifest, NodeId, Sql};
+use crate::name::Relation;
+use crate::run::failure::sql_problem;
+use crate::run::task::{Done, Problem, Shared};
+
+/// A hook's statements, ready to run, with the file that holds them.
+#[derive(Debug, Clone)]
+pub(in crate::run) struct Ready {
+    sql: Sql,
+    file: std::sync::Arc<crate::diagnostic::SourceFile>,
+}
+
+impl Ready {
+    pub fn new(manifest: &Manifest, hook: &Hook, name: &dyn Fn(NodeId) -> Relation) -> Self {
+        Self { sql: manifest.hook_sql(hook, name), file: hook.file.clone() }
+    }
+
+    pub async fn run(&self, session: &Session) -> Result<(), Diagnostic> {
+        session
+            .run(&self.sql.text)
+            .await
+            .map(drop)
+            .map_err(|error| sql_problem(&error, &self.sql, &self.file))
+    }
+}
+
+/// Builds by `make` between the node's hooks.
+pub(in crate::run) async fn around(
+    shared: &Shared,
+    session: &Session,
+    id: NodeId,
+    make: impl Future<Output = Result<Done, Problem>>,
+) -> Result<Done, Problem> {
+    let hooks = &shared.manifest.node(id).hooks;
+    if hooks.is_empty() {
+        return make.await;
+    }
+    let done = between(shared, session, id, make).await;
+    if done.is_err() {
+        // The first error is the one to tell; a session that is lost will be noticed by who takes it next.
+        let _ = session.run("rollback").await;
+    }
+    // What a hook set is not for the next model.
+    let cleared = session.run("reset session authorization; reset role; reset all").await;
+    let prepared = match cleared {
+        Ok(_) => session.prepare_for_build(shared.run).await,
+        Err(error) => Err(error),
+    };
+    match (done, prepared) {
+        (Ok(_), Err(error)) => Err(Box::new(Diagnostic::error("connection-lost", error.to_string()))),
+        (done, _) => done,
+    }
+}
+
+async fn between(
+    shared: &Shared,
+    session: &Session,
+    id: NodeId,
+    make: impl Future<Output = Result<Done, Problem>>,
+) -> Result<Done, Problem> {
+    let (manifest, plan) = (&shared.manifest, &shared.plan);
+    let hooks = &manifest.node(id).hooks;
+    let added_to = plan.added_to.contains(&id);
+    let here = |hook: &&Hook| !(added_to && hook.names_itself());
+    let building = plan.building(manifest, id);
+    let name = |target: NodeId| {
+        if target == id { building.clone() } else { plan.name(manifest, Some(id), target) }
+    };
+    let ready = |hooks: &[Hook], inside: bool| -> Vec<Ready> {
+        let chosen = hooks.iter().filter(here).filter(|hook| hook.transaction == inside);
+        chosen.map(|hook| Ready::new(manifest, hook, &name)).collect()
+    };
+    let (before, after) = (ready(&hooks.before, true), ready(&hooks.after, true));
+    run(session, &ready(&hooks.before, false)).await?;
+    let in_transaction = !before.is_empty() || !after.is_empty();
+    if in_transaction {
+        statement(session, "begin").await?;
+    }
+    run(session, &before).await?;
+    let mut done = make.await?;
+    run(session, &after).await?;
+    if in_transaction {
+        statement(session, "commit").await?;
+    }
+    run(session, &ready(&hooks.after, false)).await?;
+    if let Some(delta) = done.built.as_mut().and_then(|built| built.delta.as_mut()) {
+        let published = |target: NodeId| {
+            if target == id { manifest.published(id) } else { plan.name(manifest, Some(id), target) }
+        };
+        let late = |hooks: &[Hook]| {
+            let chosen = hooks.iter().filter(|hook| !here(hook));
+            chosen.map(|hook| Ready::new(manifest, hook, &published)).collect()
+        };
+        (delta.before, delta.after) = (late(&hooks.before), late(&hooks.after));
+    }
+    Ok(done)
+}
+
+async fn run(session: &Session, hooks: &[Ready]) -> Result<(), Problem> {
+    for hook in hooks {
+        hook.run(session).await?;
+    }
+    Ok(())
+}
+
+async fn statement(session: &Session, sql: &str) -> Result<(), Problem> {
+    let problem = |error: crate::database::DatabaseError| Diagnostic::error("sql", error.to_string());
+    session.run(sql).await.map(drop).map_err(|error| Box::new(problem(error)))
+}
+
+/// Runs the project's own hooks before or after a run, each by itself. All that fail are told.
+pub(in crate::run) async fn of_run(
+    session: &Session,
+    manifest: &Manifest,
+    hooks: &[Hook],
+) -> Result<(), Problem> {
+    let ready = hooks.iter().map(|hook| Ready::new(manifest, hook, &|target| manifest.published(target)));
+    run(session, &ready.collect::<Vec<_>>()).await
+}

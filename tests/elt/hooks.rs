@@ -1,0 +1,61 @@
+//! Hooks: statements of the user's before and after relations and runs.
+
+use crate::support::Project;
+
+#[tokio::test]
+async fn hooks_run_around_what_they_are_hooked_to_and_name_it() {
+    let project = Project::new(&[
+        ("profiles.yml", "target: dev\non_run_start: create table if not exists public.log (line text)\non-run-end:\n  - insert into public.log select 'end ' || count(*) from {{ ref('a') }}\n"),
+        (
+            "models/stage/a.sql",
+            "{{ config(materialized='table', pre_hook=\"set elt.word = 'said'\",\n\
+             post_hook=[\"insert into {{ this }} values (2, 'hooked')\", {'sql': 'vacuum {{ this }}', 'transaction': false},\n\
+             \"insert into public.log values ('{{ this.name }}')\"]) }}\n\
+             select 1 as n, current_setting('elt.word') as word",
+        ),
+        ("models/stage/b.sql", "{{ config(materialized='table') }} select current_setting('elt.word', true) as word from {{ ref('a') }}"),
+        ("models/stage/m.yml", "models: [{name: a, columns: [{name: n, tests: [{accepted_values: {values: [1, 2]}}]}]}]"),
+        (
+            "models/stage/c.sql",
+            "{{ config(materialized='incremental', post_hook='update {{ this }} set n = n + 10 where n < 10') }} select 1 as n",
+        ),
+    ])
+    .await;
+    project.good(&["run", "--threads", "1"]);
+    assert_eq!(
+        project.value("select string_agg(n || word, ' ' order by n) from stage.a").await,
+        "1said 2hooked"
+    );
+    assert_eq!(
+        project.value("select string_agg(coalesce(nullif(word, ''), 'none'), ' ') from stage.b").await,
+        "none none",
+        "what a hook set is gone"
+    );
+    assert_eq!(project.value("select string_agg(line, ', ') from public.log").await, "a, end 2");
+    project.good(&["run", "--select", "c"]);
+    assert_eq!(
+        project.value("select string_agg(n::text, ' ') from stage.c").await,
+        "11 11",
+        "and in the table that stays"
+    );
+
+    // What fails is told at its line, and nothing is published.
+    project.write("models/stage/a.sql", "{{ config(materialized='table',\n  post_hook='insert into {{ this }} values (nope)') }}\nselect 2 as n");
+    let ended = project.elt(&["run"]).expect(1);
+    ended.says("column \"nope\" does not exist").says("models/stage/a.sql:2:");
+    assert_eq!(project.value("select count(*) from stage.a").await, "2");
+    project.write("models/stage/a.sql", "{{ config(materialized='table') }} select 2 as n");
+    project.write("models/stage/c.sql", "{{ config(materialized='incremental',\n  pre_hook='delete from {{ this }} where nix') }} select 1 as n");
+    let ended = project.elt(&["run"]).expect(1);
+    ended.says("column \"nix\" does not exist").says("models/stage/c.sql:2:").says("Failed at publish");
+    assert_eq!(project.value("select count(*) from stage.a").await, "2");
+
+    project.write("profiles.yml", "target: dev\non_run_start: select nothing\non_run_end: select 1\n");
+    let ended = project.elt(&["run"]).expect(1);
+    ended.says("profiles.yml:2:").says("an on_run_start hook failed; nothing was built");
+    project.write("profiles.yml", "target: dev\non_run_end: [select nothing]\n");
+    let ended = project.good(&["run", "--select", "a"]);
+    ended.says("warning[unknown-column]").says("an on_run_end hook failed; the run itself ended before it");
+    project.write("profiles.yml", "target: dev\non_run_end: \"select '{{ ref('nope') }}'\"\n");
+    project.elt(&["run"]).expect(2).says("there is no model or rule `nope`").says("profiles.yml:2:");
+}
