@@ -8,7 +8,7 @@ mod words;
 
 use serde::{Deserialize, Serialize};
 
-pub use chart::{Band, Chart, ChartKind};
+pub use chart::{Band, Chart, ChartKind, Tone};
 pub use check::{Complaint, RESERVED_PATHS};
 pub use words::{Cache, Filters, Limit, Operator, Order, Shape};
 

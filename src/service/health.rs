@@ -87,6 +87,7 @@ pub struct Welcome {
 #[derive(Serialize, ToSchema)]
 pub struct Links {
     docs: &'static str,
+    boards: &'static str,
     openapi: &'static str,
     runs: &'static str,
     health: &'static str,
@@ -111,6 +112,7 @@ pub async fn ready(call: Call) -> Answer {
 pub async fn welcome(call: Call) -> Answer {
     let links = Links {
         docs: "/docs/",
+        boards: "/boards/",
         openapi: "/openapi.json",
         runs: "/runs",
         health: "/healthz",

@@ -5,6 +5,7 @@
 //! A request goes through `envelope` (id, headers, error form, log), `routes`, and a handler.
 
 mod amount;
+mod board;
 mod body;
 mod docs;
 mod envelope;

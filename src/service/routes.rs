@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 
 use super::problem::Problem;
 use super::state::State;
-use super::{body, docs, exposed, health, runs, voucher};
+use super::{board, body, docs, exposed, health, runs, voucher};
 
 pub type Answer = Result<HttpResponse, Problem>;
 
@@ -40,6 +40,9 @@ pub fn routes(config: &mut ServiceConfig) {
             .route(reading().to(caught(docs::file)))
             .default_service(web::to(wrong_method("GET, HEAD"))),
     );
+    get(config, "/boards", board::list);
+    get(config, "/boards/{board}", board::show);
+    get(config, "/assets/board.css", board::style);
     get(config, "/", health::welcome);
 }
 

@@ -8,6 +8,7 @@ mod support;
 mod adhoc;
 mod artifacts;
 mod bad_rows;
+mod boards;
 mod built_in_tests;
 mod configured;
 mod contracts;

@@ -12,6 +12,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("refinery", &["database"]),
     ("actix_web", &["service"]),
     ("utoipa", &["service"]),
+    ("maud::", &["service"]),
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
     ("anstream", &["cli"]),

@@ -27,7 +27,7 @@ pub async fn statements(session: &Session, publication: &Publication<'_>) -> Res
         Some(_) => {}
         None => {
             sql.push(format!(
-                "create table {table} (path text primary key, node text not null, domain text not null, \
+                "create table {table} (path text not null, node text not null, domain text not null, \
                  relation text not null, endpoint jsonb not null, columns jsonb not null)"
             ));
             sql.push(format!("comment on table {table} is 'How prod is served over HTTP. Written by elt.'"));

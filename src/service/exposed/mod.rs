@@ -22,6 +22,7 @@ use crate::database::{RowFormat, RowsError};
 use crate::endpoint::{Cache, Published};
 pub use describe::describe;
 use request::Asked;
+pub use request::visible;
 
 /// An answer's form, from the request's Accept header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,126 @@
+//! From rows to SVG. Pure. Colours are classes, so that the stylesheet can tell light from dark; lengths are
+//! numbers of the view box.
+
+mod axes;
+mod lines;
+mod round;
+mod scatter;
+
+use maud::{Markup, html};
+
+use super::data::Data;
+use crate::endpoint::{Chart, ChartKind};
+
+/// Colours there are; more series begin again.
+const COLOURS: usize = 8;
+
+/// The picture; `None` where the table is all there is to see.
+pub fn draw(chart: &Chart, data: &Data, heading: &str) -> Option<Markup> {
+    Some(match chart.kind {
+        ChartKind::Table => return None,
+        ChartKind::Tile => tiles(chart, data),
+        ChartKind::Bar => lines::bars(chart, data, heading),
+        ChartKind::Line => lines::lines(chart, data, heading, false),
+        ChartKind::Area => lines::lines(chart, data, heading, true),
+        ChartKind::Pie => round::pie(chart, data, heading),
+        ChartKind::Gauge => round::gauge(chart, data, heading),
+        ChartKind::Scatter => scatter::points(chart, data, heading),
+    })
+}
+
+/// What is drawn as one: its name and a value for each row of the x axis.
+pub struct Series {
+    pub name: String,
+    pub values: Vec<Option<f64>>,
+}
+
+/// The x axis' words and the series over them: a column each, or one for each value of `series`.
+pub fn series(chart: &Chart, data: &Data) -> (Vec<String>, Vec<Series>) {
+    let words = data.texts(&chart.x);
+    if chart.series.is_empty() {
+        let series =
+            chart.y.iter().map(|column| Series { name: column.clone(), values: data.numbers(column) });
+        return (words.into_iter().map(str::to_owned).collect(), series.collect());
+    }
+    let mut axis: Vec<String> = Vec::new();
+    let mut series: Vec<Series> = Vec::new();
+    let values = chart.y.first().map(|column| data.numbers(column)).unwrap_or_default();
+    for ((word, name), value) in words.into_iter().zip(data.texts(&chart.series)).zip(values) {
+        let place = axis.iter().position(|known| known == word).unwrap_or_else(|| {
+            axis.push(word.to_owned());
+            axis.len() - 1
+        });
+        let own = series.iter().position(|known| known.name == name).unwrap_or_else(|| {
+            series.push(Series { name: name.to_owned(), values: Vec::new() });
+            series.len() - 1
+        });
+        let values = &mut series[own].values;
+        values.resize(values.len().max(place + 1), None);
+        values[place] = value;
+    }
+    (axis, series)
+}
+
+pub fn legend(names: &[&str]) -> Markup {
+    html! {
+        @if names.len() > 1 {
+            ul class="legend" { @for (place, name) in names.iter().enumerate() {
+                li { span class={ "key c" (place % COLOURS) } {} (name) }
+            } }
+        }
+    }
+}
+
+fn tiles(chart: &Chart, data: &Data) -> Markup {
+    let wanted: Vec<&str> = match chart.y.is_empty() {
+        true => data.columns.iter().map(String::as_str).collect(),
+        false => chart.y.iter().map(String::as_str).collect(),
+    };
+    html! {
+        dl class="tiles" { @for column in wanted {
+            div { dt { (column.replace('_', " ")) } dd { (figure(data.texts(column).first().copied().unwrap_or_default())) } }
+        } }
+    }
+}
+
+/// `1234567.50` as `1,234,567.50`.
+pub fn figure(text: &str) -> String {
+    let (whole, rest) = text.split_once('.').map_or((text, None), |(whole, rest)| (whole, Some(rest)));
+    let digits = whole.trim_start_matches('-');
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text.to_owned();
+    }
+    let mut grouped = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    let sign = if whole.starts_with('-') { "-" } else { "" };
+    let rest = rest.map(|rest| format!(".{rest}")).unwrap_or_default();
+    format!("{sign}{grouped}{rest}")
+}
+
+/// A number for an attribute: a tenth is finer than a screen shows.
+pub fn at(number: f64) -> String {
+    format!("{number:.1}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_grouped_and_other_texts_left_alone() {
+        for (text, shown) in [
+            ("1234567.50", "1,234,567.50"),
+            ("-1000", "-1,000"),
+            ("999", "999"),
+            ("2024-01-01", "2024-01-01"),
+            ("", ""),
+        ] {
+            assert_eq!(figure(text), shown);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The rows behind a picture: texts as PostgreSQL writes them, numbers where a length is drawn.
+
+use crate::database::catalog::PUBLICATION;
+use crate::database::{Condition, RowFormat, RowQuery, Sort};
+use crate::endpoint::{ChartKind, Published};
+use crate::name::{Ident, Relation};
+use crate::service::exposed::visible;
+
+pub struct Data {
+    pub columns: Vec<String>,
+    /// Whether a column holds numbers, by its type.
+    pub numeric: Vec<bool>,
+    pub rows: Vec<Vec<Option<String>>>,
+}
+
+impl Data {
+    pub fn new(published: &Published, rows: Vec<Vec<Option<String>>>) -> Self {
+        let columns = visible(published);
+        let numeric = |data_type: &str| {
+            matches!(data_type, "smallint" | "integer" | "bigint" | "numeric" | "real" | "double precision")
+        };
+        Self {
+            numeric: columns.iter().map(|column| numeric(&column.data_type)).collect(),
+            columns: columns.into_iter().map(|column| column.name.clone()).collect(),
+            rows,
+        }
+    }
+
+    fn place(&self, column: &str) -> Option<usize> {
+        self.columns.iter().position(|name| name == column)
+    }
+
+    /// A column's texts; empty where there is no value.
+    pub fn texts(&self, column: &str) -> Vec<&str> {
+        let place = self.place(column);
+        self.rows
+            .iter()
+            .map(|row| place.and_then(|place| row.get(place)?.as_deref()).unwrap_or_default())
+            .collect()
+    }
+
+    /// A column's numbers; `None` where there is none, or none that can be drawn.
+    pub fn numbers(&self, column: &str) -> Vec<Option<f64>> {
+        let finite = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite());
+        self.texts(column).into_iter().map(finite).collect()
+    }
+}
+
+/// What a board asks of an endpoint; `None` where a parameter is required.
+pub fn query(published: &Published, schema: &Ident, limit: u64) -> Option<RowQuery> {
+    let endpoint = &published.endpoint;
+    let is_table = endpoint.chart.as_ref().is_some_and(|chart| chart.kind == ChartKind::Table);
+    let type_of = |name: &str| {
+        published.columns.iter().find(|column| column.name == name).map(|column| column.data_type.clone())
+    };
+    let mut conditions = Vec::new();
+    for parameter in &endpoint.parameters {
+        if parameter.required {
+            return None;
+        }
+        if let Some(value) = &parameter.default {
+            conditions.push(Condition {
+                column: Ident::new(parameter.column()).ok()?,
+                data_type: type_of(parameter.column())?,
+                operator: parameter.operator,
+                value: value.clone(),
+            });
+        }
+    }
+    let sort = |column: &str, descending| {
+        Some(Sort {
+            column: Ident::new(column).ok()?,
+            data_type: type_of(column)?,
+            descending,
+            is_key: endpoint.key.iter().any(|key| key == column),
+        })
+    };
+    Some(RowQuery {
+        relation: Relation::new(schema.clone(), Ident::new(&published.relation).ok()?),
+        publication: Relation::new(schema.clone(), Ident::new(PUBLICATION).ok()?),
+        format: RowFormat::Texts,
+        columns: visible(published).iter().filter_map(|column| Ident::new(&column.name).ok()).collect(),
+        conditions,
+        order: endpoint.order.iter().filter_map(|order| sort(&order.column, order.descending)).collect(),
+        after: None,
+        // A table of the best five shows five; a picture of all months shows them all.
+        limit: if is_table { limit.min(endpoint.limit.default) } else { limit },
+    })
+}

@@ -1,0 +1,115 @@
+//! Boards: the charts of published endpoints on one page for each domain, drawn on the server as SVG. Nothing
+//! comes from another host, nothing runs in the browser, and each picture has its figures as a table.
+
+mod chart;
+mod data;
+mod page;
+
+use std::collections::BTreeMap;
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_FRAME_OPTIONS,
+};
+use futures_util::future::join_all;
+
+use super::problem::Problem;
+use super::routes::{Answer, Call, nothing_here};
+use super::snapshot::Snapshot;
+use crate::endpoint::{Chart, ChartKind, Published};
+use data::Data;
+
+const STYLE: &str = include_str!("board.css");
+
+/// Pages load their own stylesheet and nothing else.
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; \
+                      frame-ancestors 'none'";
+
+/// Rows that a picture shows at most.
+const ROWS: u64 = 500;
+/// Rows that a table shows: it is read, not looked at.
+const TABLE_ROWS: u64 = 20;
+
+/// A chart with what it shows, or why it cannot be shown.
+struct Panel<'a> {
+    published: &'a Published,
+    chart: &'a Chart,
+    data: Result<Data, &'static str>,
+}
+
+/// The boards there are.
+pub async fn list(call: Call) -> Answer {
+    let snapshot = snapshot(&call)?;
+    let boards: Vec<(&str, usize)> =
+        boards(&snapshot).into_iter().map(|(name, charts)| (name, charts.len())).collect();
+    html(page::list(&boards, &snapshot))
+}
+
+/// One board.
+pub async fn show(call: Call) -> Answer {
+    let snapshot = snapshot(&call)?;
+    let name = call.request.match_info().get("board").unwrap_or_default();
+    let Some(charts) = boards(&snapshot).remove(name) else { return nothing_here() };
+    let panels = charts.into_iter().map(|(published, chart)| {
+        let call = &call;
+        async move { Panel { published, chart, data: data(call, published, chart).await } }
+    });
+    let panels = join_all(panels).await;
+    html(page::board(name, &panels, &snapshot))
+}
+
+pub async fn style(_: Call) -> Answer {
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "text/css; charset=utf-8"))
+        .insert_header((CACHE_CONTROL, "max-age=3600"))
+        .body(STYLE))
+}
+
+fn snapshot(call: &Call) -> Result<std::sync::Arc<Snapshot>, Problem> {
+    call.state.snapshot.load_full().ok_or_else(|| call.state.no_snapshot())
+}
+
+/// Charts by board, each in its place.
+fn boards(snapshot: &Snapshot) -> BTreeMap<&str, Vec<(&Published, &Chart)>> {
+    let mut boards: BTreeMap<&str, Vec<(&Published, &Chart)>> = BTreeMap::new();
+    for published in &snapshot.endpoints {
+        let Some(chart) = &published.endpoint.chart else { continue };
+        let domain = published.domain.split('/').next().unwrap_or_default();
+        let named = [chart.board.as_str(), domain, "overview"].into_iter().find(|name| !name.is_empty());
+        boards.entry(named.unwrap_or_default()).or_default().push((published, chart));
+    }
+    for charts in boards.values_mut() {
+        charts.sort_by_key(|(published, chart)| (chart.position, published.endpoint.path.clone()));
+    }
+    boards
+}
+
+/// The rows as a caller without any wishes would get them.
+async fn data(call: &Call, published: &Published, chart: &Chart) -> Result<Data, &'static str> {
+    let limit = if chart.kind == ChartKind::Table { TABLE_ROWS } else { ROWS };
+    let query = data::query(published, &call.state.schema, limit)
+        .ok_or("It needs parameters that a board has no values for.")?;
+    let read = async {
+        let mut rows = call.state.reader.rows(&query).await?;
+        let mut fields = Vec::new();
+        while let Some(row) = rows.next().await? {
+            fields.push(row.fields);
+        }
+        Ok::<_, crate::database::RowsError>(fields)
+    };
+    let rows = read.await.map_err(|error| {
+        tracing::warn!(%error, path = published.endpoint.path, "a chart cannot be drawn");
+        "Its rows cannot be read at the moment."
+    })?;
+    Ok(Data::new(published, rows))
+}
+
+fn html(markup: maud::Markup) -> Answer {
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
+        .insert_header((CACHE_CONTROL, "no-cache"))
+        .insert_header((CONTENT_SECURITY_POLICY, POLICY))
+        .insert_header((REFERRER_POLICY, "no-referrer"))
+        .insert_header((X_FRAME_OPTIONS, "DENY"))
+        .body(markup.into_string()))
+}

@@ -1,0 +1,58 @@
+//! Boards: what is drawn, for whom it can be read, and that nothing of the data gets out of its place.
+
+use crate::server::Server;
+use crate::support::Project;
+
+async fn page(server: &Server, path: &str) -> (u16, String, String) {
+    let answer = server.client.get(format!("{}{path}", server.base)).send().await.expect("it answers");
+    let policy =
+        answer.headers().get("content-security-policy").map(|value| value.to_str().unwrap().to_owned());
+    (answer.status().as_u16(), policy.unwrap_or_default(), answer.text().await.expect("it is text"))
+}
+
+#[tokio::test]
+async fn every_kind_of_chart_is_drawn_with_its_figures_beside_it() {
+    let chart = |name: &str, words: &str| {
+        format!("  - {{name: {name}, expose: {{order: [n], chart: {{{words}}}}}}}\n")
+    };
+    let yaml = [
+        "models:\n".to_owned(),
+        chart("bars", "type: bar, title: 'Bars & <script>alert(1)</script>', x: word, y: [amount, other]"),
+        chart("lines", "type: line, x: n, y: amount, series: word, position: 1"),
+        chart("areas", "type: area, x: n, y: amount, position: 2"),
+        chart("pies", "type: pie, x: word, y: amount, position: 3"),
+        chart("gauges", "type: gauge, y: amount, min: 0, max: 10, bands: [{to: 3, tone: poor}], position: 4"),
+        chart("scatters", "type: scatter, x: n, y: amount, series: word, size: other, position: 5"),
+        chart("tables", "type: table, position: 6"),
+        chart("tiles", "type: tile, y: amount, position: 7"),
+        chart("nothing", "type: bar, x: word, y: amount, board: other"),
+        "  - {name: asks, expose: {parameters: [{name: n, required: true}], chart: {type: table, board: other}}}\n".into(),
+    ]
+    .concat();
+    let rows = "select n, case n when 2 then '</td><script>alert(2)</script>' when 3 then null else 'w' || n end as word,
+                (n * 1234.5)::numeric(12,2) as amount, nullif(n, 3) * -2.5 as other from generate_series(1, 5) as n";
+    let mut files: Vec<(String, String)> = vec![("models/prod/shop/m.yml".into(), yaml)];
+    for name in ["bars", "lines", "areas", "pies", "gauges", "scatters", "tables", "tiles", "asks"] {
+        files.push((format!("models/prod/shop/{name}.sql"), rows.to_owned()));
+    }
+    files.push(("models/prod/shop/nothing.sql".into(), format!("select * from ({rows}) as r where false")));
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let project = Project::new(&files).await;
+    project.good(&["run"]);
+    let server = Server::start(&project, &[]);
+
+    let (status, policy, list) = page(&server, "/boards/").await;
+    assert_eq!(status, 200);
+    assert!(list.contains(">Shop</a>") && list.contains("8 charts") && list.contains(">Other</a>"), "{list}");
+    assert!(policy.starts_with("default-src 'none'; style-src 'self'"), "{policy}");
+    let (status, _, board) = page(&server, "/boards/shop").await;
+    assert_eq!(status, 200);
+    assert!(!board.contains("<script>") && !board.contains("NaN") && !board.contains(" style="), "{board}");
+    assert_eq!(board.matches("<svg").count(), 6, "all but the table and the tiles");
+    assert_eq!(board.matches("<table>").count(), 8, "the figures of each");
+    assert!(board.contains("Bars &amp; &lt;script&gt;") && board.contains("1,234.50"), "{board}");
+    let (_, _, other) = page(&server, "/boards/other").await;
+    assert!(other.contains("There are no rows.") && other.contains("It needs parameters"), "{other}");
+    assert_eq!(page(&server, "/boards/nowhere").await.0, 404);
+    assert_eq!(page(&server, "/assets/board.css").await.0, 200);
+}
