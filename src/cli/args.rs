@@ -185,7 +185,7 @@ pub struct Work {
     /// Stop everything at the first failure
     #[arg(long)]
     pub fail_fast: bool,
-    /// Keep the rows that failed tests found in tables of the schema <prod>_failures
+    /// Keep the rows that failed tests found in tables of the schema `<prod>_failures`
     #[arg(long)]
     pub store_failures: bool,
     /// Sessions that build at the same time
@@ -200,7 +200,7 @@ pub struct Test {
     /// Stop at the first failure
     #[arg(long)]
     pub fail_fast: bool,
-    /// Keep the rows that failed tests found in tables of the schema <prod>_failures
+    /// Keep the rows that failed tests found in tables of the schema `<prod>_failures`
     #[arg(long)]
     pub store_failures: bool,
 }
