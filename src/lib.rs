@@ -23,6 +23,7 @@
 //! run       load, build, test, publish, sweep
 //! telemetry traces of runs, by OTLP over HTTP
 //! service   HTTP over the published layer                   (the only one that knows actix-web)
+//! watch     which files were saved                          (the only one that knows notify)
 //! cli       arguments and terminal                          (the only one that knows clap and prints)
 //! ```
 //!
@@ -53,6 +54,7 @@ pub mod sql;
 pub mod starter;
 pub mod telemetry;
 pub mod template;
+pub mod watch;
 
 // Tests of modules stand on the same private PostgreSQL as those through the front door.
 #[cfg(test)]

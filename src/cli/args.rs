@@ -10,6 +10,7 @@ pub use super::selection::{Defer, IndirectSelection, Resource, Selection};
 pub use super::init::Init;
 pub use super::operation::RunOperation;
 pub use super::show::Show;
+pub use super::watch::Watch;
 
 /// SQL-first ELT for PostgreSQL: load, build and test beside prod, publish at once, serve.
 #[derive(Debug, Parser)]
@@ -111,6 +112,14 @@ pub enum Command {
         Examples:\n  elt run-operation grant_select --args '{role: analyst}'\n  elt run-operation grant_select --args '{role: analyst}' --dry-run"
     )]
     RunOperation(RunOperation),
+    /// Check on every save; with --run, build what changed
+    #[command(
+        after_help = "A save compiles the whole project; PostgreSQL then judges what changed and all that is made from it. All \
+        problems are shown at once, and a broken project goes on being watched. With --run or --build the first round \
+        builds everything selected, each later one what changed and what is made from it.\n\n\
+        Examples:\n  elt watch\n  elt watch --run\n  elt watch --build --select path:models/prod"
+    )]
+    Watch(Watch),
     /// Make a new project that runs at once
     #[command(after_help = "Files that are there already stay as they are.\n\n\
         Examples:\n  elt init shop && cd shop && elt run\n  elt init . --example none --name reports")]

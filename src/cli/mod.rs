@@ -6,6 +6,7 @@ mod artifacts;
 mod choose;
 mod docs;
 mod generate;
+mod going;
 mod import;
 mod init;
 mod inspect;
@@ -20,6 +21,7 @@ mod selection;
 mod serve;
 mod show;
 mod terminal;
+mod watch;
 mod work;
 
 use std::collections::BTreeMap;
@@ -104,6 +106,7 @@ async fn dispatch(context: &Context, command: Command) -> Outcome {
         Command::Show(arguments) => show::show(context, &arguments).await,
         Command::RunOperation(arguments) => operation::operation(context, &arguments).await,
         Command::Import(arguments) => import::import(context, &arguments),
+        Command::Watch(arguments) => watch::watch(context, &arguments).await,
         Command::Init(arguments) => init::init(context, &arguments),
         Command::Docs(arguments) => docs::docs(context, &arguments).await,
         Command::LineageDiff(arguments) => lineage_diff::lineage_diff(context, &arguments),

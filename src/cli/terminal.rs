@@ -72,6 +72,15 @@ impl Terminal {
         }
     }
 
+    /// An empty screen, where there is one.
+    pub fn clear(&self) {
+        if self.is_interactive() {
+            self.aside(|| {
+                let _ = write!(anstream::stderr().lock(), "\u{1b}[2J\u{1b}[H");
+            });
+        }
+    }
+
     fn always(&self, text: &str) {
         let text = self.redact(text);
         self.aside(|| {

@@ -8,19 +8,18 @@ use std::time::Instant;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::args::{Output, Prune, Selection, Test, Work};
+use super::args::{Prune, Selection, Test, Work};
+use super::going::{Going, counts};
 use super::progress::Progress;
-use super::terminal::{duration, strong};
-use super::{Context, FAILED, Outcome, Stop, rows};
+use super::terminal::duration;
+use super::{Context, FAILED, Outcome, Stop};
 use crate::diagnostic::Severity;
 use crate::engine::Engine;
 use crate::manifest::select::Chosen;
 use crate::manifest::{Manifest, NodeId};
-use crate::pipeline::{NodeRecord, NodeStatus, RunStatus};
 use crate::project::{Layer, Materialization};
 use crate::run::{self, Observer, Place, Request};
 use crate::secret::Secrets;
-use crate::telemetry::{self, Trace};
 
 pub async fn run(context: &Context, command: &str, work: &Work) -> Outcome {
     let begun = Instant::now();
@@ -36,8 +35,6 @@ pub async fn run(context: &Context, command: &str, work: &Work) -> Outcome {
     let artifacts = context.artifacts(&project);
     artifacts.manifest(&project, &manifest);
     let engine = Engine::open(&project.root, &project.target).await?;
-    let place = Place::of(&project, &engine.connector);
-    let manifest = Arc::new(manifest);
     let request = Request {
         command: command.to_owned(),
         selection,
@@ -47,70 +44,15 @@ pub async fn run(context: &Context, command: &str, work: &Work) -> Outcome {
         fail_fast: work.fail_fast,
         store_failures: work.store_failures,
     };
-    let run = run::prepare(&place, manifest.clone(), &request).await?;
-    let cancel = cancel_on_signal(context);
-    context.terminal.say(&format!(
-        "{} run {} on target {} ({})",
-        strong("elt"),
-        run.id,
-        place.target.name,
-        engine.describe()
-    ));
-    let progress: Arc<dyn Observer> = Arc::new(Progress::new(context.terminal.clone()));
-    let trace = context.trace(&format!("elt {command}"), &progress);
-    let observer = trace.clone().map_or(progress.clone(), |trace| trace as Arc<dyn Observer>);
-    let outcome = run.finish(observer, cancel).await;
-    if let Some(trace) = &trace {
-        let attributes = [("elt.command", command), ("elt.target", place.target.name.as_str())];
-        let failure = outcome.failed_step.as_deref().map(|step| format!("failed at {step}"));
-        if let Err(error) = trace.send(&attributes, failure.as_deref()).await {
-            context.terminal.note(&error);
-        }
-    }
-    drop((trace, progress));
-    context.terminal.diagnostics(&outcome.problems);
-    for note in &outcome.notes {
-        context.terminal.note(note);
-    }
-    artifacts.run_results(&manifest, command, &work.selection, &outcome.nodes, begun.elapsed());
-    let server_lost = outcome.problems.iter().any(|problem| problem.code == "connection-lost");
-    if let Some(log) = engine.log_file().filter(|_| server_lost) {
-        context.terminal.note(&format!("the embedded server's log is {}", log.display()));
-    }
-    let good = outcome.status == RunStatus::Succeeded;
-    if good && command == "run" && !context.terminal.json {
-        report(context, &engine, &manifest, &request.selection).await?;
-    }
-    summary(context, command, &outcome, begun);
+    let going = Going { context, project: &project, engine: &engine, written: &work.selection, begun };
+    let good = going.run(manifest, request, || cancel_on_signal(context)).await?;
     engine.close().await?;
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
-impl Context {
-    /// The trace of a run, where the environment names a collector.
-    fn trace(&self, name: &str, progress: &Arc<dyn Observer>) -> Option<Arc<Trace>> {
-        match telemetry::Settings::of(&self.setting.env)? {
-            Ok(settings) => Some(Arc::new(Trace::new(settings, name, progress.clone()))),
-            Err(error) => {
-                self.terminal.note(&error);
-                None
-            }
-        }
-    }
-}
-
 /// The nodes that a command is about: of those chosen, those it handles. `None` where nothing has changed.
 fn selection(manifest: &Manifest, command: &str, chosen: &Chosen) -> Result<Option<BTreeSet<NodeId>>, Stop> {
-    let handles = |id: &NodeId| {
-        let materialization = manifest.node(*id).materialization;
-        match command {
-            "load" => materialization == Materialization::Load,
-            "seed" => materialization == Materialization::Seed,
-            "build" => materialization != Materialization::Load,
-            _ => true,
-        }
-    };
-    let nodes: BTreeSet<NodeId> = chosen.nodes.iter().copied().filter(handles).collect();
+    let nodes = handled(manifest, command, &chosen.nodes);
     if nodes.iter().any(|id| manifest.node(*id).is_built()) {
         return Ok(Some(nodes));
     }
@@ -123,6 +65,20 @@ fn selection(manifest: &Manifest, command: &str, chosen: &Chosen) -> Result<Opti
     })
 }
 
+/// Of these nodes, those that a command handles.
+pub(super) fn handled(manifest: &Manifest, command: &str, nodes: &BTreeSet<NodeId>) -> BTreeSet<NodeId> {
+    let handles = |id: &NodeId| {
+        let materialization = manifest.node(*id).materialization;
+        match command {
+            "load" => materialization == Materialization::Load,
+            "seed" => materialization == Materialization::Seed,
+            "build" => materialization != Materialization::Load,
+            _ => true,
+        }
+    };
+    nodes.iter().copied().filter(handles).collect()
+}
+
 fn nothing_to_do(context: &Context, command: &str) -> ExitCode {
     if context.terminal.json {
         context.terminal.json_line(&json!({"event": "nothing", "command": command}));
@@ -133,85 +89,19 @@ fn nothing_to_do(context: &Context, command: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Prints the relations whose config says `report=true`.
-async fn report(
-    context: &Context,
-    engine: &Engine,
-    manifest: &Manifest,
-    selection: &BTreeSet<NodeId>,
-) -> Result<(), Stop> {
-    let reported =
-        manifest.order.iter().filter(|id| manifest.node(**id).config.report && selection.contains(id));
-    let session = engine.connector.connect().await?;
-    for id in reported {
-        let node = manifest.node(*id);
-        let text = rows::written(&session, &manifest.published(*id), 40, Output::Table).await?;
-        context.terminal.data_line(&format!("\n{}  {}", strong(&node.label()), node.description));
-        context.terminal.data(&text);
-    }
-    Ok(())
-}
-
-fn summary(context: &Context, command: &str, outcome: &run::Outcome, begun: Instant) {
-    let milliseconds = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
-    let terminal = &context.terminal;
-    if terminal.json {
-        return terminal.json_line(&json!({
-            "event": "ended", "run": outcome.run, "status": outcome.status, "duration_ms": milliseconds,
-            "published": outcome.published, "failed_step": outcome.failed_step, "notes": outcome.notes,
-        }));
-    }
-    let counted = counts(&outcome.nodes);
-    let took = duration(milliseconds);
-    match outcome.status {
-        RunStatus::Succeeded => {
-            let relations = if outcome.published == 1 { "relation" } else { "relations" };
-            terminal.say(&format!(
-                "\n{} {} {relations} in {took}: {counted}",
-                strong("Published"),
-                outcome.published
-            ));
-            let next = match command {
-                "load" | "seed" => "elt build",
-                _ => "elt serve",
-            };
-            terminal.say(&format!("Next: {}", strong(next)));
-        }
-        RunStatus::Cancelled => {
-            terminal.say(&format!("\nCancelled after {took}; prod is as it was. {counted}"))
-        }
-        _ => {
-            let step = outcome.failed_step.as_deref().unwrap_or("a step");
-            terminal
-                .say(&format!("\n{} at {step} after {took}; prod is as it was: {counted}", strong("Failed")));
-        }
-    }
-}
-
-/// `6 built, 14 tests passed, 1 failed`.
-fn counts(records: &[NodeRecord]) -> String {
-    let count = |status: NodeStatus| records.iter().filter(|record| record.status == status).count();
-    let tests = |number: usize| if number == 1 { "test" } else { "tests" };
-    let mut parts = Vec::new();
-    for status in NodeStatus::ALL {
-        match (status, count(status)) {
-            (_, 0) => {}
-            (NodeStatus::Passed | NodeStatus::Warned, number) => {
-                parts.push(format!("{number} {} {}", tests(number), status.name()));
-            }
-            (_, number) => parts.push(format!("{number} {}", status.name())),
-        }
-    }
-    parts.join(", ")
-}
-
 /// The first Ctrl-C or SIGTERM cancels what runs on the server; a second one ends the process.
 pub(super) fn cancel_on_signal(context: &Context) -> CancellationToken {
+    let terminal = context.terminal.clone();
+    on_signal(move || terminal.say("cancelling what runs on the server; press again to leave at once"))
+}
+
+/// The token that the first Ctrl-C or SIGTERM cancels, after `tell`; a second one ends the process.
+pub(super) fn on_signal(tell: impl FnOnce() + Send + 'static) -> CancellationToken {
     let cancel = CancellationToken::new();
-    let (token, terminal) = (cancel.clone(), context.terminal.clone());
+    let token = cancel.clone();
     tokio::spawn(async move {
         super::serve::signal().await;
-        terminal.say("cancelling what runs on the server; press again to leave at once");
+        tell();
         token.cancel();
         super::serve::signal().await;
         std::process::exit(130);

@@ -39,3 +39,4 @@ mod starter;
 mod traces;
 mod unit_tests;
 mod walls;
+mod watch;

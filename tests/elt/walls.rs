@@ -13,6 +13,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("actix_web", &["service"]),
     ("utoipa", &["service"]),
     ("maud::", &["service"]),
+    ("notify::", &["watch"]),
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
     ("anstream", &["cli"]),

@@ -1,0 +1,167 @@
+//! A run that is under way, and what is told of it. What is run was chosen before, by `work` or `watch`.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::args::{Output, Selection};
+use super::progress::Progress;
+use super::terminal::{duration, strong};
+use super::{Context, Stop, rows};
+use crate::engine::Engine;
+use crate::manifest::{Manifest, NodeId};
+use crate::pipeline::{NodeRecord, NodeStatus, RunStatus};
+use crate::project::Project;
+use crate::run::{self, Observer, Place, Request};
+use crate::telemetry::{self, Trace};
+
+/// What a run goes on with once its database is there.
+pub(super) struct Going<'a> {
+    pub context: &'a Context,
+    pub project: &'a Project,
+    pub engine: &'a Engine,
+    /// As it was typed, for the artifacts.
+    pub written: &'a Selection,
+    pub begun: Instant,
+}
+
+impl Going<'_> {
+    /// Runs what is asked for and tells how it went; whether all was good. `cancel` is asked for once the run has
+    /// begun.
+    pub async fn run(
+        &self,
+        manifest: Manifest,
+        request: Request,
+        cancel: impl FnOnce() -> CancellationToken,
+    ) -> Result<bool, Stop> {
+        let Going { context, engine, written, begun, .. } = *self;
+        let command = request.command.as_str();
+        let artifacts = context.artifacts(self.project);
+        let place = Place::of(self.project, &engine.connector);
+        let manifest = Arc::new(manifest);
+        let run = run::prepare(&place, manifest.clone(), &request).await?;
+        let cancel = cancel();
+        context.terminal.say(&format!(
+            "{} run {} on target {} ({})",
+            strong("elt"),
+            run.id,
+            place.target.name,
+            engine.describe()
+        ));
+        let progress: Arc<dyn Observer> = Arc::new(Progress::new(context.terminal.clone()));
+        let trace = context.trace(&format!("elt {command}"), &progress);
+        let observer = trace.clone().map_or(progress.clone(), |trace| trace as Arc<dyn Observer>);
+        let outcome = run.finish(observer, cancel).await;
+        if let Some(trace) = &trace {
+            let attributes = [("elt.command", command), ("elt.target", place.target.name.as_str())];
+            let failure = outcome.failed_step.as_deref().map(|step| format!("failed at {step}"));
+            if let Err(error) = trace.send(&attributes, failure.as_deref()).await {
+                context.terminal.note(&error);
+            }
+        }
+        drop((trace, progress));
+        context.terminal.diagnostics(&outcome.problems);
+        for note in &outcome.notes {
+            context.terminal.note(note);
+        }
+        artifacts.run_results(&manifest, command, written, &outcome.nodes, begun.elapsed());
+        let server_lost = outcome.problems.iter().any(|problem| problem.code == "connection-lost");
+        if let Some(log) = engine.log_file().filter(|_| server_lost) {
+            context.terminal.note(&format!("the embedded server's log is {}", log.display()));
+        }
+        let good = outcome.status == RunStatus::Succeeded;
+        if good && command == "run" && !context.terminal.json {
+            report(context, engine, &manifest, &request.selection).await?;
+        }
+        summary(context, command, &outcome, begun);
+        Ok(good)
+    }
+}
+
+impl Context {
+    /// The trace of a run, where the environment names a collector.
+    fn trace(&self, name: &str, progress: &Arc<dyn Observer>) -> Option<Arc<Trace>> {
+        match telemetry::Settings::of(&self.setting.env)? {
+            Ok(settings) => Some(Arc::new(Trace::new(settings, name, progress.clone()))),
+            Err(error) => {
+                self.terminal.note(&error);
+                None
+            }
+        }
+    }
+}
+
+/// Prints the relations whose config says `report=true`.
+async fn report(
+    context: &Context,
+    engine: &Engine,
+    manifest: &Manifest,
+    selection: &BTreeSet<NodeId>,
+) -> Result<(), Stop> {
+    let reported =
+        manifest.order.iter().filter(|id| manifest.node(**id).config.report && selection.contains(id));
+    let session = engine.connector.connect().await?;
+    for id in reported {
+        let node = manifest.node(*id);
+        let text = rows::written(&session, &manifest.published(*id), 40, Output::Table).await?;
+        context.terminal.data_line(&format!("\n{}  {}", strong(&node.label()), node.description));
+        context.terminal.data(&text);
+    }
+    Ok(())
+}
+
+fn summary(context: &Context, command: &str, outcome: &run::Outcome, begun: Instant) {
+    let milliseconds = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
+    let terminal = &context.terminal;
+    if terminal.json {
+        return terminal.json_line(&json!({
+            "event": "ended", "run": outcome.run, "status": outcome.status, "duration_ms": milliseconds,
+            "published": outcome.published, "failed_step": outcome.failed_step, "notes": outcome.notes,
+        }));
+    }
+    let counted = counts(&outcome.nodes);
+    let took = duration(milliseconds);
+    match outcome.status {
+        RunStatus::Succeeded => {
+            let relations = if outcome.published == 1 { "relation" } else { "relations" };
+            terminal.say(&format!(
+                "\n{} {} {relations} in {took}: {counted}",
+                strong("Published"),
+                outcome.published
+            ));
+            let next = match command {
+                "load" | "seed" => "elt build",
+                _ => "elt serve",
+            };
+            terminal.say(&format!("Next: {}", strong(next)));
+        }
+        RunStatus::Cancelled => {
+            terminal.say(&format!("\nCancelled after {took}; prod is as it was. {counted}"))
+        }
+        _ => {
+            let step = outcome.failed_step.as_deref().unwrap_or("a step");
+            terminal
+                .say(&format!("\n{} at {step} after {took}; prod is as it was: {counted}", strong("Failed")));
+        }
+    }
+}
+
+/// `6 built, 14 tests passed, 1 failed`.
+pub(super) fn counts(records: &[NodeRecord]) -> String {
+    let count = |status: NodeStatus| records.iter().filter(|record| record.status == status).count();
+    let tests = |number: usize| if number == 1 { "test" } else { "tests" };
+    let mut parts = Vec::new();
+    for status in NodeStatus::ALL {
+        match (status, count(status)) {
+            (_, 0) => {}
+            (NodeStatus::Passed | NodeStatus::Warned, number) => {
+                parts.push(format!("{number} {} {}", tests(number), status.name()));
+            }
+            (_, number) => parts.push(format!("{number} {}", status.name())),
+        }
+    }
+    parts.join(", ")
+}
