@@ -157,6 +157,7 @@ impl Begun {
                     outcome.status = RunStatus::Succeeded;
                     outcome.published = published.relations;
                     outcome.notes.extend(published.notes);
+                    crate::source::forget(&self.place.fetch.cache_dir, id);
                     observer.event(Event::Published { relations: published.relations });
                 }
                 Err(problem) => {

@@ -3,6 +3,7 @@
 //!
 //! `Location::parse` → [`list()`] → for each piece [`fetch()`] → [`columns()`] → [`open()`] → [`Rows::next_chunk`].
 
+mod api;
 mod archive;
 mod binary;
 mod columns;
@@ -24,6 +25,7 @@ mod sample;
 #[cfg(test)]
 mod tests;
 
+pub use api::{ApiRequest, Earlier, KeyBatches, Paging, Spool, collect, forget};
 pub use columns::Target;
 pub use error::SourceError;
 pub use fetch::{FetchOptions, Fetched, Progress, fetch};

@@ -2,6 +2,7 @@
 
 mod access;
 mod adding;
+mod api;
 mod aside;
 mod copy;
 mod options;
@@ -145,14 +146,31 @@ impl Loading<'_> {
         if let source::Location::Postgres(url) = location {
             return postgres::load(self, url, location, known).await;
         }
-        let mut pieces = self.patiently(source::list(location, &self.fetch)).await?;
+        let mut pieces = match &self.node.config.api {
+            Some(api) => api::pages(self, api, location, known).await?,
+            None => self.patiently(source::list(location, &self.fetch)).await?,
+        };
         if let Some(known) = known.filter(|_| adding::by_file(self)) {
             pieces = adding::still_wanted(pieces, known);
         }
-        if pieces.is_empty() {
-            adding::nothing_new(self).await?;
+        match (pieces.is_empty(), known) {
+            (false, _) => {}
+            (true, Some(_)) => adding::nothing_new(self).await?,
+            (true, None) => self.nothing_at_all(location).await?,
         }
         self.pieces(location, &pieces, known).await
+    }
+
+    /// An API may have no records; then only the model can say what the table is like.
+    async fn nothing_at_all(&self, location: &source::Location) -> Result<(), Problem> {
+        let error = SourceError::new(format!("{location} has no records"));
+        if !self.options.allow_empty {
+            return Err(self.wrong(&error.with_hint("if that is right, set allow_empty")));
+        }
+        match table::declared(self) {
+            Some(columns) => table::make(self, location, columns).await,
+            None => Err(self.wrong(&error.with_hint("declare the columns in the model's body"))),
+        }
     }
 
     /// Fetches the pieces and copies them into a new table, one after another.

@@ -24,6 +24,7 @@ use crate::source::{FetchOptions, SourceError};
 const MAX_REDIRECTS: usize = 10;
 
 /// A client for one source.
+#[derive(Clone)]
 pub(in crate::source) struct Http {
     client: Client,
     /// The source's own address: who may have credentials and headers.
@@ -34,6 +35,7 @@ pub(in crate::source) struct Http {
     cookies: Vec<Cookie>,
 }
 
+#[derive(Clone)]
 struct Cookie {
     url: Url,
     domain: Option<String>,
@@ -95,6 +97,17 @@ impl Http {
             SourceError::new(format!("{} redirects more than {MAX_REDIRECTS} times", redacted(&self.home)))
                 .with_hint("open the address in a browser and use the one it ends at"),
         ))
+    }
+
+    /// Asks once, with `body` by POST; the answer's redirects are not followed: what a body holds is meant
+    /// for one address.
+    pub(in crate::source) async fn post(
+        &self,
+        url: &Url,
+        headers: &HeaderMap,
+        body: Bytes,
+    ) -> Result<Response, RequestError> {
+        self.send(Method::POST, url, headers, Some(body)).await
     }
 
     async fn send(

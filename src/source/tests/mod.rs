@@ -1,5 +1,6 @@
 //! The module through its own door: parse, fetch, columns, open, chunks.
 
+mod api;
 mod download;
 mod files;
 mod parquet_values;

@@ -1,0 +1,224 @@
+//! One request after another: at the pace that was promised, again when it failed, never for ever.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use bytes::Bytes;
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Response, StatusCode};
+use serde_json::Value;
+use url::Url;
+
+use super::answer::Answer;
+use super::pace::Pace;
+use super::spool::{Chained, Page, Spool};
+use super::{ApiRequest, Chain, Next};
+use crate::source::http::headers::retry_after;
+use crate::source::http::{Http, RequestError, chain as causes, check_step};
+use crate::source::{FetchOptions, Location, SourceError};
+
+/// An answer is held in memory, in bytes; a larger one is refused.
+const MAX_ANSWER_BYTES: usize = 256 << 20;
+/// An API that never comes to its end is broken.
+const MAX_PAGES: u64 = 1_000_000;
+
+pub(super) struct Asker<'a> {
+    request: &'a ApiRequest,
+    options: &'a FetchOptions,
+    http: Http,
+    pace: Pace,
+    shown: String,
+}
+
+enum Failure {
+    /// Another try may succeed, after `wait` if the server said so.
+    Passing {
+        why: String,
+        wait: Option<Duration>,
+    },
+    Final(SourceError),
+}
+
+fn passing(why: impl Into<String>) -> Failure {
+    Failure::Passing { why: why.into(), wait: None }
+}
+
+impl<'a> Asker<'a> {
+    pub(super) fn new(request: &'a ApiRequest, options: &'a FetchOptions) -> Result<Self, SourceError> {
+        Ok(Self {
+            request,
+            options,
+            http: Http::new(options, request.url.clone())?,
+            pace: Pace::new(request.requests_per_second),
+            shown: Location::Http(request.url.clone()).to_string(),
+        })
+    }
+
+    /// All pages of a chain, those first that are there already.
+    pub(super) async fn follow(
+        &self,
+        chain: Chain,
+        spool: &Spool,
+        told: &(dyn Fn(u64) + Sync),
+    ) -> Result<Vec<Page>, SourceError> {
+        let begin = self.request.paging.as_ref().map_or(Next::First, |paging| paging.begin());
+        let mut state = spool.chained(&chain.name).unwrap_or_else(|| Chained::new(begin));
+        while state.next != Next::Nothing {
+            let (body, headers) = self.ask(&chain, &state.next).await?;
+            told(body.len() as u64);
+            let answer = Answer::read(&body, &self.request.records, &self.shown)?;
+            let (lines, records) = (answer.lines(), answer.records.len() as u64);
+            if records > 0 && state.last() == Some(crate::source::sha256(&lines).as_str()) {
+                return Err(self.same_again(state.pages()));
+            }
+            let next = match &self.request.paging {
+                Some(paging) => {
+                    paging.after(&answer, &headers, state.pages() + 1, state.records() + records)?
+                }
+                None => Next::Nothing,
+            };
+            if next == state.next || state.pages() >= MAX_PAGES {
+                return Err(self.same_again(state.pages()));
+            }
+            state = spool.keep(&chain.name, state, (&lines, records), next)?;
+        }
+        Ok(spool.pages(&chain.name, &state))
+    }
+
+    fn same_again(&self, page: u64) -> SourceError {
+        let message = format!("{}: page {} is the one before it again", self.shown, page + 1);
+        SourceError::new(message).with_hint("does the API know the parameter that `paging` names?")
+    }
+
+    /// The answer's body, however many tries it takes.
+    async fn ask(&self, chain: &Chain, next: &Next) -> Result<(Bytes, HeaderMap), SourceError> {
+        let mut pauses = ExponentialBuilder::default()
+            .with_min_delay(self.options.retry_pause)
+            .with_max_delay(Duration::from_secs(60))
+            .with_max_times(self.options.retries)
+            .with_jitter()
+            .build();
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            self.pace.turn().await;
+            let (why, wait) = match self.attempt(chain, next).await {
+                Ok(answer) => return Ok(answer),
+                Err(Failure::Final(error)) => return Err(error),
+                Err(Failure::Passing { why, wait }) => (why, wait.unwrap_or_default()),
+            };
+            let exhausted = |why: &str| {
+                let tries = if tries == 1 { "one try".to_owned() } else { format!("{tries} tries") };
+                SourceError::new(format!("{} did not answer in {tries}: {why}", self.shown))
+                    .with_hint("what has come is kept: the next load goes on from there")
+            };
+            let pause = pauses.next().ok_or_else(|| exhausted(&why))?;
+            if wait > self.options.max_retry_after {
+                return Err(exhausted(&format!("{why}; try again in {} s", wait.as_secs())));
+            }
+            tracing::debug!(location = self.shown, why, tries, "request failed");
+            // What the server asks of one it asks of all.
+            self.pace.rest(wait).await;
+            tokio::time::sleep(pause.max(wait)).await;
+        }
+    }
+
+    async fn attempt(&self, chain: &Chain, next: &Next) -> Result<(Bytes, HeaderMap), Failure> {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let url = self.address(chain, next).map_err(Failure::Final)?;
+        let answer = if self.request.post {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            self.http.post(&url, &headers, self.body(chain, next)).await
+        } else {
+            let mut http = self.http.clone();
+            http.get(&url, &headers).await.map(|(response, _)| response)
+        };
+        let answer = answer.map_err(|error| match error {
+            RequestError::Passing(why) => passing(why),
+            RequestError::Final(error) => Failure::Final(error),
+        })?;
+        if answer.status() != StatusCode::OK {
+            return Err(self.refused(&answer));
+        }
+        let headers = answer.headers().clone();
+        Ok((self.receive(answer).await?, headers))
+    }
+
+    fn address(&self, chain: &Chain, next: &Next) -> Result<Url, SourceError> {
+        let mut url = self.request.url.clone();
+        if let Next::At(address) = next {
+            let target = url.join(address).map_err(|error| {
+                SourceError::new(format!("{}: the next page's address is none: {error}", self.shown))
+            })?;
+            check_step(&url, &target)?;
+            if target.origin() != url.origin() {
+                return Err(SourceError::new(format!(
+                    "{}: the next page is on another host, {}, which is refused",
+                    self.shown,
+                    target.host_str().unwrap_or_default()
+                )));
+            }
+            return Ok(target);
+        }
+        let mut pairs: Vec<(String, String)> = self.request.parameters.clone();
+        if !self.request.post {
+            if let Some((into, keys)) = &chain.keys {
+                let keys: Vec<String> = keys.iter().map(plain).collect();
+                pairs.push((into.clone(), keys.join(",")));
+            }
+            if let Next::With(name, value) = next {
+                pairs.push((name.clone(), value.clone()));
+            }
+        }
+        if !pairs.is_empty() {
+            url.query_pairs_mut().extend_pairs(pairs);
+        }
+        Ok(url)
+    }
+
+    fn body(&self, chain: &Chain, next: &Next) -> Bytes {
+        let mut body = self.request.body.clone();
+        if let Some((into, keys)) = &chain.keys {
+            body.insert(into.clone(), Value::Array(keys.clone()));
+        }
+        if let Next::With(name, value) = next {
+            let number = value.parse::<u64>().ok().filter(|number| number.to_string() == *value);
+            body.insert(name.clone(), number.map_or_else(|| value.clone().into(), Value::from));
+        }
+        Bytes::from(Value::Object(body).to_string())
+    }
+
+    async fn receive(&self, mut answer: Response) -> Result<Bytes, Failure> {
+        let mut body = Vec::new();
+        while let Some(part) = answer.chunk().await.map_err(|error| passing(causes(error)))? {
+            if body.len() + part.len() > MAX_ANSWER_BYTES {
+                let message = format!("{}: an answer is larger than {MAX_ANSWER_BYTES} bytes", self.shown);
+                return Err(Failure::Final(SourceError::new(message).with_hint("ask for smaller pages")));
+            }
+            body.extend_from_slice(&part);
+        }
+        Ok(body.into())
+    }
+
+    /// What a status other than 200 means.
+    fn refused(&self, answer: &Response) -> Failure {
+        let status = answer.status();
+        if matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502..=599) {
+            let wait = answer.headers().get(RETRY_AFTER).and_then(retry_after);
+            return Failure::Passing { why: format!("the server answered {status}"), wait };
+        }
+        let error = SourceError::new(format!("{}: the server answered {status}", self.shown));
+        Failure::Final(match status.as_u16() {
+            401 | 403 | 407 => error.with_hint("is the login right? auth={'bearer': env_var('…')}"),
+            404 | 405 | 410 => error.with_hint("check the address, and api={'method': …}"),
+            301..=399 => error.with_hint("a request with a body is not sent elsewhere: use the new address"),
+            _ => error.with_hint("check the parameters and the body that `api` names"),
+        })
+    }
+}
+
+/// A key as it stands in an address.
+fn plain(key: &Value) -> String {
+    key.as_str().map_or_else(|| key.to_string(), str::to_owned)
+}

@@ -1,0 +1,112 @@
+//! JSON over HTTP: asks page after page, several batches at once, and keeps each page's records on disk as
+//! JSON lines, to be read like any other file. What has come is not asked for again when a load died.
+
+mod answer;
+mod ask;
+mod pace;
+mod paging;
+mod spool;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::list::Piece;
+use super::{FetchOptions, Location, Progress, SourceError};
+use ask::Asker;
+use paging::Next;
+pub use paging::Paging;
+pub use spool::{Earlier, Spool, forget};
+
+/// What is asked of an API.
+#[derive(Debug, Clone)]
+pub struct ApiRequest {
+    pub url: Url,
+    /// By POST with a JSON body; otherwise by GET.
+    pub post: bool,
+    /// Names on the way to the list of records in an answer; none where the answer is the list.
+    pub records: Vec<String>,
+    /// Added to the address of every request.
+    pub parameters: Vec<(String, String)>,
+    pub body: Map<String, Value>,
+    pub paging: Option<Paging>,
+    pub keys: Option<KeyBatches>,
+    pub requests_per_second: Option<f64>,
+    /// Batches that are asked for at once.
+    pub concurrency: usize,
+}
+
+/// Values that are asked for, some at a time.
+#[derive(Debug, Clone)]
+pub struct KeyBatches {
+    /// The field of the body, or the parameter, that takes them.
+    pub into: String,
+    pub batches: Vec<Vec<Value>>,
+}
+
+/// Asks for everything and gives the pages that hold records. Pages that `spool` has are not asked for.
+pub async fn collect(
+    request: &ApiRequest,
+    options: &FetchOptions,
+    spool: &Spool,
+    progress: &dyn Progress,
+) -> Result<Vec<Piece>, SourceError> {
+    let asker = Arc::new(Asker::new(request, options)?);
+    let received = AtomicU64::new(0);
+    let told = |bytes: u64| {
+        let before = received.fetch_add(bytes, Ordering::Relaxed);
+        progress.bytes(before + bytes, None);
+    };
+    let chains = chains(request);
+    let many = chains.len() > 1;
+    let work = chains.into_iter().enumerate().map(|(index, chain)| {
+        let (asker, told) = (asker.clone(), &told);
+        async move { asker.follow(chain, spool, told).await.map(|pages| (index, pages)) }
+    });
+    let work: Vec<_> = work.collect();
+    let mut found: Vec<(usize, Vec<spool::Page>)> =
+        stream::iter(work).buffer_unordered(request.concurrency.max(1)).try_collect().await?;
+    found.sort_by_key(|(index, _)| *index);
+    let shown = Location::Http(request.url.clone()).to_string();
+    let pieces = found.into_iter().flat_map(|(index, pages)| {
+        let batch = if many { format!(" batch {}", index + 1) } else { String::new() };
+        let shown = shown.clone();
+        let full = pages.into_iter().enumerate().filter(|(_, page)| page.records > 0);
+        full.map(move |(number, page)| page.piece(format!("{shown}{batch} page {}", number + 1)))
+    });
+    Ok(pieces.collect())
+}
+
+/// One request and those that its answer leads to.
+struct Chain {
+    /// Tells it from the others, the same in every load.
+    name: String,
+    /// Added to the body or to the address.
+    keys: Option<(String, Vec<Value>)>,
+}
+
+fn chains(request: &ApiRequest) -> Vec<Chain> {
+    match &request.keys {
+        None => vec![Chain { name: "all".to_owned(), keys: None }],
+        Some(keys) => keys
+            .batches
+            .iter()
+            .map(|batch| Chain {
+                name: super::sha256(Value::Array(batch.clone()).to_string().as_bytes())[..24].to_owned(),
+                keys: Some((keys.into.clone(), batch.clone())),
+            })
+            .collect(),
+    }
+}
+
+/// A page of records on disk.
+impl spool::Page {
+    fn piece(self, name: String) -> Piece {
+        let path: PathBuf = self.path;
+        Piece { location: Location::File(path), name, bytes: Some(self.bytes), version: None }
+    }
+}
