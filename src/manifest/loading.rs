@@ -1,7 +1,30 @@
 //! What a loaded model's config must agree on before anything is asked of a source.
 
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
 use crate::name::Ident;
 use crate::project::{Config, Incremental};
+
+/// The config as it may be shown: without its login, and its address without what came from the environment.
+pub(super) fn without_secrets(
+    mut words: Map<String, Value>,
+    env_used: &[String],
+    env: &BTreeMap<String, String>,
+) -> Map<String, Value> {
+    if let Some(auth) = words.get_mut("auth") {
+        *auth = "***".into();
+    }
+    if let Some(Value::String(source)) =
+        words.get_mut("source").filter(|source| source.as_str().is_some_and(|source| source.contains("://")))
+    {
+        for value in env_used.iter().filter_map(|name| env.get(name)).filter(|value| value.len() > 3) {
+            *source = source.replace(value.as_str(), "***");
+        }
+    }
+    words
+}
 
 /// What is wrong, and the way out.
 pub(super) type Fault = (String, &'static str);

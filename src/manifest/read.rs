@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::endpoints;
 use super::graph::{check_layers, order, place_of_name};
-use super::loading::faults;
+use super::loading::{faults, without_secrets};
 use super::{Body, Exposure, Hooks, Manifest, Node, NodeId, Text};
 use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
 use crate::name::Ident;
@@ -149,6 +149,7 @@ impl<'a> Reader<'a> {
         let mut references = vec![full.references.clone()];
         references[0].extend(keys_of(&config).map(|keys| Reference::Ref(keys.from.clone())));
         references.extend(incremental.as_ref().map(|text| text.references.clone()));
+        let told = without_secrets(words, &full.env_used, &self.project.env);
         let text = |rendered| Box::new(Text { rendered, targets: Vec::new() });
         self.add(&model.name, Location::start_of(&model.file), references, |name| Node {
             name,
@@ -157,7 +158,7 @@ impl<'a> Reader<'a> {
             file: model.file.clone(),
             materialization,
             config,
-            words,
+            words: told,
             yaml_words: properties.map(|own| own.config.clone()).unwrap_or_default(),
             description: properties.map(|own| own.description.clone()).unwrap_or_default(),
             described_in: properties.map(|own| own.place.file.clone()),

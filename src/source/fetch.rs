@@ -15,7 +15,7 @@ use super::file::OpenFile;
 use super::http::cache::{self, Cache};
 use super::http::download::Download;
 use super::http::drive;
-use super::{Location, SourceError, compression, read};
+use super::{Location, SourceError, compression, object, read};
 
 /// How a source is fetched. Local files need only `cache_dir`, and that only when a packed Parquet file is
 /// unpacked.
@@ -43,6 +43,8 @@ pub struct FetchOptions {
     pub basic: Option<(String, String)>,
     /// Nothing is asked of this machine, its network, or what lies behind it; proxies are not used.
     pub refuse_private_addresses: bool,
+    /// Of object stores: words as `aws_access_key_id`, `aws_region`, and their values. They count as secrets.
+    pub store: Vec<(String, String)>,
 }
 
 impl Default for FetchOptions {
@@ -60,6 +62,7 @@ impl Default for FetchOptions {
             headers: Vec::new(),
             basic: None,
             refuse_private_addresses: false,
+            store: Vec::new(),
         }
     }
 }
@@ -134,9 +137,15 @@ pub async fn fetch(
         }
         Location::Postgres(_) => return Err(SourceError::new(format!("{location} is no file"))),
         Location::Http(url) => url.clone(),
+        Location::Object { bucket, key } => object::signed_url(bucket, key, options).await?,
         Location::GoogleDrive { id, url } => drive::download_url(&options.google_drive_url, id, url),
     };
-    let cache = Cache::open(&options.cache_dir, &url, options)?;
+    let known_as = match location {
+        // A signed address is another one every time.
+        Location::Object { .. } => object::identity(&url),
+        _ => url.clone(),
+    };
+    let cache = Cache::open(&options.cache_dir, &known_as, options)?;
     let drive = matches!(location, Location::GoogleDrive { .. });
     let shown = location.to_string();
     let stored = Download::new(options, shown, url, drive)?.run(&cache, progress).await?;

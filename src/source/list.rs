@@ -7,7 +7,7 @@ use std::time::UNIX_EPOCH;
 
 use globset::{GlobBuilder, GlobMatcher};
 
-use super::{FetchOptions, Location, SourceError};
+use super::{FetchOptions, Location, SourceError, object};
 
 /// One file of a source, not yet fetched.
 #[derive(Debug, Clone)]
@@ -28,12 +28,15 @@ impl Piece {
 }
 
 /// The pieces of a source, in the order in which they are loaded: by name.
-pub async fn list(location: &Location, _options: &FetchOptions) -> Result<Vec<Piece>, SourceError> {
+pub async fn list(location: &Location, options: &FetchOptions) -> Result<Vec<Piece>, SourceError> {
     match location {
         Location::Files { root, pattern } => {
             let (root, pattern) = (root.clone(), pattern.clone());
             let walked = tokio::task::spawn_blocking(move || matching(&root, &pattern));
             walked.await.map_err(|error| SourceError::new(format!("the search was stopped: {error}")))?
+        }
+        Location::Object { bucket, key } if is_pattern(key) || key.ends_with('/') => {
+            object::list(bucket, key, options).await
         }
         Location::File(path) => Ok(vec![local(path, location.to_string())]),
         _ => Ok(vec![Piece::single(location)]),
@@ -105,7 +108,7 @@ fn nothing_matches(pattern: &str, folder: &Path) -> SourceError {
 }
 
 /// The folders before the first part that is a pattern.
-fn fixed_part(pattern: &str) -> PathBuf {
+pub(super) fn fixed_part(pattern: &str) -> PathBuf {
     let mut parts: Vec<Component> = Path::new(pattern).components().collect();
     parts.pop();
     parts.into_iter().take_while(|part| !is_pattern(&part.as_os_str().to_string_lossy())).collect()

@@ -11,7 +11,7 @@ use super::http::drive;
 use super::list::{is_pattern, matcher};
 use super::{SourceError, sample};
 
-const KNOWN: &str = "a path or pattern (data/*.csv), file:///path, http://…, https://…, a Google Drive share link, postgres://…, or sample://vouchers";
+const KNOWN: &str = "a path or pattern (data/*.csv), file:///path, http://…, https://…, a Google Drive share link, s3://bucket/…, postgres://…, or sample://vouchers";
 
 /// `Display` and `Debug` show it without user, password and secret query values.
 #[derive(Clone, PartialEq, Eq)]
@@ -27,6 +27,11 @@ pub enum Location {
     GoogleDrive {
         id: String,
         url: Url,
+    },
+    /// An object, or with a pattern or a prefix in `key` many, of an S3-compatible store.
+    Object {
+        bucket: String,
+        key: String,
     },
     /// Another PostgreSQL, by its whole URL.
     Postgres(Url),
@@ -58,6 +63,17 @@ impl Location {
         };
         match scheme.to_ascii_lowercase().as_str() {
             "http" | "https" => Self::from_url(parse_url(text)?),
+            "s3" => match rest.split_once('/') {
+                Some((bucket, key)) if !bucket.is_empty() && !key.is_empty() => {
+                    if is_pattern(key) {
+                        matcher(key)?;
+                    }
+                    Ok(Self::Object { bucket: bucket.to_owned(), key: key.to_owned() })
+                }
+                _ => Err(SourceError::new(format!("`{text}` names no object")).with_hint(
+                    "write s3://bucket/folder/file.csv, s3://bucket/folder/*.csv, or s3://bucket/folder/",
+                )),
+            },
             "postgres" | "postgresql" => Ok(Self::Postgres(parse_url(text)?)),
             "file" if is_pattern(rest) => Err(SourceError::new("file:// takes no pattern")
                 .with_hint("write the pattern as a path, without file://")),
@@ -73,7 +89,7 @@ impl Location {
             }
             other => {
                 let error = SourceError::new(format!("a source cannot be read from `{other}://`"));
-                Err(match nearest(other, ["http", "https", "file", "postgres", "sample"]) {
+                Err(match nearest(other, ["http", "https", "file", "s3", "postgres", "sample"]) {
                     Some(near) => error.with_hint(format!("was `{near}://` meant? elt reads {KNOWN}")),
                     None => error.with_hint(format!("elt reads {KNOWN}")),
                 })
@@ -92,6 +108,7 @@ impl Location {
     pub(super) fn file_name(&self) -> Option<String> {
         match self {
             Self::File(path) => path.file_name().map(|name| name.to_string_lossy().into_owned()),
+            Self::Object { key, .. } => key.rsplit('/').next().map(str::to_owned),
             Self::Http(url) => url.path_segments()?.next_back().map(str::to_owned),
             _ => None,
         }
@@ -110,6 +127,7 @@ impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => write!(f, "{}", path.display()),
+            Self::Object { bucket, key } => write!(f, "s3://{bucket}/{key}"),
             Self::Files { pattern, .. } => f.write_str(pattern),
             Self::Http(url) | Self::GoogleDrive { url, .. } | Self::Postgres(url) => {
                 f.write_str(&redacted(url))

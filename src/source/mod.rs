@@ -16,6 +16,7 @@ mod http;
 mod infer;
 mod list;
 mod location;
+mod object;
 mod place;
 mod place_map;
 mod read;

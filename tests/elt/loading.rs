@@ -49,3 +49,38 @@ async fn a_pattern_that_matches_nothing_is_an_error() {
     project.write("models/raw/people.sql", "{{ config(source='data/[a.csv') }}");
     project.elt(&["run"]).expect(1).says("the pattern `data/[a.csv` cannot be read");
 }
+
+#[tokio::test]
+async fn private_addresses_are_refused_where_the_profile_says_so() {
+    let project = Project::new(&[
+        ("profiles.yml", "fetch: {refuse_private_addresses: true, retries: 0}\n"),
+        ("models/raw/r.sql", "{{ config(source=var('from')) }}"),
+    ])
+    .await;
+    for address in [
+        "http://127.0.0.1:9/a.csv",
+        "http://localhost:9/a.csv",
+        "http://[::ffff:7f00:1]:9/a.csv",
+        "http://169.254.169.254/latest/",
+    ] {
+        let ended = project.elt(&["run", "--vars", &format!("{{from: '{address}'}}")]).expect(1);
+        ended.says("private address").says("which the profile refuses");
+    }
+}
+
+#[tokio::test]
+async fn a_login_comes_from_the_environment_or_not_at_all() {
+    let model = |auth: &str| format!("{{{{ config(source='http://127.0.0.1:1/a.csv', auth={auth}) }}}}");
+    let project = Project::new(&[("models/raw/r.sql", &model("{'bearer': 'tok-en'}"))])
+        .await
+        .env("SHOP_KEY", "s3cr3t-word");
+    project.elt(&["run"]).expect(2).says("has its login written in the model");
+    project.write("models/raw/r.sql", &model("env_var('SHOP_KEY')"));
+    let ended = project.elt(&["run"]).expect(2).says("config's `auth` is wrong: it is a map of `bearer`");
+    assert!(!ended.stderr.contains("s3cr3t-word"), "{ended}");
+    project.write("models/raw/r.sql", &model("{'bearer': env_var('SHOP_KEY')}"));
+    for command in [&["run"][..], &["--json", "run"], &["compile"], &["ls", "--output", "json"]] {
+        let ended = project.elt(command);
+        assert!(!format!("{}{}", ended.stdout, ended.stderr).contains("s3cr3t-word"), "{ended}");
+    }
+}

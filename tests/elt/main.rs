@@ -28,6 +28,7 @@ mod lineage;
 mod loading;
 mod main_job;
 mod materialized_views;
+mod object_store;
 mod other_database;
 mod readers;
 mod selection;

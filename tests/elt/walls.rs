@@ -25,6 +25,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("memchr", &["source"]),
     ("struson", &["source"]),
     (" zip::", &["source"]),
+    ("object_store", &["source"]),
     ("squawk_", &["sql"]),
     ("rowan::", &["sql"]),
     ("parquet::", &["source", "generate"]),

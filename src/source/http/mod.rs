@@ -52,19 +52,7 @@ pub(in crate::source) enum RequestError {
 
 impl Http {
     pub(in crate::source) fn new(options: &FetchOptions, home: Url) -> Result<Self, SourceError> {
-        let mut builder = Client::builder()
-            .tls_backend_preconfigured(tls_config()?)
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(options.connect_timeout)
-            .read_timeout(options.stall_timeout)
-            .user_agent(concat!("elt/", env!("CARGO_PKG_VERSION")));
-        if options.refuse_private_addresses {
-            // A proxy would resolve the name itself, and nobody could say to what.
-            builder = builder.no_proxy().dns_resolver(Arc::new(address::PublicOnly));
-        }
-        let client = builder.build().map_err(|error| {
-            SourceError::new(format!("the HTTP client cannot be set up: {}", chain(error)))
-        })?;
+        let client = client(options)?;
         let mut headers = HeaderMap::new();
         for (name, value) in &options.headers {
             let refused = || SourceError::new(format!("the header `{}` cannot be sent", name.escape_debug()));
@@ -189,6 +177,23 @@ impl Http {
             .collect();
         if pairs.is_empty() { None } else { HeaderValue::try_from(pairs.join("; ")).ok() }
     }
+}
+
+/// A client that follows no redirect by itself.
+pub(in crate::source) fn client(options: &FetchOptions) -> Result<Client, SourceError> {
+    let mut builder = Client::builder()
+        .tls_backend_preconfigured(tls_config()?)
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(options.connect_timeout)
+        .read_timeout(options.stall_timeout)
+        .user_agent(concat!("elt/", env!("CARGO_PKG_VERSION")));
+    if options.refuse_private_addresses {
+        // A proxy would resolve the name itself, and nobody could say to what.
+        builder = builder.no_proxy().dns_resolver(Arc::new(address::PublicOnly));
+    }
+    builder
+        .build()
+        .map_err(|error| SourceError::new(format!("the HTTP client cannot be set up: {}", chain(error))))
 }
 
 fn is_within(host: &str, domain: &str) -> bool {
