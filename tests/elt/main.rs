@@ -23,6 +23,7 @@ mod import;
 mod incremental;
 mod incremental_loads;
 mod inputs;
+mod json_api;
 mod judged_tests;
 mod lineage;
 mod loading;
