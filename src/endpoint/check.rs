@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::{Endpoint, Operator, RESERVED_PARAMETERS, Shape, braced};
 
 /// The first parts of paths that are the service's own.
-pub const RESERVED_PATHS: [&str; 17] = [
+pub const RESERVED_PATHS: [&str; 18] = [
     "getVoucher",
     "segmentation-voucher",
     "runPipeline",
@@ -20,6 +20,7 @@ pub const RESERVED_PATHS: [&str; 17] = [
     "data",
     "lineage",
     "assets",
+    "ui",
     "events",
     "login",
     "endpoints",

@@ -8,8 +8,8 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::middleware::Next;
 
-use super::body;
 use super::problem::Problem;
+use super::{body, pages};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const LONGEST_REQUEST_ID: usize = 64;
@@ -71,7 +71,7 @@ fn one_form(response: &ServiceResponse, request_id: &str) -> actix_web::HttpResp
             tracing::debug!(request_id, cause, "{problem}");
         }
     }
-    problem.write(request_id)
+    pages::error(response.request(), problem, request_id).unwrap_or_else(|| problem.write(request_id))
 }
 
 /// The client's own id where it is harmless in a header and in a log, else a new one of 16 hex digits.

@@ -5,11 +5,12 @@
 //! snapshot it is 503.
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue, VARY};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::pages;
 use super::routes::{Answer, Call};
 use super::state::{Database, State};
 
@@ -110,6 +111,9 @@ pub async fn ready(call: Call) -> Answer {
 }
 
 pub async fn welcome(call: Call) -> Answer {
+    if pages::wants_page(call.request.headers()) {
+        return pages::start(call).await;
+    }
     let links = Links {
         docs: "/docs/",
         boards: "/boards/",
@@ -121,7 +125,8 @@ pub async fn welcome(call: Call) -> Answer {
     let snapshot = call.state.snapshot.load();
     let published = snapshot.iter().flat_map(|snapshot| &snapshot.endpoints);
     let endpoints = published.map(|published| published.endpoint.path.clone()).collect();
-    Ok(HttpResponse::Ok().json(Welcome { name: "elt", version: env!("CARGO_PKG_VERSION"), links, endpoints }))
+    let welcome = Welcome { name: "elt", version: env!("CARGO_PKG_VERSION"), links, endpoints };
+    Ok(HttpResponse::Ok().insert_header((VARY, "Accept")).json(welcome))
 }
 
 fn readiness(state: &State) -> Readiness {

@@ -5,7 +5,6 @@
 //! A request goes through `envelope` (id, headers, error form, log), `routes`, and a handler.
 
 mod amount;
-mod board;
 mod body;
 mod docs;
 mod envelope;
@@ -15,6 +14,7 @@ mod fields;
 mod health;
 mod lookup;
 mod openapi;
+mod pages;
 mod problem;
 mod refresh;
 mod routes;

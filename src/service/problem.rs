@@ -4,9 +4,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -125,13 +125,30 @@ impl Problem {
         self.0.cause.as_deref()
     }
 
-    /// The whole answer.
-    pub fn write(&self, request_id: &str) -> HttpResponse {
+    pub fn code(&self) -> &'static str {
+        self.0.code
+    }
+
+    pub fn hint(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    pub fn details(&self) -> Option<&Value> {
+        self.0.details.as_ref()
+    }
+
+    /// The answer's status and headers.
+    pub fn answer(&self) -> HttpResponseBuilder {
         let mut response = HttpResponse::build(self.0.status);
         for header in &self.0.headers {
             response.insert_header(header.clone());
         }
-        response.json(ErrorBody {
+        response
+    }
+
+    /// The whole answer.
+    pub fn write(&self, request_id: &str) -> HttpResponse {
+        self.answer().json(ErrorBody {
             code: self.0.code,
             message: &self.0.message,
             details: self.0.details.as_ref(),

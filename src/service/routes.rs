@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 
 use super::problem::Problem;
 use super::state::State;
-use super::{board, body, docs, exposed, health, runs, voucher};
+use super::{body, docs, exposed, health, pages, runs, voucher};
 
 pub type Answer = Result<HttpResponse, Problem>;
 
@@ -40,9 +40,10 @@ pub fn routes(config: &mut ServiceConfig) {
             .route(reading().to(caught(docs::file)))
             .default_service(web::to(wrong_method("GET, HEAD"))),
     );
-    get(config, "/boards", board::list);
-    get(config, "/boards/{board}", board::show);
-    get(config, "/assets/board.css", board::style);
+    get(config, "/boards", pages::board::list);
+    get(config, "/boards/{board}", pages::board::show);
+    get(config, "/ui/vouchers", pages::vouchers::show);
+    get(config, "/assets/{file}", pages::file);
     get(config, "/", health::welcome);
 }
 

@@ -105,11 +105,15 @@ impl Snapshot {
         self.countries.get(&code.trim().to_lowercase())
     }
 
-    /// The canonical spellings, in order.
+    /// By their canonical spellings, in order.
+    pub fn countries(&self) -> Vec<&Country> {
+        let mut countries: Vec<&Country> = self.countries.values().collect();
+        countries.sort_unstable_by_key(|country| &country.code);
+        countries
+    }
+
     pub fn country_codes(&self) -> Vec<&str> {
-        let mut codes: Vec<_> = self.countries.values().map(|country| country.code.as_str()).collect();
-        codes.sort_unstable();
-        codes
+        self.countries().into_iter().map(|country| country.code.as_str()).collect()
     }
 }
 

@@ -54,5 +54,5 @@ async fn every_kind_of_chart_is_drawn_with_its_figures_beside_it() {
     let (_, _, other) = page(&server, "/boards/other").await;
     assert!(other.contains("There are no rows.") && other.contains("It needs parameters"), "{other}");
     assert_eq!(page(&server, "/boards/nowhere").await.0, 404);
-    assert_eq!(page(&server, "/assets/board.css").await.0, 200);
+    assert_eq!(page(&server, "/assets/elt.css").await.0, 200);
 }

@@ -31,6 +31,7 @@ mod main_job;
 mod materialized_views;
 mod object_store;
 mod other_database;
+mod pages;
 mod readers;
 mod selection;
 mod selectors;

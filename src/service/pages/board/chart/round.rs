@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::{COLOURS, at, figure};
 use crate::endpoint::{Chart, Tone};
-use crate::service::board::data::Data;
+use crate::service::pages::board::data::Data;
 
 pub fn pie(chart: &Chart, data: &Data, heading: &str) -> Markup {
     let column = chart.y.first().map(String::as_str).unwrap_or_default();

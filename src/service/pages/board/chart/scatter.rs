@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::axes::{BOTTOM, HEIGHT, LEFT, RIGHT, Scale, WIDTH, height, lines_across};
 use super::{COLOURS, at, legend};
 use crate::endpoint::Chart;
-use crate::service::board::data::Data;
+use crate::service::pages::board::data::Data;
 
 /// Unit: of the view box.
 const LARGEST: f64 = 18.0;

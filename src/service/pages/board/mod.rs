@@ -1,5 +1,5 @@
 //! Boards: the charts of published endpoints on one page for each domain, drawn on the server as SVG. Nothing
-//! comes from another host, nothing runs in the browser, and each picture has its figures as a table.
+//! runs in the browser, and each picture has its figures as a table.
 
 mod chart;
 mod data;
@@ -7,23 +7,14 @@ mod page;
 
 use std::collections::BTreeMap;
 
-use actix_web::HttpResponse;
-use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_FRAME_OPTIONS,
-};
 use futures_util::future::join_all;
+use maud::Markup;
 
-use super::problem::Problem;
-use super::routes::{Answer, Call, nothing_here};
-use super::snapshot::Snapshot;
+use super::{root, snapshot};
 use crate::endpoint::{Chart, ChartKind, Published};
+use crate::service::routes::{Answer, Call, nothing_here};
+use crate::service::snapshot::Snapshot;
 use data::Data;
-
-const STYLE: &str = include_str!("board.css");
-
-/// Pages load their own stylesheet and nothing else.
-const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; \
-                      frame-ancestors 'none'";
 
 /// Rows that a picture shows at most.
 const ROWS: u64 = 500;
@@ -40,9 +31,7 @@ struct Panel<'a> {
 /// The boards there are.
 pub async fn list(call: Call) -> Answer {
     let snapshot = snapshot(&call)?;
-    let boards: Vec<(&str, usize)> =
-        boards(&snapshot).into_iter().map(|(name, charts)| (name, charts.len())).collect();
-    html(page::list(&boards, &snapshot))
+    page::list(list_of(&format!("{}/boards/", root(&call.request)), &snapshot)).answer(&call)
 }
 
 /// One board.
@@ -55,18 +44,14 @@ pub async fn show(call: Call) -> Answer {
         async move { Panel { published, chart, data: data(call, published, chart).await } }
     });
     let panels = join_all(panels).await;
-    html(page::board(name, &panels, &snapshot))
+    page::board(name, &panels, &root(&call.request)).answer(&call)
 }
 
-pub async fn style(_: Call) -> Answer {
-    Ok(HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, "text/css; charset=utf-8"))
-        .insert_header((CACHE_CONTROL, "max-age=3600"))
-        .body(STYLE))
-}
-
-fn snapshot(call: &Call) -> Result<std::sync::Arc<Snapshot>, Problem> {
-    call.state.snapshot.load_full().ok_or_else(|| call.state.no_snapshot())
+/// Links to all boards; `folder` is the way to where they lie.
+pub fn list_of(folder: &str, snapshot: &Snapshot) -> Markup {
+    let boards = boards(snapshot);
+    let boards: Vec<(&str, usize)> = boards.iter().map(|(name, charts)| (*name, charts.len())).collect();
+    page::links(folder, &boards)
 }
 
 /// Charts by board, each in its place.
@@ -102,14 +87,4 @@ async fn data(call: &Call, published: &Published, chart: &Chart) -> Result<Data,
         "Its rows cannot be read at the moment."
     })?;
     Ok(Data::new(published, rows))
-}
-
-fn html(markup: maud::Markup) -> Answer {
-    Ok(HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
-        .insert_header((CACHE_CONTROL, "no-cache"))
-        .insert_header((CONTENT_SECURITY_POLICY, POLICY))
-        .insert_header((REFERRER_POLICY, "no-referrer"))
-        .insert_header((X_FRAME_OPTIONS, "DENY"))
-        .body(markup.into_string()))
 }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::axes::{BOTTOM, HEIGHT, LEFT, RIGHT, Scale, WIDTH, height, lines_across, words_below};
 use super::{COLOURS, Series, at, legend, series};
 use crate::endpoint::Chart;
-use crate::service::board::data::Data;
+use crate::service::pages::board::data::Data;
 
 pub fn bars(chart: &Chart, data: &Data, heading: &str) -> Markup {
     let (words, series) = series(chart, data);

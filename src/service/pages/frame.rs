@@ -1,0 +1,100 @@
+//! What all pages have around them: head, navigation, footer, and the headers of the answer.
+
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_FRAME_OPTIONS,
+};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use maud::{DOCTYPE, Markup, html};
+
+use super::root;
+use crate::service::routes::{Answer, Call};
+use crate::service::snapshot::Snapshot;
+
+/// Pages load their own stylesheet, and send forms to their own service.
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; \
+                      frame-ancestors 'none'";
+
+/// Where in the navigation a page stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    Boards,
+    Vouchers,
+    Runs,
+    Other,
+}
+
+pub struct Page {
+    section: Section,
+    title: String,
+    content: Markup,
+}
+
+impl Page {
+    pub fn new(section: Section, title: impl Into<String>, content: Markup) -> Self {
+        Self { section, title: title.into(), content }
+    }
+
+    pub fn answer(self, call: &Call) -> Answer {
+        let snapshot = call.state.snapshot.load_full();
+        Ok(self.write(HttpResponse::Ok(), &call.request, snapshot.as_deref()))
+    }
+
+    pub fn write(
+        self,
+        mut response: HttpResponseBuilder,
+        request: &HttpRequest,
+        snapshot: Option<&Snapshot>,
+    ) -> HttpResponse {
+        response
+            .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
+            .insert_header((CACHE_CONTROL, "no-cache"))
+            .insert_header((CONTENT_SECURITY_POLICY, POLICY))
+            // Not `no-referrer`: that would take the origin off our own forms, by which they are known as ours.
+            .insert_header((REFERRER_POLICY, "same-origin"))
+            .insert_header((X_FRAME_OPTIONS, "DENY"))
+            .body(self.markup(&root(request), snapshot).into_string())
+    }
+
+    fn markup(&self, root: &str, snapshot: Option<&Snapshot>) -> Markup {
+        html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="color-scheme" content="light dark";
+                    title { (self.title) " - elt" }
+                    link rel="icon" href="data:,";
+                    link rel="stylesheet" href={ (root) "/assets/elt.css" };
+                }
+                body {
+                    a class="skip" href="#content" { "To the content" }
+                    header {
+                        a class="home" href={ (root) "/" } { "elt" }
+                        nav aria-label="Pages" {
+                            (self.link(root, "/boards/", Section::Boards, "Boards"))
+                            @if snapshot.is_some_and(|snapshot| snapshot.has_vouchers) {
+                                (self.link(root, "/ui/vouchers", Section::Vouchers, "Vouchers"))
+                            }
+                            (self.link(root, "/runs", Section::Runs, "Runs"))
+                            a href={ (root) "/docs/" } { "API docs" }
+                        }
+                    }
+                    main id="content" { (self.content) }
+                    footer class="quiet" { @match snapshot {
+                        Some(snapshot) => {
+                            "Published by run " (snapshot.run_id) ", "
+                            time datetime=(snapshot.published_at) { (super::text::moment(snapshot.published_at)) }
+                        }
+                        None => "Nothing is published yet.",
+                    } }
+                }
+            }
+        }
+    }
+
+    fn link(&self, root: &str, path: &str, section: Section, words: &str) -> Markup {
+        let current = (self.section == section).then_some("page");
+        html! { a href={ (root) (path) } aria-current=[current] { (words) } }
+    }
+}

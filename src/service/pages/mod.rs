@@ -1,0 +1,62 @@
+//! Pages for people: rendered on the server, with one frame and one stylesheet. Nothing comes from another
+//! host, and all can be used without script. They lie under /ui/, beside the API and not in its way: what a
+//! path answers to programs does not hang on what else it could answer. Only `/` is both, by Accept.
+
+mod assets;
+pub mod board;
+mod frame;
+mod start;
+mod table;
+mod text;
+pub mod vouchers;
+
+use std::sync::Arc;
+
+use actix_web::http::header::{ACCEPT, HeaderMap};
+use actix_web::{HttpRequest, HttpResponse, web};
+use maud::html;
+
+use super::problem::Problem;
+use super::routes::Call;
+use super::snapshot::Snapshot;
+use super::state::State;
+
+pub use assets::file;
+use frame::{Page, Section};
+pub use start::start;
+
+/// Whether the caller is a browser that would rather be shown a page.
+pub fn wants_page(headers: &HeaderMap) -> bool {
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let place = |word: &str| accept.find(word).unwrap_or(usize::MAX);
+    place("text/html") < place("application/json")
+}
+
+/// An error as a page, where a browser asked for a page; programs get the one form everywhere.
+pub fn error(request: &HttpRequest, problem: &Problem, request_id: &str) -> Option<HttpResponse> {
+    let path = request.path();
+    let is_page = path == "/" || path.starts_with("/ui") || path.starts_with("/boards");
+    if !is_page || !wants_page(request.headers()) {
+        return None;
+    }
+    let state = request.app_data::<web::Data<State>>()?;
+    let content = html! {
+        h1 { (problem) }
+        @if let Some(hint) = problem.hint() { p { (hint) } }
+        p class="quiet" { code { (problem.code()) } ", request " code { (request_id) } }
+    };
+    let page = Page::new(Section::Other, problem.to_string(), content);
+    Some(page.write(problem.answer(), request, state.snapshot.load_full().as_deref()))
+}
+
+/// The way from a page to the service's first path: links also work behind a path of a proxy.
+fn root(request: &HttpRequest) -> String {
+    match request.path().matches('/').count() {
+        0 | 1 => ".".to_owned(),
+        deep => vec![".."; deep - 1].join("/"),
+    }
+}
+
+fn snapshot(call: &Call) -> Result<Arc<Snapshot>, Problem> {
+    call.state.snapshot.load_full().ok_or_else(|| call.state.no_snapshot())
+}
