@@ -31,13 +31,28 @@ pub(super) fn of_node(node: &Node, secrets: &Secrets) -> Value {
     ] {
         config.insert(word.into(), value);
     }
-    for (word, value) in &node.words {
+    // dbt's schema has a `freshness` of models that means another thing.
+    for (word, value) in node.words.iter().filter(|(word, _)| *word != "freshness") {
         put(&mut config, word, value);
     }
     config.insert("materialized".into(), node.materialization.name().into());
     config.insert("tags".into(), node.config.tags.clone().into());
     config.insert("meta".into(), meta(&node.config.meta));
     hidden(Value::Object(config), secrets)
+}
+
+/// The config of a source.
+pub(super) fn of_source(node: &Node, secrets: &Secrets) -> Value {
+    let config = &node.config;
+    let words = json!({
+        "enabled": true,
+        "freshness": config.freshness,
+        "loaded_at_field": config.loaded_at_field,
+        "loaded_at_query": config.loaded_at_query,
+        "meta": meta(&config.meta),
+        "tags": config.tags,
+    });
+    hidden(words, secrets)
 }
 
 /// dbt writes hooks as lists of objects, under names with a dash.

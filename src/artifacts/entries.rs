@@ -5,6 +5,8 @@ use indexmap::IndexMap;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::project::FreshnessLimits;
+
 /// A schema may ask for a map where elt has nothing to say.
 #[derive(Debug, Default, Clone, Copy, Serialize)]
 pub(super) struct Nothing {}
@@ -163,7 +165,7 @@ pub(super) struct Source<'a> {
     pub identifier: &'a str,
     pub quoting: Nothing,
     pub loaded_at_field: Option<&'a str>,
-    pub freshness: Option<Value>,
+    pub freshness: Option<&'a FreshnessLimits>,
     pub external: Option<()>,
     pub description: &'a str,
     pub columns: Columns<'a>,

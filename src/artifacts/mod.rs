@@ -23,7 +23,7 @@ pub use catalog::catalog;
 pub use former::{StateError, former, former_relations};
 pub use manifest::manifest;
 pub use run_results::{RunFacts, run_results};
-pub use sources::{Criteria, Freshness, FreshnessStatus, Period, Tolerance, sources};
+pub use sources::{Freshness, sources};
 
 /// The names of the files that elt writes, and so may remove.
 pub const FILES: [&str; 4] = ["manifest.json", "run_results.json", "catalog.json", "sources.json"];

@@ -73,6 +73,14 @@ pub enum Command {
         after_help = "Examples:\n  elt test\n  elt test --select path:models/prod\n  elt test --store-failures\n\nA test of severity warn is told and fails nothing."
     )]
     Test(Test),
+    /// Tell how old the newest rows of sources and loads are, and whether that is too old
+    #[command(
+        after_help = "Sources and raw models say it in YAML: `freshness: {warn_after: {count: 12, period: hour}}` and \
+        `loaded_at_field`. What elt loads itself needs no field: its last good load counts. The clock is the database's. \
+        target/sources.json is written as dbt does. Exit code 1: something is too old or could not be asked.\n\n\
+        Examples:\n  elt freshness\n  elt freshness --select source:shop\n  elt freshness --select +segments_derived --json"
+    )]
+    Freshness(Selection),
     /// Let PostgreSQL judge every model and test without running them; leaves nothing behind
     #[command(
         after_help = "Each model is created without rows in a transaction that is rolled back, so that PostgreSQL itself checks names \

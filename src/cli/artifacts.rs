@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::args::Selection;
 use super::terminal::Terminal;
 use super::{Context, Outcome, Stop};
-use crate::artifacts::{self, FILES, Folder, Invocation, RunFacts};
+use crate::artifacts::{self, FILES, Folder, Freshness, Invocation, RunFacts};
 use crate::database::{Session, described};
 use crate::engine::Engine;
 use crate::manifest::Manifest;
@@ -68,6 +68,10 @@ impl Artifacts {
             let content = artifacts::run_results(manifest, records, facts, &self.invocation, &self.secrets);
             self.write("run_results.json", &content);
         }
+    }
+
+    pub fn sources(&self, found: Vec<Freshness>, elapsed: Duration) {
+        self.write("sources.json", &artifacts::sources(found, elapsed, &self.invocation, &self.secrets));
     }
 
     /// Asks the database what stands, and writes it down.

@@ -5,6 +5,7 @@ mod args;
 mod artifacts;
 mod choose;
 mod docs;
+mod freshness;
 mod generate;
 mod going;
 mod import;
@@ -99,6 +100,7 @@ async fn dispatch(context: &Context, command: Command) -> Outcome {
         Command::Seed(work) => work::run(context, "seed", &work).await,
         Command::Test(arguments) => work::test(context, &arguments).await,
         Command::Check(selection) => work::check(context, &selection).await,
+        Command::Freshness(selection) => freshness::freshness(context, &selection).await,
         Command::Completions(arguments) => completions(context, &arguments),
         Command::Catalog => artifacts::catalog(context).await,
         Command::Compile(arguments) => inspect::compile(context, &arguments),

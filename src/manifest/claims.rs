@@ -41,6 +41,13 @@ impl Reader<'_> {
                 tests.extend(self.generic_test(id, entry, &rank));
             }
         }
+        for table in &self.project.sources {
+            let named = (table.source.clone(), table.name.clone());
+            let Some(id) = self.sources.get(&named).copied() else { continue };
+            for entry in &table.tests {
+                tests.extend(self.generic_test(id, entry, &rank));
+            }
+        }
         for file in &self.project.singular_tests {
             tests.extend(self.singular_test(file, &rank));
         }
@@ -68,7 +75,8 @@ impl Reader<'_> {
         }
         let mut text = |word| arguments.remove(word).and_then(|text| text.as_str().map(str::to_owned));
         let (own_name, description) = (text("name"), text("description").unwrap_or_default());
-        let config = self.config(&without_test_words(&words), &entry.place);
+        let mut config = self.config(&without_test_words(&words), &entry.place);
+        config.tags.extend(entry.tags.iter().cloned());
         if config.enabled == Some(false) {
             return None;
         }

@@ -10,6 +10,7 @@ mod inline;
 mod loading;
 mod read;
 pub mod select;
+mod sources;
 mod sql;
 mod unit;
 

@@ -12,8 +12,8 @@ use super::{Body, Exposure, Hooks, Manifest, Node, NodeId, Text};
 use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
 use crate::name::Ident;
 use crate::project::{
-    Config, Keys, Layer, Materialization, ModelFile, Project, Properties, SnapshotStrategy, SourceTable,
-    Strategy, WrittenHook,
+    Config, Keys, Layer, Materialization, ModelFile, Project, Properties, SnapshotStrategy, Strategy,
+    WrittenHook,
 };
 use crate::template::{Reference, Rendered, Subject};
 
@@ -69,7 +69,7 @@ pub(super) struct Reader<'a> {
     properties: HashMap<&'a str, &'a Properties>,
     pub nodes: Vec<Node>,
     /// The unresolved references of each node's texts: full, then incremental.
-    references: Vec<Vec<Vec<Reference>>>,
+    pub references: Vec<Vec<Vec<Reference>>>,
     pub by_name: HashMap<String, NodeId>,
     pub sources: HashMap<(String, String), NodeId>,
     pub problems: Vec<Diagnostic>,
@@ -181,7 +181,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn fill_in(&mut self, value: &mut Value, place: &Location) {
+    pub fn fill_in(&mut self, value: &mut Value, place: &Location) {
         match value {
             Value::String(text) => match self.project.library.render_value(text, place) {
                 Ok(rendered) => *text = rendered,
@@ -302,55 +302,6 @@ impl<'a> Reader<'a> {
                 parents: Vec::new(),
             });
         }
-    }
-
-    fn sources(&mut self) {
-        for table in &self.project.sources {
-            if let Some(id) = self.loaded_here(table) {
-                self.sources.insert((table.source.clone(), table.name.clone()), id);
-                continue;
-            }
-            let id = NodeId(self.nodes.len());
-            let (Ok(schema), Ok(name)) = (Ident::new(&table.schema), Ident::new(&table.identifier)) else {
-                let message =
-                    format!("`{}.{}` is no name PostgreSQL keeps whole", table.schema, table.identifier);
-                self.problems.push(Diagnostic::error("bad-name", message).at(table.place.clone()));
-                continue;
-            };
-            self.sources.insert((table.source.clone(), table.name.clone()), id);
-            self.references.push(Vec::new());
-            self.nodes.push(Node {
-                name,
-                layer: Layer::Raw,
-                domain: table.source.clone(),
-                file: table.place.file.clone(),
-                materialization: Materialization::View,
-                config: Config::default(),
-                words: Map::new(),
-                yaml_words: Map::new(),
-                description: table.description.clone(),
-                described_in: Some(table.place.file.clone()),
-                columns: Vec::new(),
-                endpoint: None,
-                constraints: Vec::new(),
-                hooks: Hooks::default(),
-                body: Body::Source {
-                    schema,
-                    table: table.name.clone(),
-                    description: table.source_description.clone(),
-                },
-                parents: Vec::new(),
-            });
-        }
-    }
-
-    /// A source may be declared for a table that a raw model of this project loads: then it is that model.
-    fn loaded_here(&self, table: &SourceTable) -> Option<NodeId> {
-        let id = *self.by_name.get(&table.identifier)?;
-        let node = &self.nodes[id.0];
-        let raw = self.project.target.schema(Layer::Raw).as_str();
-        let is_meant = node.domain == table.source || table.schema == "raw" || table.schema == raw;
-        (node.layer == Layer::Raw && is_meant).then_some(id)
     }
 
     fn exposures(&mut self) -> Vec<Exposure> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+use super::freshness::FreshnessLimits;
 use super::loading::{Api, Auth, Incremental};
 use super::reading::{BadRows, BadRowsLimit, ColumnsChange, NameOrNumber, RaggedRows};
 use crate::diagnostic::{Diagnostic, Location, did_you_mean};
@@ -228,6 +229,13 @@ pub struct Config {
     #[serde(deserialize_with = "one_or_many")]
     pub metadata: Vec<String>,
 
+    /// How old the newest row may be; the word is taken back by null.
+    pub freshness: Option<FreshnessLimits>,
+    /// A column or an expression: when a row came.
+    pub loaded_at_field: Option<String>,
+    /// A query of the newest time.
+    pub loaded_at_query: Option<String>,
+
     /// Of a test: `error` or `warn`.
     pub severity: Option<String>,
     /// Of a test: only rows for which this holds.
@@ -303,6 +311,9 @@ const KNOWN: &[&str] = &[
     "api",
     "incremental",
     "metadata",
+    "freshness",
+    "loaded_at_field",
+    "loaded_at_query",
     "severity",
     "where",
     "meta",

@@ -81,6 +81,9 @@ pub(super) fn resolve(
     }
     for table in sources {
         fill(&mut table.description, &table.place);
+        for column in &mut table.columns {
+            fill(&mut column.description, &column.place);
+        }
     }
     for exposure in exposures {
         fill(&mut exposure.description, &exposure.place);

@@ -1,17 +1,20 @@
 //! The user's folder as it was read: every file, parsed into types, with the place of every part.
 //! Reads files and nothing else: no socket, no clock; the environment is handed in.
 
+mod columns;
 mod config;
 mod constraints;
 mod docs_blocks;
 mod exposures;
 mod files;
+mod freshness;
 mod layer;
 mod loading;
 mod profile;
 mod properties;
 mod reading;
 mod rules;
+mod sources;
 mod test_config;
 mod unit_tests;
 pub mod yaml;
@@ -22,6 +25,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+pub use columns::{ColumnProperties, TestEntry};
 pub use config::{
     Config, Contract, HardDeletes, Index, Materialization, MetaColumns, OnConfigurationChange,
     OnSchemaChange, PersistDocs, Roles, SnapshotStrategy, Strategy, WrittenHook,
@@ -29,12 +33,14 @@ pub use config::{
 pub use constraints::{Constraint, ConstraintKind};
 pub use docs_blocks::DocsBlock;
 pub use exposures::{Exposure, ExposureType, Maturity};
+pub use freshness::{FreshnessLimits, FreshnessStatus, Period, Tolerance};
 pub use layer::Layer;
 pub use loading::{Api, Auth, Basic, Cursor, Incremental, Keys, Method, Paging, Whole};
 pub use profile::{EMBEDDED_DATABASE, Fetch, Profile, Service, Target};
-pub use properties::{ColumnProperties, Properties, SourceTable, TestEntry};
+pub use properties::Properties;
 pub use reading::{BadRows, BadRowsLimit, ColumnsChange, NameOrNumber, RaggedRows};
 pub use rules::{Rule, RuleColumn};
+pub use sources::SourceTable;
 pub use test_config::{TEST_WORDS, TestConfig, Threshold, Verdict};
 pub use unit_tests::{Given, Overrides, Rows, UnitTest};
 

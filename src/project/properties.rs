@@ -6,8 +6,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use serde_yaml::Spanned;
 
+use super::columns::{ColumnProperties, TestEntry, WrittenColumn, columns_and_tests};
 use super::constraints::Constraint;
 use super::exposures::{Exposure, WrittenExposure};
+use super::sources::{SourceTable, WrittenSource, present};
 use super::unit_tests::{UnitTest, WrittenUnitTest};
 use super::yaml::{self, place};
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
@@ -57,42 +59,13 @@ struct WrittenEntry {
     expose: Option<Spanned<Endpoint>>,
     /// Free notes of the project's own.
     meta: Option<Value>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenColumn {
-    name: Spanned<String>,
-    #[serde(default)]
-    description: String,
-    data_type: Option<String>,
-    #[serde(default)]
-    constraints: Vec<Constraint>,
-    #[serde(default, alias = "data_tests")]
-    tests: Vec<Spanned<Value>>,
-    /// Free notes of the project's own.
-    meta: Option<Value>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenSource {
-    name: String,
-    schema: Option<String>,
-    description: Option<String>,
-    tables: Vec<WrittenTable>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenTable {
-    name: Spanned<String>,
-    identifier: Option<String>,
-    #[serde(default)]
-    description: String,
-    #[allow(dead_code, reason = "read by people")]
-    #[serde(default)]
-    columns: Vec<WrittenColumn>,
+    /// How old its rows may be.
+    #[serde(default, deserialize_with = "present")]
+    freshness: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    loaded_at_field: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    loaded_at_query: Option<Value>,
 }
 
 /// Columns of a rules file that hold ranges: they must not overlap nor, inside a group, leave a hole.
@@ -106,28 +79,6 @@ pub struct Ranges {
     pub by: Vec<String>,
     #[serde(default)]
     pub allow_gaps: bool,
-}
-
-/// A test as a YAML file asks for it: its name and arguments.
-#[derive(Debug, Clone)]
-pub struct TestEntry {
-    pub name: String,
-    /// The column it stands under, if any.
-    pub column: Option<String>,
-    pub arguments: Map<String, Value>,
-    /// What stands under `config:`.
-    pub config: Map<String, Value>,
-    pub place: Location,
-}
-
-#[derive(Debug, Clone)]
-pub struct ColumnProperties {
-    pub name: String,
-    pub description: String,
-    pub data_type: Option<String>,
-    pub constraints: Vec<Constraint>,
-    pub meta: Option<Value>,
-    pub place: Location,
 }
 
 /// What YAML says of one model or rule.
@@ -146,18 +97,6 @@ pub struct Properties {
     pub expose: Option<(Endpoint, Location)>,
 }
 
-/// A table that something else than elt makes, named by `source('…', '…')`.
-#[derive(Debug, Clone)]
-pub struct SourceTable {
-    pub source: String,
-    pub source_description: String,
-    pub name: String,
-    pub schema: String,
-    pub identifier: String,
-    pub description: String,
-    pub place: Location,
-}
-
 pub(super) fn read(file: &Arc<SourceFile>, fixtures: &[Arc<SourceFile>]) -> Result<Described, Diagnostic> {
     let mut described = Described::default();
     if file.text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
@@ -168,17 +107,7 @@ pub(super) fn read(file: &Arc<SourceFile>, fixtures: &[Arc<SourceFile>]) -> Resu
         described.properties.push(entry.read(file)?);
     }
     for source in written.sources {
-        for table in source.tables {
-            described.sources.push(SourceTable {
-                source: source.name.clone(),
-                source_description: source.description.clone().unwrap_or_default(),
-                schema: source.schema.clone().unwrap_or_else(|| source.name.clone()),
-                identifier: table.identifier.unwrap_or_else(|| table.name.value.clone()),
-                place: place(file, &table.name),
-                description: table.description,
-                name: table.name.value,
-            });
-        }
+        described.sources.extend(source.read(file)?);
     }
     for test in written.unit_tests {
         described.unit_tests.extend(test.read(file, fixtures)?);
@@ -216,26 +145,18 @@ pub(super) fn join_pinned(properties: &mut Vec<Properties>) {
 
 impl WrittenEntry {
     fn read(self, file: &Arc<SourceFile>) -> Result<Properties, Diagnostic> {
-        let mut tests = Vec::new();
-        for entry in &self.tests {
-            tests.push(test_entry(file, entry, None)?);
-        }
-        for column in &self.columns {
-            for entry in &column.tests {
-                tests.push(test_entry(file, entry, Some(&column.name.value))?);
-            }
-        }
-        let columns = self.columns.into_iter().map(|column| ColumnProperties {
-            place: place(file, &column.name),
-            name: column.name.value,
-            description: column.description.trim().to_owned(),
-            data_type: column.data_type,
-            constraints: column.constraints,
-            meta: column.meta,
-        });
+        let (columns, tests) = columns_and_tests(file, self.columns, &self.tests)?;
         let mut config = self.config.as_ref().map(|config| config.value.clone()).unwrap_or_default();
         if let Some(meta) = self.meta {
             config.entry("meta").or_insert(meta);
+        }
+        let freshness = [
+            ("freshness", self.freshness),
+            ("loaded_at_field", self.loaded_at_field),
+            ("loaded_at_query", self.loaded_at_query),
+        ];
+        for (word, value) in freshness {
+            config.extend(value.map(|value| (word.to_owned(), value)));
         }
         Ok(Properties {
             place: place(file, &self.name),
@@ -245,7 +166,7 @@ impl WrittenEntry {
                 .map_or_else(|| place(file, &self.name), |config| place(file, config)),
             description: self.description.trim().to_owned(),
             config,
-            columns: columns.collect(),
+            columns,
             constraints: self.constraints,
             expose: self.expose.map(|endpoint| {
                 let place = place(file, &endpoint);
@@ -259,39 +180,4 @@ impl WrittenEntry {
             name: self.name.value,
         })
     }
-}
-
-/// `unique`, or `accepted_values: {values: [...]}`, with dbt's nested `arguments:` and `config:` laid flat.
-fn test_entry(
-    file: &Arc<SourceFile>,
-    entry: &Spanned<Value>,
-    column: Option<&str>,
-) -> Result<TestEntry, Diagnostic> {
-    let place = place(file, entry);
-    let wrong = || {
-        Diagnostic::error("bad-test", "a test is a name, or a name with arguments")
-            .at(place.clone())
-            .hint("write `- unique`, or `- accepted_values: {values: [a, b]}`")
-    };
-    let (name, written) = match &entry.value {
-        Value::String(name) => (name.clone(), Map::new()),
-        Value::Object(map) => match map.iter().next() {
-            Some((name, Value::Object(arguments))) if map.len() == 1 => (name.clone(), arguments.clone()),
-            Some((name, Value::Null)) if map.len() == 1 => (name.clone(), Map::new()),
-            _ => return Err(wrong()),
-        },
-        _ => return Err(wrong()),
-    };
-    let (mut arguments, mut config) = (Map::new(), Map::new());
-    for (key, value) in written {
-        match (key.as_str(), value) {
-            ("arguments", Value::Object(inner)) => arguments.extend(inner),
-            ("config", Value::Object(inner)) => config.extend(inner),
-            (_, value) => {
-                arguments.insert(key, value);
-            }
-        }
-    }
-    let name = name.rsplit('.').next().unwrap_or(&name).to_owned();
-    Ok(TestEntry { name, column: column.map(str::to_owned), arguments, config, place })
 }

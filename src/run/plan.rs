@@ -92,13 +92,20 @@ impl Plan {
                 }
             }
         }
+        // What this run reads of others is judged, too, before it is read.
+        let sources: BTreeSet<NodeId> = build
+            .iter()
+            .flat_map(|id| needed(manifest, *id))
+            .filter(|id| is_source(manifest.node(*id)))
+            .collect();
         let tests = request
             .tests
             .iter()
             .copied()
             .filter(|index| {
                 let targets = &manifest.tests[*index].text.targets;
-                let reads_built = targets.iter().any(|target| chosen.contains(target));
+                let judges_input = |target: &NodeId| sources.contains(target) || chosen.contains(target);
+                let reads_built = targets.iter().any(judges_input);
                 let readable =
                     targets.iter().flat_map(|target| with_needed(manifest, *target)).all(|target| {
                         chosen.contains(&target)

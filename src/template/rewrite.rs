@@ -273,6 +273,12 @@ impl<'a> Rewriter<'a> {
                 previous = byte;
                 continue;
             }
+            if byte == b'}' && bytes.get(at + 1) == Some(&b'}') {
+                // To tera the end of two maps would be the end of the tag.
+                self.copy(copied..at + 1);
+                self.insert(" ", at + 1);
+                copied = at + 1;
+            }
             if !(byte.is_ascii_alphabetic() || byte == b'_') {
                 if !byte.is_ascii_whitespace() {
                     previous = byte;
@@ -521,6 +527,14 @@ mod tests {
             "{{ var(name='x', default=env_var(name='Y', default='3')) }}"
         );
         assert_eq!(plain("{{ ref(name='x') }}"), "{{ ref(name='x') }}");
+    }
+
+    #[test]
+    fn maps_may_end_where_maps_and_tags_end() {
+        assert_eq!(plain("{{ config(a={'b': {'c': 1}}) }} x }}"), "{{ config(a={'b': {'c': 1} }) }} x }}");
+        assert_eq!(plain("{{ {'a': {}}}}"), "{{ {'a': {} } }}");
+        assert_eq!(plain("{% set a = {'b': {'c': '}}'}} %}"), "{% set a = {'b': {'c': '}}'} } %}");
+        assert_eq!(plain("{{ {'a' }} {{ b }}"), "{{ {'a' }} {{ b }}");
     }
 
     #[test]

@@ -56,23 +56,26 @@ pub(super) fn tags(source: &str) -> Vec<Tag> {
     found
 }
 
-/// Where the tag that began before `from` closes, strings passed over.
+/// Where the tag that began before `from` closes: strings and maps are passed over, maps that never end are not.
 fn close_of(source: &str, from: usize, close: &str) -> Option<usize> {
-    let bytes = source.as_bytes();
-    let mut at = from;
+    close_beyond_maps(source.as_bytes(), from, close, true)
+        .or_else(|| close_beyond_maps(source.as_bytes(), from, close, false))
+}
+
+fn close_beyond_maps(bytes: &[u8], from: usize, close: &str, maps: bool) -> Option<usize> {
+    let (mut at, mut depth) = (from, 0usize);
     while at < bytes.len() {
         match bytes[at] {
-            quote @ (b'\'' | b'"' | b'`') => at = end_of_string(bytes, at, quote),
-            _ if bytes[at..].starts_with(close.as_bytes()) => {
-                // `{{ {'a': {}}}}`: the last two braces close the tag.
-                if close == "}}" && bytes.get(at + 2) == Some(&b'}') {
-                    at += 1;
-                } else {
-                    return Some(at);
-                }
+            quote @ (b'\'' | b'"' | b'`') => {
+                at = end_of_string(bytes, at, quote);
+                continue;
             }
-            _ => at += 1,
+            b'{' if maps => depth += 1,
+            b'}' if depth > 0 => depth -= 1,
+            _ if depth == 0 && bytes[at..].starts_with(close.as_bytes()) => return Some(at),
+            _ => {}
         }
+        at += 1;
     }
     None
 }

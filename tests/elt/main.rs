@@ -17,6 +17,7 @@ mod docs;
 mod endpoints;
 mod failures;
 mod formats;
+mod freshness;
 mod history;
 mod hooks;
 mod import;

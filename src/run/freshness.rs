@@ -1,0 +1,114 @@
+//! How old the newest rows of sources and loads are, by the database's own clock. Only reads.
+
+use std::time::{Duration, Instant};
+
+use crate::database::{DatabaseError, Session};
+use crate::manifest::{Manifest, NodeId};
+use crate::name::literal;
+use crate::project::{FreshnessLimits, FreshnessStatus, Layer, Materialization, Tolerance};
+
+/// What was found of one node.
+pub struct Measured {
+    pub id: NodeId,
+    pub found: Result<Found, DatabaseError>,
+    pub status: FreshnessStatus,
+    /// The limit that was passed.
+    pub passed: Option<Tolerance>,
+    pub took: Duration,
+}
+
+/// Moments, in microseconds since 1970.
+#[derive(Debug, Clone, Copy)]
+pub struct Found {
+    /// `None` where there is no row, or none with a time.
+    pub newest: Option<i64>,
+    pub asked: i64,
+}
+
+impl Found {
+    /// Seconds.
+    pub fn age(&self) -> Option<f64> {
+        self.newest.map(|newest| (self.asked.saturating_sub(newest)) as f64 / 1e6)
+    }
+}
+
+/// Measures a node after the other. An error of one is its own; a lost server ends it all.
+pub async fn freshness(
+    session: &Session,
+    manifest: &Manifest,
+    ids: &[NodeId],
+) -> Result<Vec<Measured>, DatabaseError> {
+    session.run("set default_transaction_read_only = on").await?;
+    let mut measured = Vec::new();
+    for id in ids {
+        let begun = Instant::now();
+        let limits = manifest.node(*id).config.freshness.clone().unwrap_or_default();
+        let Some(query) = newest(manifest, *id, &limits) else { continue };
+        let found = match found(session, &query).await {
+            // The first run makes elt's own tables.
+            Err(error) if reads_own_loads(manifest, *id) && error.is("42P01") => nothing(session).await,
+            other => other,
+        };
+        let (status, passed) = match &found {
+            Ok(found) => limits.judge(found.age()),
+            Err(error) if error.is_unreachable() => return Err(error.clone()),
+            Err(_) => (FreshnessStatus::Broken, None),
+        };
+        measured.push(Measured { id: *id, found, status, passed, took: begun.elapsed() });
+    }
+    Ok(measured)
+}
+
+/// Whether anything tells how old its rows are.
+pub fn is_measurable(manifest: &Manifest, id: NodeId) -> bool {
+    newest(manifest, id, &FreshnessLimits::default()).is_some()
+}
+
+/// Its time is that of elt's last load of it.
+fn reads_own_loads(manifest: &Manifest, id: NodeId) -> bool {
+    let config = &manifest.node(id).config;
+    let names_a_time = config.loaded_at_field.is_some() || config.loaded_at_query.is_some();
+    manifest.node(id).is_built()
+        && manifest.node(id).materialization == Materialization::Load
+        && !names_a_time
+}
+
+/// The query of the newest time.
+fn newest(manifest: &Manifest, id: NodeId, limits: &FreshnessLimits) -> Option<String> {
+    let node = manifest.node(id);
+    if let Some(query) = &node.config.loaded_at_query {
+        let query = query.trim().trim_end_matches(';');
+        return Some(format!("select max(newest) as newest from (\n{query}\n) as q(newest)"));
+    }
+    if let Some(field) = &node.config.loaded_at_field {
+        let filter = limits.filter.as_ref().map(|filter| format!(" where (\n{filter}\n)"));
+        let relation = manifest.published(id);
+        return Some(format!(
+            "select max({field}\n) as newest from {relation}{}",
+            filter.unwrap_or_default()
+        ));
+    }
+    reads_own_loads(manifest, id).then(|| {
+        format!(
+            "select max(r.finished_at) as newest from elt.loads l join elt.runs r on r.id = l.run_id \
+             where r.status = 'succeeded' and r.prod_schema = {} and l.node = {}",
+            literal(manifest.schema(Layer::Prod).as_str()),
+            literal(&node.label())
+        )
+    })
+}
+
+async fn found(session: &Session, query: &str) -> Result<Found, DatabaseError> {
+    // A time without a zone is taken as UTC, whatever the session's zone is.
+    let sql = format!(
+        "select (extract(epoch from newest) * 1000000)::bigint, \
+         (extract(epoch from clock_timestamp()) * 1000000)::bigint from (\n{query}\n) as q"
+    );
+    let table = session.table(&sql).await?;
+    let cell = |index: usize| table.rows.first()?.get(index)?.as_deref()?.parse().ok();
+    Ok(Found { newest: cell(0), asked: cell(1).unwrap_or_default() })
+}
+
+async fn nothing(session: &Session) -> Result<Found, DatabaseError> {
+    found(session, "select null::timestamptz as newest").await
+}
