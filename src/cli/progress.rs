@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use super::pace::Pace;
 use super::terminal::{Terminal, duration, faint, status, thousands};
 use crate::pipeline::{NodeRecord, NodeStatus};
 use crate::run::{Event, Observer};
@@ -19,7 +21,7 @@ pub struct Progress {
 struct State {
     bar: Option<ProgressBar>,
     /// What is worked on, with how far a load has come.
-    under_way: BTreeMap<String, Option<(u64, Option<u64>)>>,
+    under_way: BTreeMap<String, Option<Pace>>,
     /// Passed tests are counted, not listed.
     passed: usize,
 }
@@ -57,13 +59,12 @@ impl Progress {
 impl State {
     fn show_under_way(&self) {
         let Some(bar) = &self.bar else { return };
+        let now = Instant::now();
         let mut parts = Vec::new();
         for (node, load) in self.under_way.iter().take(3) {
             parts.push(match load {
-                Some((bytes, Some(total))) if *total > 0 => {
-                    format!("{node} {}%", (bytes * 100 / total).min(100))
-                }
-                Some((bytes, _)) => format!("{node} {} MB", bytes / 1_000_000),
+                Some(pace) if self.under_way.len() == 1 => format!("{node} {}", pace.whole(now)),
+                Some(pace) => format!("{node} {}", pace.short(now)),
                 None => node.clone(),
             });
         }
@@ -98,8 +99,10 @@ impl Observer for Progress {
                 state.under_way.insert(node, None);
                 state.show_under_way();
             }
-            Event::Loading { node, bytes, total } => {
-                state.under_way.insert(node, Some((bytes, total)));
+            Event::Loading { node, bytes, total, rows } => {
+                let now = Instant::now();
+                let load = state.under_way.entry(node).or_default();
+                load.get_or_insert_with(|| Pace::new(now)).advance(now, bytes, total, rows);
                 state.show_under_way();
             }
             Event::Finished(record) => {

@@ -12,11 +12,12 @@ pub enum Event {
     Started {
         node: String,
     },
-    /// A load gets on: bytes of the file, of how many.
+    /// A load gets on: bytes of the source, of how many; rows, once they go into the table.
     Loading {
         node: String,
         bytes: u64,
         total: Option<u64>,
+        rows: Option<u64>,
     },
     Finished(NodeRecord),
     Publishing,

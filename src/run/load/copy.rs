@@ -12,7 +12,7 @@ use super::aside::Aside;
 use super::{Loading, Watcher, types};
 use crate::database::DatabaseError;
 use crate::diagnostic::Diagnostic;
-use crate::source::{Destination, Fetched, Progress, Rows, SourceError};
+use crate::source::{Destination, Fetched, Rows, SourceError};
 
 /// Parts of a file that may wait for the server: enough to keep both sides busy, little to hold.
 const WAITING_CHUNKS: usize = 8;
@@ -24,13 +24,14 @@ pub(super) struct Copied {
     pub sha256: Option<String>,
 }
 
-/// Copies all of a piece. Rows that were put aside are judged at the end.
+/// Copies all of a piece. Rows that were put aside are judged at the end. The watcher is told the rows of all
+/// pieces: `before` are in the table already.
 pub(super) async fn copy(
     loading: &Loading<'_>,
     mut rows: Rows,
     name: &str,
     fetched: &Fetched,
-    watcher: Watcher,
+    (watcher, before): (Watcher, u64),
 ) -> Result<Copied, Problem> {
     let watcher = Arc::new(watcher);
     let sent = Arc::new(AtomicU64::new(0));
@@ -49,7 +50,12 @@ pub(super) async fn copy(
         let statement = format!("copy {into} {}", rows.copy_clause());
         let (sender, receiver) = mpsc::channel::<Result<Bytes, SourceError>>(WAITING_CHUNKS);
         let (watcher, sent, total) = (watcher.clone(), sent.clone(), fetched.bytes);
-        let reading = tokio::task::spawn_blocking(move || send(rows, &sender, &watcher, &sent, total));
+        let reading = tokio::task::spawn_blocking(move || {
+            send(rows, &sender, &sent, |rows| {
+                let total = Some(total).filter(|total| *total > 0);
+                watcher.tell(rows.bytes_read(), total, Some(before + rows.rows_read()));
+            })
+        });
         let arrived = loading.session.copy_in(&statement, receiver).await;
         rows = reading.await.expect("reading a source does not panic");
         match arrived {
@@ -76,9 +82,8 @@ pub(super) async fn copy(
 fn send(
     mut rows: Rows,
     sender: &mpsc::Sender<Result<Bytes, SourceError>>,
-    watcher: &Watcher,
     sent: &AtomicU64,
-    total: u64,
+    tell: impl Fn(&Rows),
 ) -> Rows {
     loop {
         let chunk = match rows.next_chunk() {
@@ -89,7 +94,7 @@ fn send(
         let failed = chunk.is_err();
         if let Ok(chunk) = &chunk {
             sent.fetch_add(chunk.len() as u64, Ordering::Relaxed);
-            watcher.bytes(rows.bytes_read(), Some(total).filter(|total| *total > 0));
+            tell(&rows);
         }
         if sender.blocking_send(chunk).is_err() || failed {
             break;

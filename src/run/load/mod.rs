@@ -206,7 +206,7 @@ impl Loading<'_> {
             loaded.said.extend(types::unpaired(self, &rows, &fetched.location));
             table::begin_piece(self, &piece.name, loaded.rows).await?;
             let watcher = self.watcher(loaded.bytes, total);
-            let copied = copy::copy(self, rows, &piece.name, &fetched, watcher).await?;
+            let copied = copy::copy(self, rows, &piece.name, &fetched, (watcher, loaded.rows)).await?;
             if let Some(known) = known {
                 adding::check_emptied(self, known, &piece.name, copied.rows)?;
             }
@@ -297,9 +297,16 @@ struct Watcher {
     total: u64,
 }
 
+impl Watcher {
+    fn tell(&self, done: u64, total: Option<u64>, rows: Option<u64>) {
+        let total = Some(self.total).filter(|total| *total > 0).or(total.map(|total| total + self.before));
+        let (node, bytes) = (self.node.clone(), self.before + done);
+        self.observer.event(Event::Loading { node, bytes, total, rows });
+    }
+}
+
 impl Progress for Watcher {
     fn bytes(&self, done: u64, total: Option<u64>) {
-        let total = Some(self.total).filter(|total| *total > 0).or(total.map(|total| total + self.before));
-        self.observer.event(Event::Loading { node: self.node.clone(), bytes: self.before + done, total });
+        self.tell(done, total, None);
     }
 }
