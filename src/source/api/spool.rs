@@ -96,7 +96,6 @@ impl Spool {
             .map_err(|error| self.trouble(&error))
     }
 
-    /// Whether every one of `chains` has come to its end.
     fn remove(&self) {
         let _ = fs::remove_dir_all(&self.folder);
     }

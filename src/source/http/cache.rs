@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use url::Url;
 
+use super::part::Part;
 use crate::source::file::OpenFile;
 use crate::source::read::hex;
 use crate::source::{FetchOptions, SourceError};
@@ -80,17 +81,28 @@ impl Cache {
         good.then_some(Kept { file, sha256: sidecar.sha256, validator: sidecar.validator })
     }
 
-    /// A new file for a download, which is gone when dropped without [`Part::keep`].
+    /// A file for a download: what an earlier one left, or else a new one.
     pub(in crate::source) fn part(&self) -> Result<Part, SourceError> {
         self.sweep_parts();
+        let prefix = format!("{}.", self.short_key());
+        let own = |path: &PathBuf| file_name(path).starts_with(&prefix) && file_name(path).ends_with(".part");
+        if let Some(part) = self.entries().filter(own).find_map(|path| Part::left(&path, &self.key)) {
+            return Ok(part);
+        }
         let path = self.folder.join(unique_name(&self.short_key()));
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(&path)
-            .map_err(|error| trouble(&self.folder, &error))?;
-        Ok(Part { file, path })
+        Part::create(path, &self.key).map_err(|error| trouble(&self.folder, &error))
+    }
+
+    /// Makes the download the current one of its address; durable when this returns. Blocks.
+    pub(in crate::source) fn keep(
+        &self,
+        mut part: Part,
+        sha256: &str,
+        validator: Validator,
+    ) -> Result<OpenFile, SourceError> {
+        self.name(&mut part, sha256, validator)
+            .and_then(|()| OpenFile::new(part.file.try_clone()?))
+            .map_err(|error| trouble(&self.folder, &error))
     }
 
     fn short_key(&self) -> String {
@@ -105,15 +117,16 @@ impl Cache {
         self.folder.join(format!("{}-{}.data", self.short_key(), sha256.get(..16).unwrap_or(sha256)))
     }
 
-    fn keep(&self, part: &Part, sha256: &str, bytes: u64, validator: Validator) -> std::io::Result<()> {
+    fn name(&self, part: &mut Part, sha256: &str, validator: Validator) -> std::io::Result<()> {
         part.file.sync_all()?;
         let content = self.content_path(sha256);
         fs::rename(&part.path, &content)?;
+        part.was_kept();
         let sidecar = Sidecar {
             url_sha256: self.key.clone(),
             validator,
             sha256: sha256.to_owned(),
-            bytes,
+            bytes: part.bytes(),
             fetched_at: jiff::Timestamp::now(),
         };
         let path = self.folder.join(unique_name(&self.short_key()));
@@ -136,58 +149,22 @@ impl Cache {
         }
     }
 
-    /// Removes what killed processes left. A live download writes more often than once in an hour.
+    /// Removes what killed processes left. A live download writes more often than once in an hour; what can be
+    /// gone on from waits for a day.
     fn sweep_parts(&self) {
         let hour = Duration::from_secs(3600);
         for path in self.entries().filter(|path| file_name(path).ends_with(".part")) {
             let modified = fs::metadata(&path).and_then(|metadata| metadata.modified());
             let age = modified.ok().and_then(|modified| SystemTime::now().duration_since(modified).ok());
-            if age.is_some_and(|age| age > hour) {
-                let _ = fs::remove_file(path);
+            let kept_for = if Part::is_noted(&path) { 24 * hour } else { hour };
+            if age.is_some_and(|age| age > kept_for) {
+                Part::remove(&path);
             }
         }
     }
 
     fn entries(&self) -> impl Iterator<Item = PathBuf> {
         fs::read_dir(&self.folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()))
-    }
-}
-
-/// A download under way.
-pub(in crate::source) struct Part {
-    file: File,
-    path: PathBuf,
-}
-
-impl Part {
-    pub(in crate::source) fn write(&mut self, bytes: &[u8]) -> Result<(), SourceError> {
-        self.file.write_all(bytes).map_err(|error| trouble(&self.path, &error))
-    }
-
-    pub(in crate::source) fn clear(&mut self) -> Result<(), SourceError> {
-        use std::io::Seek;
-        self.file.set_len(0).and_then(|()| self.file.rewind()).map_err(|error| trouble(&self.path, &error))
-    }
-
-    /// Makes the download the current one of its address; durable when this returns. Blocks.
-    pub(in crate::source) fn keep(
-        self,
-        cache: &Cache,
-        sha256: &str,
-        bytes: u64,
-        validator: Validator,
-    ) -> Result<OpenFile, SourceError> {
-        cache
-            .keep(&self, sha256, bytes, validator)
-            .and_then(|()| OpenFile::new(self.file.try_clone()?))
-            .map_err(|error| trouble(&cache.folder, &error))
-    }
-}
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        // After `keep` the name is taken by nothing, and this does nothing.
-        let _ = fs::remove_file(&self.path);
     }
 }
 
@@ -204,6 +181,6 @@ fn file_name(path: &Path) -> &str {
     path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
 }
 
-fn trouble(path: &Path, error: &std::io::Error) -> SourceError {
+pub(super) fn trouble(path: &Path, error: &std::io::Error) -> SourceError {
     SourceError::io(format!("the download cache {} cannot be used", path.display()), error)
 }

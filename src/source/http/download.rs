@@ -11,8 +11,9 @@ use reqwest::{Response, StatusCode};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::cache::{Cache, Kept, Part, Validator};
+use super::cache::{Cache, Kept, Validator};
 use super::headers::{continues, number, retry_after, set, validator};
+use super::part::Part;
 use super::{Http, RequestError, chain, check_step, drive};
 use crate::source::file::OpenFile;
 use crate::source::format::looks_like_html;
@@ -64,6 +65,10 @@ impl From<SourceError> for Failure {
     }
 }
 
+fn stopped(error: &tokio::task::JoinError) -> SourceError {
+    SourceError::new(format!("the download was stopped: {error}"))
+}
+
 fn passing(why: impl Into<String>) -> Failure {
     Failure::Passing { why: why.into(), wait: None }
 }
@@ -78,12 +83,18 @@ struct Received {
 }
 
 impl Received {
-    fn restart(&mut self) -> Result<(), SourceError> {
-        self.part.clear()?;
+    /// What was left of an earlier fetch, or nothing. Blocks.
+    fn begin(mut part: Part) -> Result<Self, SourceError> {
+        let (bytes, total, validator) = (part.bytes(), part.total(), part.validator());
+        let hasher = if bytes > 0 { part.hasher()? } else { Sha256::new() };
+        Ok(Self { part, bytes, hasher, total, validator })
+    }
+
+    fn restart(&mut self, total: Option<u64>, validator: Validator) -> Result<(), SourceError> {
+        self.part.begin(validator.clone(), total)?;
         self.bytes = 0;
         self.hasher = Sha256::new();
-        self.total = None;
-        self.validator = Validator::default();
+        (self.total, self.validator) = (total, validator);
         Ok(())
     }
 
@@ -116,9 +127,11 @@ impl<'a> Download<'a> {
         progress: &dyn Progress,
     ) -> Result<Stored, SourceError> {
         let mut kept = cache.kept();
-        let (part, hasher) = (cache.part()?, Sha256::new());
-        let mut received = Received { part, bytes: 0, hasher, total: None, validator: Validator::default() };
-        let (mut pauses, mut tries, mut pages, mut furthest) = (self.pauses(), 0, 0, 0);
+        let left = cache.clone();
+        // What was left may be large, and is hashed.
+        let begun = tokio::task::spawn_blocking(move || Received::begin(left.part()?));
+        let mut received = begun.await.map_err(|error| stopped(&error))??;
+        let (mut pauses, mut tries, mut pages, mut furthest) = (self.pauses(), 0, 0, received.bytes);
         loop {
             tries += 1;
             match self.attempt(&mut received, kept.as_ref(), progress).await {
@@ -138,12 +151,11 @@ impl<'a> Download<'a> {
                         furthest = received.bytes;
                         pauses = self.pauses();
                     }
-                    let pause = pauses.next().ok_or_else(|| self.exhausted(tries, &why))?;
+                    let pause = pauses.next().ok_or_else(|| self.exhausted(tries, &why, &received))?;
                     let wait = wait.unwrap_or_default();
                     if wait > self.options.max_retry_after {
-                        return Err(
-                            self.exhausted(tries, &format!("{why}; try again in {} s", wait.as_secs()))
-                        );
+                        let why = format!("{why}; try again in {} s", wait.as_secs());
+                        return Err(self.exhausted(tries, &why, &received));
                     }
                     tracing::debug!(location = self.shown, why, tries, "download interrupted");
                     tokio::time::sleep(pause.max(wait)).await;
@@ -161,21 +173,23 @@ impl<'a> Download<'a> {
             .build()
     }
 
-    fn exhausted(&self, tries: usize, why: &str) -> SourceError {
+    fn exhausted(&self, tries: usize, why: &str, received: &Received) -> SourceError {
         let tries = if tries == 1 { "one try".to_owned() } else { format!("{tries} tries") };
-        SourceError::new(format!("{} could not be fetched in {tries}: {why}", self.shown))
-            .with_hint("check the address and the network, or try again later")
+        SourceError::new(format!("{} could not be fetched in {tries}: {why}", self.shown)).with_hint(
+            if received.part.can_go_on() {
+                "what has come is kept: the next load goes on from there, where the server can"
+            } else {
+                "check the address and the network, or try again later"
+            },
+        )
     }
 
     async fn store(&self, received: Received, cache: &Cache) -> Result<Stored, SourceError> {
         let sha256 = hex(&received.hasher.finalize());
         let (cache, named) = (cache.clone(), sha256.clone());
         // fsync of a large file takes seconds.
-        let kept = tokio::task::spawn_blocking(move || {
-            received.part.keep(&cache, &named, received.bytes, received.validator)
-        });
-        let file =
-            kept.await.map_err(|error| SourceError::new(format!("the download was stopped: {error}")))??;
+        let kept = tokio::task::spawn_blocking(move || cache.keep(received.part, &named, received.validator));
+        let file = kept.await.map_err(|error| stopped(&error))??;
         Ok(Stored { file, sha256, from_cache: false })
     }
 
@@ -223,13 +237,12 @@ impl<'a> Download<'a> {
         match response.status() {
             StatusCode::NOT_MODIFIED if !resume && kept.is_some() => return Ok(Answer::NotModified),
             StatusCode::OK => {
-                received.restart()?;
-                received.total = number(response.headers(), CONTENT_LENGTH);
-                received.validator = validator(response.headers());
+                let total = number(response.headers(), CONTENT_LENGTH);
+                received.restart(total, validator(response.headers()))?;
             }
             StatusCode::PARTIAL_CONTENT if resume && received.goes_on(response.headers()) => {}
             StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
-                received.restart()?;
+                received.restart(None, Validator::default())?;
                 return Err(passing("the server could not go on where it broke off"));
             }
             _ => return Err(self.refused(response).await),

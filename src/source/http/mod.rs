@@ -6,6 +6,7 @@ pub(in crate::source) mod cache;
 pub(in crate::source) mod download;
 pub(in crate::source) mod drive;
 pub(in crate::source) mod headers;
+mod part;
 pub(in crate::source) mod post;
 
 use std::sync::Arc;

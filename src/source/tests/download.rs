@@ -39,6 +39,30 @@ async fn a_cut_download_is_resumed_where_it_broke_off() {
 }
 
 #[tokio::test]
+async fn what_a_fetch_that_gave_up_left_is_gone_on_from_by_the_next() {
+    let cache = TempDir::new().unwrap();
+    let text = body(10_000);
+    let impatient = FetchOptions { retries: 0, ..options(cache.path()) };
+    let server = Server::start([Reply::new(200, &text).header("ETag", "\"v1\"").cut(50_000)]).await;
+    let error = fetch(&http(&server.url), &impatient, &()).await.unwrap_err();
+    assert!(error.hint.is_some_and(|hint| hint.contains("the next load goes on from there")));
+    // Who has another login starts anew.
+    server.then(Reply::new(200, &text).header("ETag", "\"v1\""));
+    let other = FetchOptions { headers: vec![("X-Key".into(), "k".into())], ..impatient.clone() };
+    fetch(&http(&server.url), &other, &()).await.unwrap();
+    assert!(!server.requests()[1].contains("range:"));
+
+    let rest = Reply::new(206, &text[50_000..]).header("ETag", "\"v1\"");
+    server.then(rest.header("Content-Range", format!("bytes 50000-{}/{}", text.len() - 1, text.len())));
+    let fetched = fetch(&http(&server.url), &impatient, &()).await.unwrap();
+    let third = &server.requests()[2];
+    assert!(third.contains("range: bytes=50000-\r\n") && third.contains("if-range: \"v1\""), "{third}");
+    assert_eq!(csv_text(&fetched, &["a", "b"]), text);
+    assert_eq!(fetched.sha256.as_deref(), Some(sha256(text.as_bytes()).as_str()));
+    assert_eq!(files_in(cache.path()).iter().filter(|name| name.contains("part")).count(), 0);
+}
+
+#[tokio::test]
 async fn a_file_that_changed_during_a_resume_is_fetched_from_its_start() {
     let cache = TempDir::new().unwrap();
     let (old, new) = (body(10_000), body(9_000).to_uppercase());
