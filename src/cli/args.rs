@@ -174,10 +174,17 @@ pub enum Command {
     Debug,
     /// Remove what elt keeps in the project's folder: downloads, artifacts, and with --database the embedded cluster
     Clean(Clean),
-    /// Write the project's own sample data to a file
+    /// Write the project's own sample data to a file, or serve it as an API
     #[command(
-        after_help = "The same seed gives the same file, at any size. The tables of a shop share their keys.\n\n\
-        Examples:\n  elt generate vouchers --rows 1000000 --format parquet --out history.parquet\n  elt generate shop --table purchase_transactions --scale 100 --out purchases.csv"
+        after_help = "The same seed gives the same file, at any size. The tables of one sample share their keys.\n\n\
+        Samples: vouchers; shop: customer_info, product_catalog, purchase_transactions, customer_service, \
+        marketing_campaigns, campaign_responses, website_behavior; purchases: customers, purchase_history; \
+        streaming: subscriptions, movies, customers, engagements, segments.\n\n\
+        Examples:\n  elt generate vouchers --rows 1000000 --format parquet --out history.parquet\n  \
+        elt generate shop --table purchase_transactions --scale 100 --out purchases.csv\n  \
+        elt generate purchases --rows 10000 --out customers.csv\n  \
+        elt generate purchases --serve                    POST /purchase-history for these customers' mobiles\n  \
+        elt generate purchases --serve 127.0.0.1:9000 --failing 20"
     )]
     Generate(Generate),
     /// Write a completion script for your shell: elt completions bash > /etc/bash_completion.d/elt
@@ -323,18 +330,18 @@ pub struct Clean {
 
 #[derive(Debug, Clone, Args)]
 pub struct Generate {
-    /// Which sample: vouchers, shop
+    /// Which sample: vouchers, shop, purchases, streaming
     pub sample: String,
-    /// vouchers: how many rows (100000)
+    /// vouchers: how many rows (100000); purchases: how many customers (10000)
     #[arg(long)]
     pub rows: Option<u64>,
     /// vouchers: spelling of the 2018 or of the 2020 edition (2018)
     #[arg(long)]
     pub edition: Option<u32>,
-    /// shop: which table (customer_info)
+    /// shop, purchases, streaming: which table (the customers)
     #[arg(long, value_name = "NAME")]
     pub table: Option<String>,
-    /// shop: so many times 1,000 customers (1)
+    /// shop, streaming: so many times the usual 1,000 or 2,000 customers (1)
     #[arg(long, value_name = "N")]
     pub scale: Option<u64>,
     /// The same seed gives the same file
@@ -343,8 +350,17 @@ pub struct Generate {
     #[arg(long, value_enum, default_value_t = FileFormat::Csv)]
     pub format: FileFormat,
     /// The file to write; `-` is standard output
-    #[arg(long, short = 'o', value_name = "FILE")]
-    pub out: PathBuf,
+    #[arg(long, short = 'o', value_name = "FILE", required_unless_present = "serve")]
+    pub out: Option<PathBuf>,
+    /// purchases: answer POST /purchase-history at this address until Ctrl-C (127.0.0.1:8090)
+    #[arg(
+        long, value_name = "HOST:PORT", num_args = 0..=1, default_missing_value = "127.0.0.1:8090",
+        conflicts_with_all = ["out", "rows", "table", "scale", "edition", "format"]
+    )]
+    pub serve: Option<String>,
+    /// With --serve: so many of 100 requests are answered with 503, to try how a load bears it
+    #[arg(long, value_name = "N", requires = "serve", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=99))]
+    pub failing: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -1,4 +1,4 @@
-//! `generate`: the project's own sample data, written to a file.
+//! `generate`: the project's own sample data, written to a file or served.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -6,33 +6,63 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
 
 use super::args::{FileFormat, Generate};
-use super::terminal::thousands;
+use super::terminal::{strong, thousands};
 use super::{Context, Outcome, Stop};
 use crate::diagnostic::did_you_mean;
 use crate::generate::{self, GENERATORS, Sample};
+use crate::service::{SampleApi, start_sample_api};
 
-pub fn generate(context: &Context, arguments: &Generate) -> Outcome {
+pub async fn generate(context: &Context, arguments: &Generate) -> Outcome {
     let generator = generate::find(&arguments.sample).map_err(|message| Stop::Error {
         hint: did_you_mean(&arguments.sample, GENERATORS.iter().map(|generator| generator.name)),
         message,
     })?;
+    let Some(out) = &arguments.out else {
+        let address = arguments.serve.as_deref().unwrap_or_default();
+        return serve(context, generator.name, address, arguments).await;
+    };
     let sample = generator.sample(&query(arguments)).map_err(Stop::error)?;
     let format = match arguments.format {
         FileFormat::Csv => generate::FileFormat::Csv,
         FileFormat::Parquet => generate::FileFormat::Parquet,
     };
-    if arguments.out.as_os_str() == "-" {
-        let mut out = BufWriter::new(std::io::stdout());
-        let written = sample.write(format, &mut out, &mut |_| {}).and_then(|()| out.flush());
+    if out.as_os_str() == "-" {
+        let mut output = BufWriter::new(std::io::stdout());
+        let written = sample.write(format, &mut output, &mut |_| {}).and_then(|()| output.flush());
         written.map_err(|error| Stop::error(format!("standard output: {error}")))?;
         return Ok(ExitCode::SUCCESS);
     }
-    write_file(context, &*sample, format, &arguments.out)
-        .map_err(|error| Stop::error(format!("{}: {error}", arguments.out.display())))?;
+    write_file(context, &*sample, format, out)
+        .map_err(|error| Stop::error(format!("{}: {error}", out.display())))?;
     let rows = i64::try_from(sample.row_count()).unwrap_or(i64::MAX);
-    context.terminal.say(&format!("wrote {} rows to {}", thousands(rows), arguments.out.display()));
+    context.terminal.say(&format!("wrote {} rows to {}", thousands(rows), out.display()));
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(context: &Context, sample: &str, address: &str, arguments: &Generate) -> Outcome {
+    if sample != "purchases" {
+        let hint = Some("`elt generate purchases --serve` answers POST /purchase-history".to_owned());
+        return Err(Stop::Error { message: format!("there is no API of the sample `{sample}`"), hint });
+    }
+    let (host, port) = address
+        .rsplit_once(':')
+        .and_then(|(host, port)| Some((host.trim_matches(['[', ']']), port.parse().ok()?)))
+        .ok_or_else(|| Stop::error(format!("`{address}` is no address; write one like 127.0.0.1:8090")))?;
+    let settings =
+        SampleApi { host: host.to_owned(), port, seed: arguments.seed, failing: arguments.failing };
+    let api = start_sample_api(settings).await.map_err(|error| Stop::error(error.to_string()))?;
+    if context.terminal.json {
+        context.terminal.json_line(&json!({"event": "serving", "address": api.url()}));
+    }
+    context.terminal.say(&format!("{} {}; Ctrl-C stops it.", strong("Serving"), api.url()));
+    context.terminal.say(&format!(
+        "Try: curl -s {} -H 'Content-Type: application/json' -d '{{\"mobiles\": [\"+919876543210\"]}}'",
+        api.url()
+    ));
+    super::serve::signal().await;
     Ok(ExitCode::SUCCESS)
 }
 

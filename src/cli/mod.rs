@@ -16,6 +16,7 @@ mod lineage_diff;
 mod list;
 mod log;
 mod operation;
+mod pace;
 mod progress;
 mod rows;
 mod selection;
@@ -116,7 +117,7 @@ async fn dispatch(context: &Context, command: Command) -> Outcome {
         Command::Prune(arguments) => work::prune(context, &arguments).await,
         Command::Debug => inspect::debug(context).await,
         Command::Clean(arguments) => inspect::clean(context, &arguments),
-        Command::Generate(arguments) => generate::generate(context, &arguments),
+        Command::Generate(arguments) => generate::generate(context, &arguments).await,
         Command::Serve(arguments) => serve::serve(context, &arguments).await,
     }
 }

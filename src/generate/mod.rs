@@ -2,7 +2,9 @@
 //! file and no socket.
 
 mod calendar;
+pub mod purchases;
 mod shop;
+mod streaming;
 mod table;
 pub mod vouchers;
 
@@ -69,6 +71,18 @@ pub const GENERATORS: &[Generator] = &[
         defaults: "table=customer_info&scale=1&seed=7",
         open: shop::from_query,
     },
+    Generator {
+        name: "purchases",
+        about: "customers to be clustered, and what an API tells of their purchases",
+        defaults: "table=customers&rows=10000&seed=7",
+        open: purchases::from_query,
+    },
+    Generator {
+        name: "streaming",
+        about: "a streaming service's plans, films, customers and what they watched",
+        defaults: "table=customers&scale=1&seed=7",
+        open: streaming::from_query,
+    },
 ];
 
 /// The generator `name`. The error names those there are.
@@ -99,6 +113,10 @@ mod tests {
 
     #[test]
     fn an_unknown_generator_is_answered_with_the_known_ones() {
-        assert!(find("voucher").err().is_some_and(|message| message.contains("there are: vouchers, shop")));
+        assert!(
+            find("voucher")
+                .err()
+                .is_some_and(|message| message.contains("there are: vouchers, shop, purchases, streaming"))
+        );
     }
 }

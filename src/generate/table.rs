@@ -21,9 +21,17 @@ pub trait Table: Send + Sync + Copy + 'static {
     /// How many rows it has.
     fn rows(&self) -> u64;
 
-    /// Fills the fields of row `number`, which counts from 0; they come empty.
-    fn row(&self, number: u64, fields: &mut [String]);
+    /// Its rows are made in so many steps; one row each where nothing else is said.
+    fn steps(&self) -> u64 {
+        self.rows()
+    }
+
+    /// Hands over the rows of step `number`, which counts from 0. The fields come empty, and may be used.
+    fn step(&self, number: u64, fields: &mut [String], take: &mut Take<'_>) -> io::Result<()>;
 }
+
+/// Takes a row.
+pub type Take<'a> = dyn FnMut(&[String]) -> io::Result<()> + 'a;
 
 /// A table as a sample to be read or written.
 pub struct TableSample<T>(pub T);
@@ -49,7 +57,7 @@ impl<T: Table> Sample for TableSample<T> {
         let mut reader = CsvReader::new(self.0);
         while reader.fill()? {
             out.write_all(&reader.buffer)?;
-            progress(reader.made);
+            progress(reader.written);
         }
         Ok(())
     }
@@ -58,7 +66,10 @@ impl<T: Table> Sample for TableSample<T> {
 struct CsvReader<T> {
     table: T,
     fields: Vec<String>,
+    /// Steps.
     made: u64,
+    /// Rows.
+    written: u64,
     begun: bool,
     buffer: Vec<u8>,
     taken: usize,
@@ -67,14 +78,14 @@ struct CsvReader<T> {
 impl<T: Table> CsvReader<T> {
     fn new(table: T) -> Self {
         let fields = vec![String::new(); table.columns().len()];
-        Self { table, fields, made: 0, begun: false, buffer: Vec::new(), taken: 0 }
+        Self { table, fields, made: 0, written: 0, begun: false, buffer: Vec::new(), taken: 0 }
     }
 
     /// The next stretch; false after the last.
     fn fill(&mut self) -> io::Result<bool> {
         self.buffer.clear();
         self.taken = 0;
-        if self.begun && self.made == self.table.rows() {
+        if self.begun && self.made == self.table.steps() {
             return Ok(false);
         }
         let mut writer = csv::Writer::from_writer(&mut self.buffer);
@@ -82,11 +93,13 @@ impl<T: Table> CsvReader<T> {
             writer.write_record(self.table.columns())?;
             self.begun = true;
         }
-        let end = self.table.rows().min(self.made + STRETCH);
+        let end = self.table.steps().min(self.made + STRETCH);
         for number in self.made..end {
             self.fields.iter_mut().for_each(String::clear);
-            self.table.row(number, &mut self.fields);
-            writer.write_record(&self.fields)?;
+            self.table.step(number, &mut self.fields, &mut |row| {
+                self.written += 1;
+                Ok(writer.write_record(row)?)
+            })?;
         }
         self.made = end;
         writer.flush()?;
@@ -128,6 +141,11 @@ impl Chance {
     /// Like `below`, but small numbers more often: the least of several.
     pub fn low(&mut self, of: u32, end: u64) -> u64 {
         (0..of).map(|_| self.below(end)).min().unwrap_or(0)
+    }
+
+    /// A number of a range with both its ends.
+    pub fn between(&mut self, (from, to): (u64, u64)) -> u64 {
+        from + self.below(to - from + 1)
     }
 
     /// True for `share` of 1,000.

@@ -20,6 +20,7 @@ mod refresh;
 mod routes;
 mod run_answers;
 mod runs;
+mod sample_api;
 mod server;
 mod snapshot;
 mod state;
@@ -34,6 +35,7 @@ use jiff::civil::Date;
 
 use crate::name::Ident;
 
+pub use sample_api::{RunningApi, SampleApi, start_sample_api};
 pub use server::{Running, start};
 
 /// How the service is to run. [`Settings::new`] gives the defaults.

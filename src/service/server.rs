@@ -42,7 +42,7 @@ pub async fn start(
     reader: Reader,
     pipeline: Arc<dyn Pipeline>,
 ) -> Result<Running, ServiceError> {
-    let listener = listen(&settings).await?;
+    let listener = listen(&settings.host, settings.port).await?;
     let addr = listener.local_addr().map_err(ServiceError::Server)?;
     let state = Arc::new(State::new(&settings, reader.clone(), pipeline, tokio::runtime::Handle::current()));
     let server = serve(&settings, listener, state.clone())?;
@@ -107,8 +107,7 @@ fn serve(
 }
 
 /// The first address of the host that can be listened on.
-async fn listen(settings: &Settings) -> Result<std::net::TcpListener, ServiceError> {
-    let (host, port) = (settings.host.as_str(), settings.port);
+pub(super) async fn listen(host: &str, port: u16) -> Result<std::net::TcpListener, ServiceError> {
     let refused = |source: io::Error| match source.kind() {
         io::ErrorKind::AddrInUse => ServiceError::PortTaken { host: host.to_owned(), port },
         _ => ServiceError::Listen { host: host.to_owned(), port, source },

@@ -34,6 +34,7 @@ mod object_store;
 mod other_database;
 mod pages;
 mod readers;
+mod sample_api;
 mod selection;
 mod selectors;
 mod service;

@@ -1,11 +1,13 @@
 //! A shop's seven tables: customers, what they bought, asked, answered and looked at. With the shapes of a
 //! shop: seasons, heavy and light buyers, people who never bought, never called, never visited.
 
-mod facts;
+pub(super) mod facts;
 mod rows;
 
+use std::io;
+
 use super::Sample;
-use super::table::{Table, TableSample};
+use super::table::{Table, TableSample, Take};
 
 /// The tables, in the order of their keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,8 +87,9 @@ impl Table for ShopTable {
         self.rows_of(self.kind)
     }
 
-    fn row(&self, number: u64, fields: &mut [String]) {
+    fn step(&self, number: u64, fields: &mut [String], take: &mut Take<'_>) -> io::Result<()> {
         rows::fill(self, number, fields);
+        take(fields)
     }
 }
 

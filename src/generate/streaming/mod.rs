@@ -1,0 +1,151 @@
+//! A streaming service's tables: plans, films, customers, what they watched, and the names of segments. Some
+//! customers watch every day, and some never came back.
+
+mod facts;
+mod rows;
+
+use std::io;
+
+use super::Sample;
+use super::table::{Table, TableSample, Take};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Subscriptions,
+    Movies,
+    Customers,
+    Engagements,
+    Segments,
+}
+
+const KINDS: [(Kind, &str); 5] = [
+    (Kind::Subscriptions, "subscriptions"),
+    (Kind::Movies, "movies"),
+    (Kind::Customers, "customers"),
+    (Kind::Engagements, "engagements"),
+    (Kind::Segments, "segments"),
+];
+
+/// Of a service of the usual size.
+const CUSTOMERS: u64 = 2_000;
+const ENGAGEMENTS: u64 = 10_000;
+
+#[derive(Debug, Clone, Copy)]
+struct StreamingTable {
+    kind: Kind,
+    scale: u64,
+    seed: u64,
+}
+
+/// From `table=customers&scale=1&seed=7`. The error names the key.
+pub fn from_query(query: &str) -> Result<Box<dyn Sample>, String> {
+    let mut table = StreamingTable { kind: Kind::Customers, scale: 1, seed: 7 };
+    for part in query.split('&').filter(|part| !part.is_empty()) {
+        let (key, value) = part.split_once('=').unwrap_or((part, ""));
+        let number =
+            || value.parse().map_err(|_| format!("`{key}` takes a whole number from 0 up, not `{value}`"));
+        match key {
+            "table" => table.kind = kind(value)?,
+            "scale" => table.scale = number()?,
+            "seed" => table.seed = number()?,
+            _ => return Err(format!("the streaming service knows no `{key}`; it knows table, scale, seed")),
+        }
+    }
+    if !(1..=100_000).contains(&table.scale) {
+        return Err(format!("`scale` is from 1 to 100000, not {}", table.scale));
+    }
+    Ok(Box::new(TableSample(table)))
+}
+
+fn kind(name: &str) -> Result<Kind, String> {
+    KINDS.iter().find(|(_, known)| *known == name).map(|(kind, _)| *kind).ok_or_else(|| {
+        let names: Vec<&str> = KINDS.iter().map(|(_, name)| *name).collect();
+        format!("the streaming service has no table `{name}`; it has {}", names.join(", "))
+    })
+}
+
+impl StreamingTable {
+    fn customers(&self) -> u64 {
+        CUSTOMERS * self.scale
+    }
+}
+
+impl Table for StreamingTable {
+    fn columns(&self) -> &'static [&'static str] {
+        rows::columns(self.kind)
+    }
+
+    fn rows(&self) -> u64 {
+        match self.kind {
+            Kind::Subscriptions => facts::PLANS.len() as u64,
+            Kind::Movies => facts::FILMS.len() as u64,
+            Kind::Customers => self.customers(),
+            Kind::Engagements => ENGAGEMENTS * self.scale,
+            Kind::Segments => facts::SEGMENTS.len() as u64,
+        }
+    }
+
+    fn step(&self, number: u64, fields: &mut [String], take: &mut Take<'_>) -> io::Result<()> {
+        rows::fill(self, number, fields);
+        take(fields)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{HashMap, HashSet};
+    use std::io::Read;
+
+    use super::*;
+
+    fn table(query: &str) -> Vec<csv::StringRecord> {
+        let mut text = String::new();
+        from_query(query).unwrap().csv_reader().read_to_string(&mut text).unwrap();
+        csv::Reader::from_reader(text.as_bytes()).records().map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn keys_meet_and_what_was_watched_is_possible() {
+        let customers = table("table=customers&scale=2");
+        let emails: HashSet<&str> = customers.iter().map(|row| &row[2]).collect();
+        assert_eq!((customers.len(), emails.len()), (4_000, 4_000));
+        assert!(
+            customers.iter().all(|row| row[5] <= row[6] && (1..=4).contains(&row[3].parse::<u8>().unwrap()))
+        );
+        let minutes: HashMap<String, u64> =
+            table("table=movies").iter().map(|row| (row[0].to_owned(), row[3].parse().unwrap())).collect();
+        let joined: HashMap<&str, &str> = customers.iter().map(|row| (&row[0], &row[5])).collect();
+        let engagements = table("table=engagements&scale=2");
+        assert_eq!(engagements.len(), 20_000);
+        for row in &engagements {
+            let (watched, whole) = (row[4].parse::<u64>().unwrap(), minutes[&row[2]]);
+            assert!(watched >= 1 && watched <= whole, "{row:?}");
+            assert_eq!(&row[5] == "true", watched == whole, "{row:?}");
+            assert!(row[3] >= joined[&row[1]][..10], "{row:?}");
+            assert!(["Liked", "Disliked", "No Action"].contains(&&row[6]), "{row:?}");
+        }
+        let active: HashSet<&str> = engagements.iter().map(|row| &row[1]).collect();
+        assert!((3_000..3_900).contains(&active.len()), "some never watched: {}", active.len());
+        assert_eq!(table("table=subscriptions").len(), 4);
+        assert_eq!(table("table=segments").len(), 4);
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_rows_and_another_gives_others() {
+        let one = table("table=engagements&seed=3");
+        assert_eq!(one, table("table=engagements&seed=3"));
+        assert_ne!(one, table("table=engagements&seed=4"));
+    }
+
+    #[test]
+    fn what_is_asked_wrongly_is_named() {
+        for (query, told) in [
+            ("table=plans", "it has subscriptions, movies"),
+            ("scale=0", "from 1 to"),
+            ("seed=x", "`seed` takes"),
+            ("rows=5", "knows no `rows`"),
+        ] {
+            assert!(from_query(query).err().is_some_and(|error| error.contains(told)), "{query}");
+        }
+    }
+}
