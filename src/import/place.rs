@@ -357,8 +357,6 @@ fn project_findings(dbt: &Dbt, findings: &mut Vec<Finding>) {
             findings.push(finding(Kind::NotTaken, "dbt_project.yml", dbt.line_of(key, key), what, why));
         }
     };
-    not_taken("on-run-start", "`on-run-start`", "run the SQL by a macro and `elt run-operation`");
-    not_taken("on-run-end", "`on-run-end`", "run the SQL by a macro and `elt run-operation`");
     not_taken("query-comment", "`query-comment`", "elt's sessions name themselves in application_name");
     not_taken("dispatch", "`dispatch`", "adapter.dispatch takes postgres__… or default__…");
     for file in dbt.analyses.iter().filter(|file| file.ends_with(".sql")) {

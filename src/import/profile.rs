@@ -50,6 +50,17 @@ pub fn read(dbt: &Dbt, folders: &[PathBuf], findings: &mut Vec<Finding>) -> (Str
             own.push_str(&format!("  {}: {value}\n", flow_text(&name)));
         }
     }
+    for (theirs, ours) in [("on-run-start", "on_run_start"), ("on-run-end", "on_run_end")] {
+        let written = dbt.setting(theirs);
+        let statements = written.as_array().cloned().unwrap_or_else(|| vec![written.clone()]);
+        let statements: Vec<&str> = statements.iter().filter_map(Value::as_str).collect();
+        if !statements.is_empty() {
+            own.push_str(&format!("\n{ours}:\n"));
+        }
+        for statement in statements {
+            own.push_str(&format!("  - {}\n", Value::from(statement)));
+        }
+    }
     (format!("{text}{own}"), own)
 }
 

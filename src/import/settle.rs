@@ -70,16 +70,31 @@ fn drop_what_says_nothing(folder: &Path, files: &mut Files) -> io::Result<()> {
     Ok(())
 }
 
+/// The next problems to deal with. While YAML cannot be read, what others say of it looks wrong and is not.
 fn problems(folder: &Path, setting: &Setting) -> (Vec<Diagnostic>, usize) {
-    let (problems, tests) = match Project::read(folder, setting) {
-        Ok((project, mut problems)) => {
+    let errors = |problems: Vec<Diagnostic>| -> Vec<Diagnostic> {
+        problems.into_iter().filter(|problem| problem.severity == Severity::Error).collect()
+    };
+    match Project::read(folder, setting) {
+        Ok((project, problems)) => {
+            let mut problems = errors(problems);
+            if problems.iter().any(is_of_yaml) {
+                return (problems, 0);
+            }
             let (manifest, more) = compile(&project);
-            problems.extend(more);
+            problems.extend(errors(more));
             (problems, manifest.tests.len())
         }
-        Err(problems) => (problems, 0),
-    };
-    (problems.into_iter().filter(|problem| problem.severity == Severity::Error).collect(), tests)
+        Err(problems) => (errors(problems), 0),
+    }
+}
+
+/// Whether it is a part of YAML that can be taken out.
+fn is_of_yaml(problem: &Diagnostic) -> bool {
+    problem.location.as_ref().is_some_and(|place| {
+        let path = &place.file.path;
+        path != "profiles.yml" && (path.ends_with(".yml") || path.ends_with(".yaml"))
+    })
 }
 
 /// Takes the part that a problem is about out of its file.

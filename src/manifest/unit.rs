@@ -62,7 +62,18 @@ impl Reader<'_> {
                 return None;
             }
         };
+        let before = self.problems.len();
         let targets = self.targets(&rendered.references, Some(model), &file);
+        let unknown = self.problems.split_off(before);
+        if !unknown.is_empty() {
+            // What the model itself lacks is told already.
+            for problem in unknown {
+                if !self.problems.contains(&problem) {
+                    self.problems.push(problem);
+                }
+            }
+            return None;
+        }
         let text = Text { rendered, targets };
         let given = self.given(&written, model, &text)?;
         Some(UnitTest { written, model, text, given })

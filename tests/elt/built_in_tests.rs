@@ -266,7 +266,7 @@ async fn the_macros_of_dbt_and_dbt_utils_write_postgresql() {
     );
     assert_eq!(
         project.value("select count(*) || ' ' || (current_date - max(date_day)) from stage.recent").await,
-        "30 1"
+        "31 0"
     );
     assert_eq!(
         project.value("select count(*) || ' ' || min(date_day)::date from stage.newest").await,

@@ -28,6 +28,10 @@ const FILES: &[(&str, &str)] = &[
         "with source as (select * from {{ source('till', 'orders') }})\nselect id, customer, {{ rounded('amount') }} as amount from source\n",
     ),
     (
+        "dbt/models/staging/stg_orders.yml",
+        "unit_tests:\n  - name: amounts_are_rounded\n    model: stg_orders\n    given:\n      - input: source('till', 'orders')\n        rows:\n          - {id: 1, customer: a, amount: 1.25}\n    expect:\n      rows:\n        - {id: 1, customer: a, amount: 1.3}\n",
+    ),
+    (
         "dbt/models/marts/customers.sql",
         "{%- set whole = ['id', 'amount'] -%}\nselect customer\n{%- for c in whole %}, max({{ c }}) as max_{{ c }}{% endfor %}\nfrom {{ ref('stg_orders') }} group by 1 having count(*) >= {{ var('least') }}\n",
     ),
@@ -67,7 +71,6 @@ async fn a_dbt_project_is_imported_and_what_has_no_word_is_listed_with_its_place
 
     - analyses/look.sql: an analysis: elt has no analyses; `elt compile --inline` and `elt show --inline` look at SQL that is no model
     - dbt_project.yml:10: `schema` for folders of models: in elt the folder is the layer, and the layer is the schema
-    - dbt_project.yml:14: `on-run-start`: run the SQL by a macro and `elt run-operation`
     - macros/all.sql:5: `macro asks()`: `{% do %}` is not a statement that elt knows (use `{% set %}`, or a list literal)
     - macros/all.sql:7: macro generate_schema_name(custom, node): in elt the folder is the layer, and the layer is the schema
     - models/marts/schema.yml:6: `group: sales`: elt has no word `group` here
@@ -130,6 +133,9 @@ async fn a_dbt_project_is_imported_and_what_has_no_word_is_listed_with_its_place
 
     vars:
       least: 2
+
+    on_run_start:
+      - "select 1"
     "#);
 
     project.write("elt/profiles.yml", "vars: {least: 2}\n");

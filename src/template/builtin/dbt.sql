@@ -78,16 +78,21 @@ string_agg(({{ measure }})::text, {{ delimiter_text }} {{ order_by_clause }})
 {% macro dbt__date_spine(datepart, start_date, end_date) -%} {{ dbt_utils.date_spine(datepart, start_date, end_date) }} {%- endmacro %}
 {% macro dbt__generate_series(upper_bound) -%} {{ dbt_utils.generate_series(upper_bound) }} {%- endmacro %}
 
-{% macro dbt_date__today() -%} current_date {%- endmacro %}
+{# The day in the time zone of the variable that dbt-date reads, else in the session's. #}
+{% macro dbt_date__today(tz=none) -%}
+{%- set zone = tz or var('dbt_date:time_zone', '') -%}
+{%- if zone %}(now() at time zone {{ literal(zone) }})::date{% else %}current_date{% endif -%}
+{%- endmacro %}
+
+{# As many rows as borders of the part lie between start and end; n_dateparts ends today, which counts. #}
 {% macro dbt_date__get_base_dates(start_date=none, end_date=none, n_dateparts=none, datepart='day') -%}
-select moment::{% if datepart in ['hour', 'minute', 'second'] %}timestamp{% else %}date{% endif %} as date_{{ datepart }}
-from generate_series(
-{%- if n_dateparts is not none %}
-    date_trunc('{{ datepart }}', current_date::timestamp) - {{ n_dateparts }} * {{ dbt.interval(datepart) }},
-    date_trunc('{{ datepart }}', current_date::timestamp) - {{ dbt.interval(datepart) }},
-{%- else %}
-    ('{{ start_date }}')::timestamp, ('{{ end_date }}')::timestamp - {{ dbt.interval(datepart) }},
-{%- endif %}
-    {{ dbt.interval(datepart) }}
-) as moment
+{%- if n_dateparts is not none -%}
+{%- set first = '(' ~ dbt_date.today() ~ ' - ' ~ n_dateparts ~ ' * ' ~ dbt.interval(datepart) ~ ')' -%}
+{%- set end = '(' ~ dbt_date.today() ~ ' + 1)' -%}
+{%- else -%}
+{%- set first = literal(start_date) ~ '::timestamp' -%}
+{%- set end = literal(end_date) ~ '::timestamp' -%}
+{%- endif -%}
+select ({{ first }} + number * {{ dbt.interval(datepart) }})::timestamp as date_{{ datepart }}
+from generate_series(0, {{ dbt.datediff(first, end, datepart) }} - 1) as number
 {%- endmacro %}
