@@ -44,7 +44,8 @@ fn measured(server: &Server, psql: &Path, name: &str, file: &Path) -> [Line; 2] 
     let manifest = script::manifest(&root, &[("voucher_history", shown)]);
     let vars = format!("{{voucher_history: '{shown}'}}");
     let run = |database: &Database| {
-        spent::run(&mut elt(&root, Some(database), &["--quiet", "--vars", &vars, "run"]), Some(server))
+        let arguments = ["--quiet", "--vars", &vars, "run", "--full-refresh"];
+        spent::run(&mut elt(&root, Some(database), &arguments), Some(server))
     };
     let twin = folder("rows").join(format!("twin_{name}.csv"));
     let written = folder("rows").join(format!("pipeline_{name}.sql"));

@@ -1,5 +1,5 @@
-//! 1,000 trivial models on four threads, against the same SQL in one psql transaction: first run, and again
-//! over what is published.
+//! 1,000 trivial models on four threads, against the same SQL in one psql transaction: first run, again over
+//! what is published, and again with nothing changed, which has no floor but its own bar.
 
 mod support;
 
@@ -27,7 +27,7 @@ fn main() {
     );
 }
 
-fn measured(server: &Server, psql: &Path, name: &str, kind: Kind) -> [Line; 2] {
+fn measured(server: &Server, psql: &Path, name: &str, kind: Kind) -> [Line; 3] {
     let root = generate(&format!("many_{name}"), MODELS, kind, false);
     let manifest = script::manifest(&root, &[]);
     let written = folder("rows").join(format!("many_{name}.sql"));
@@ -35,23 +35,29 @@ fn measured(server: &Server, psql: &Path, name: &str, kind: Kind) -> [Line; 2] {
     fs::write(&written, sql).expect("the folder can be written");
     let written = written.to_str().expect("the file's name is text");
     let mut first = Line::new(format!("{MODELS} {name}, first run"), Some(2.5));
-    let mut again = Line::new(format!("{MODELS} {name}, again"), Some(2.5));
+    let mut again = Line::new(format!("{MODELS} {name}, again, --full-refresh"), Some(2.5));
+    let mut unchanged = Line::new(format!("{MODELS} {name}, again, nothing changed"), Some(0.1));
     for _ in 0..ROUNDS {
         let ours = server.database("bench_many");
         let floor = server.database("bench_many_floor");
-        let run = || spent::run(&mut elt(&root, Some(&ours), &["--quiet", "run"]), Some(server));
+        let run = |arguments: &[&str]| {
+            let arguments = [&["--quiet", "run"], arguments].concat();
+            spent::run(&mut elt(&root, Some(&ours), &arguments), Some(server))
+        };
         let scripted = || spent::run(&mut server.psql(psql, &floor, &["-f", written]), Some(server));
-        for line in [&mut first, &mut again] {
+        for (line, arguments) in [(&mut first, &[][..]), (&mut again, &["--full-refresh"])] {
             server.settle();
-            line.ours.push(run());
+            line.ours.push(run(arguments));
             server.settle();
             line.floor.push(scripted());
         }
+        server.settle();
+        unchanged.ours.push(run(&[]));
         let relations = "select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace \
                          where n.nspname in ('stage', 'prod') and c.relname like 'model_%'";
         assert_eq!(server.value(&ours, relations), server.value(&floor, relations), "both made the same");
         server.drop(&ours);
         server.drop(&floor);
     }
-    [first, again]
+    [first, again, unchanged]
 }

@@ -55,8 +55,8 @@ pub enum Command {
     /// Load, build, test and publish: the whole pipeline, or what is selected
     #[command(
         after_help = "Everything is built and tested in a schema of the run's own, then moved into place in one \
-        transaction: readers of prod see the old state or the new one, whole.\n\n\
-        Examples:\n  elt run\n  elt run --select +segments_derived\n  elt run --vars '{voucher_history: data/history.parquet}'"
+        transaction: readers of prod see the old state or the new one, whole. What would come out as it is published is left as it is.\n\n\
+        Examples:\n  elt run\n  elt run --full-refresh\n  elt run --select +segments_derived\n  elt run --vars '{voucher_history: data/history.parquet}'"
     )]
     Run(Work),
     /// Like run, without loading: rules and models from what is loaded already
@@ -203,7 +203,7 @@ pub struct Work {
     pub selection: Selection,
     #[command(flatten)]
     pub defer: Defer,
-    /// Build incremental models from nothing
+    /// Build all that is selected, also what is unchanged, and incremental models from nothing
     #[arg(long)]
     pub full_refresh: bool,
     /// Stop everything at the first failure

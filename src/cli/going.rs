@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::{Output, Selection};
 use super::progress::Progress;
-use super::terminal::{duration, strong};
+use super::terminal::{duration, strong, thousands};
 use super::{Context, Stop, rows};
 use crate::engine::Engine;
 use crate::manifest::{Manifest, NodeId};
@@ -101,8 +101,14 @@ async fn report(
     manifest: &Manifest,
     selection: &BTreeSet<NodeId>,
 ) -> Result<(), Stop> {
-    let reported =
-        manifest.order.iter().filter(|id| manifest.node(**id).config.report && selection.contains(id));
+    let reported: Vec<_> = manifest
+        .order
+        .iter()
+        .filter(|id| manifest.node(**id).config.report && selection.contains(id))
+        .collect();
+    if reported.is_empty() {
+        return Ok(());
+    }
     let session = engine.connector.connect().await?;
     for id in reported {
         let node = manifest.node(*id);
@@ -125,6 +131,9 @@ fn summary(context: &Context, command: &str, outcome: &run::Outcome, begun: Inst
     let counted = counts(&outcome.nodes);
     let took = duration(milliseconds);
     match outcome.status {
+        RunStatus::Succeeded if outcome.published == 0 => {
+            terminal.say(&format!("\n{}: {counted} ({took})", strong("Nothing to publish")));
+        }
         RunStatus::Succeeded => {
             let relations = if outcome.published == 1 { "relation" } else { "relations" };
             terminal.say(&format!(
@@ -149,18 +158,24 @@ fn summary(context: &Context, command: &str, outcome: &run::Outcome, begun: Inst
     }
 }
 
-/// `6 built, 14 tests passed, 1 failed`.
+/// `6 built, 14 tests passed, 1 failed, 1,000 unchanged`.
 pub(super) fn counts(records: &[NodeRecord]) -> String {
-    let count = |status: NodeStatus| records.iter().filter(|record| record.status == status).count();
-    let tests = |number: usize| if number == 1 { "test" } else { "tests" };
     let mut parts = Vec::new();
     for status in NodeStatus::ALL {
-        match (status, count(status)) {
-            (_, 0) => {}
-            (NodeStatus::Passed | NodeStatus::Warned, number) => {
-                parts.push(format!("{number} {} {}", tests(number), status.name()));
-            }
-            (_, number) => parts.push(format!("{number} {}", status.name())),
+        let (tests, nodes): (Vec<_>, Vec<_>) = records
+            .iter()
+            .filter(|record| record.status == status)
+            .partition(|record| record.kind.ends_with("test"));
+        let of_tests = matches!(status, NodeStatus::Passed | NodeStatus::Warned | NodeStatus::Unchanged);
+        let (tests, nodes) =
+            if of_tests { (tests.len(), nodes.len()) } else { (0, tests.len() + nodes.len()) };
+        let number = |number: usize| thousands(i64::try_from(number).unwrap_or(i64::MAX));
+        if nodes > 0 {
+            parts.push(format!("{} {}", number(nodes), status.name()));
+        }
+        if tests > 0 {
+            let plural = if tests == 1 { "test" } else { "tests" };
+            parts.push(format!("{} {plural} {}", number(tests), status.name()));
         }
     }
     parts.join(", ")

@@ -22,8 +22,6 @@ struct State {
     bar: Option<ProgressBar>,
     /// What is worked on, with how far a load has come.
     under_way: BTreeMap<String, Option<Pace>>,
-    /// Passed tests are counted, not listed.
-    passed: usize,
 }
 
 impl Progress {
@@ -36,8 +34,8 @@ impl Progress {
         if let Some(bar) = &state.bar {
             bar.inc(1);
         }
-        if record.status == NodeStatus::Passed {
-            state.passed += 1;
+        // Counted at the end, not listed.
+        if matches!(record.status, NodeStatus::Passed | NodeStatus::Unchanged) {
             return;
         }
         let rows = match (record.kind.as_str(), record.rows) {

@@ -299,24 +299,6 @@ pub async fn older_snapshots(session: &Session, transaction: &str) -> Result<Vec
     Ok(session.client.query(sql, &[&transaction]).await?.iter().map(|row| row.get(0)).collect())
 }
 
-/// Writes what a run published into the ledger.
-pub async fn own(
-    session: &Session,
-    run: i64,
-    published: &[(Relation, String, &str)],
-) -> Result<(), DatabaseError> {
-    let sql = "insert into elt.relations (schema_name, name, node, kind, run_id) \
-               select n.*, $5 from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as n \
-               on conflict (schema_name, name) do update \
-               set node = excluded.node, kind = excluded.kind, run_id = excluded.run_id, published_at = now()";
-    let schemas: Vec<&str> = published.iter().map(|(relation, _, _)| relation.schema.as_str()).collect();
-    let names: Vec<&str> = published.iter().map(|(relation, _, _)| relation.name.as_str()).collect();
-    let nodes: Vec<&str> = published.iter().map(|(_, node, _)| node.as_str()).collect();
-    let kinds: Vec<&str> = published.iter().map(|(_, _, kind)| *kind).collect();
-    session.client.execute(sql, &[&schemas, &names, &nodes, &kinds, &run]).await?;
-    Ok(())
-}
-
 fn standing(row: &tokio_postgres::Row) -> Result<Existing, DatabaseError> {
     Ok(Existing {
         oid: row.get(0),
@@ -327,7 +309,7 @@ fn standing(row: &tokio_postgres::Row) -> Result<Existing, DatabaseError> {
     })
 }
 
-fn relation(schema: &str, name: &str) -> Result<Relation, DatabaseError> {
+pub(super) fn relation(schema: &str, name: &str) -> Result<Relation, DatabaseError> {
     let ident = |name: &str| Ident::new(name).map_err(|error| DatabaseError::new(error.to_string()));
     Ok(Relation::new(ident(schema)?, ident(name)?))
 }

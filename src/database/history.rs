@@ -132,15 +132,6 @@ pub async fn record_nodes(session: &Session, run: i64, nodes: &[NodeRecord]) -> 
     Ok(())
 }
 
-/// How long each node took when it was last built, in milliseconds.
-pub async fn last_durations(session: &Session) -> Result<Vec<(String, i64)>, DatabaseError> {
-    let sql = "select distinct on (node) node, duration_ms from elt.run_nodes \
-               where status = 'built' and run_id > (select coalesce(max(id), 0) - 20 from elt.runs) \
-               order by node, run_id desc";
-    let rows = session.client.query(sql, &[]).await?;
-    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
-}
-
 /// How each node and test ended last, by its name; empty where no run ever began.
 pub async fn last_records(
     session: &Session,

@@ -59,6 +59,9 @@ pub fn compile(project: &Project) -> (Manifest, Vec<Diagnostic>) {
     (manifest, reader.problems)
 }
 
+/// Words of a config that hold hooks.
+const HOOKS: &[&str] = &["pre_hook", "pre-hook", "post_hook", "post-hook"];
+
 /// The column of another raw model that a load asks for: the one thing a raw model may refer to.
 pub(super) fn keys_of(config: &Config) -> Option<&Keys> {
     config.api.as_ref()?.keys.as_ref()
@@ -171,14 +174,15 @@ impl<'a> Reader<'a> {
         });
     }
 
-    /// The config of a YAML file, its `{{ env_var(…) }}` filled in.
+    /// The config of a YAML file, its `{{ env_var(…) }}` filled in. Hooks know `this` and are rendered later.
     fn rendered_words(&mut self, own: &Properties) -> Map<String, Value> {
-        let mut words = Value::Object(own.config.clone());
-        self.fill_in(&mut words, &own.config_place);
-        match words {
-            Value::Object(words) => words,
-            _ => Map::new(),
+        let mut words = own.config.clone();
+        for (word, value) in &mut words {
+            if !HOOKS.contains(&word.as_str()) {
+                self.fill_in(value, &own.config_place);
+            }
         }
+        words
     }
 
     pub fn fill_in(&mut self, value: &mut Value, place: &Location) {

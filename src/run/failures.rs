@@ -2,6 +2,7 @@
 //! when the run publishes nothing, which is when somebody needs them; the reader of prod cannot see them. Each
 //! test has one table, replaced when it fails again and dropped when it passes.
 
+use crate::database::ledger::{self, Published};
 use crate::database::{DatabaseError, Session, catalog};
 use crate::manifest::{Manifest, Sql, Test, hash};
 use crate::name::{Ident, MAX_BYTES, Relation};
@@ -42,7 +43,8 @@ pub(super) async fn keep(
         .or_else(|error| if error.is("23505") || error.is("42P06") { Ok(()) } else { Err(error) })?;
     forget(session, table).await?;
     session.run(&format!("create table {table} as\n{}", query.text)).await?;
-    catalog::own(session, run, &[(table.clone(), format!("test.{}", test.name), "failures")]).await
+    ledger::own(session, run, &[Published::plain(table.clone(), &format!("test.{}", test.name), "failures")])
+        .await
 }
 
 /// Drops what an earlier failure left. A table that elt did not make stays.

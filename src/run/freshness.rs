@@ -64,7 +64,7 @@ pub fn is_measurable(manifest: &Manifest, id: NodeId) -> bool {
     newest(manifest, id, &FreshnessLimits::default()).is_some()
 }
 
-/// Its time is that of elt's last load of it.
+/// Its time is that of elt's last load of it, or of the last look that found the source unchanged.
 fn reads_own_loads(manifest: &Manifest, id: NodeId) -> bool {
     let config = &manifest.node(id).config;
     let names_a_time = config.loaded_at_field.is_some() || config.loaded_at_query.is_some();
@@ -90,10 +90,11 @@ fn newest(manifest: &Manifest, id: NodeId, limits: &FreshnessLimits) -> Option<S
     }
     reads_own_loads(manifest, id).then(|| {
         format!(
-            "select max(r.finished_at) as newest from elt.loads l join elt.runs r on r.id = l.run_id \
-             where r.status = 'succeeded' and r.prod_schema = {} and l.node = {}",
+            "select max(r.finished_at) as newest from elt.runs r where r.status = 'succeeded' and r.prod_schema = {} \
+             and r.id in (select run_id from elt.loads where node = {label} union all \
+                          select run_id from elt.run_nodes where node = {label} and status = 'unchanged')",
             literal(manifest.schema(Layer::Prod).as_str()),
-            literal(&node.label())
+            label = literal(&node.label())
         )
     })
 }

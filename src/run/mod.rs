@@ -17,6 +17,7 @@ mod schedule;
 mod start;
 mod sweep;
 mod task;
+mod unchanged;
 mod unit;
 mod unit_diff;
 mod verify;
@@ -119,16 +120,17 @@ pub struct Begun {
     place: Place,
     manifest: Arc<Manifest>,
     plan: Plan,
+    judge: unchanged::Judge,
 }
 
 impl Begun {
     /// Goes through with the run. Never leaves prod other than whole; on cancel, what runs on the server is
     /// cancelled too.
-    pub async fn finish(self, observer: Arc<dyn Observer>, cancel: CancellationToken) -> Outcome {
+    pub async fn finish(mut self, observer: Arc<dyn Observer>, cancel: CancellationToken) -> Outcome {
         let id = self.id;
         observer.event(Event::Began { run: id, tasks: self.plan.tasks() });
-        let mut built = match self.hook(&self.manifest.run_hooks.before).await {
-            Ok(()) => work::build_and_test(&self, observer.clone(), cancel.clone()).await,
+        let mut built = match self.run_first_hooks().await {
+            Ok(judge) => work::build_and_test(&self, judge, observer.clone(), cancel.clone()).await,
             Err(problem) => work::Work { problems: vec![*problem], ..work::Work::default() },
         };
         let refused = built.records.is_empty() && !built.problems.is_empty();
@@ -147,6 +149,14 @@ impl Begun {
         if cancel.is_cancelled() {
             outcome.status = RunStatus::Cancelled;
             outcome.failed_step.get_or_insert_with(|| "cancelled".into());
+        } else if outcome.failed_step.is_none() && built.built.is_empty() {
+            match publish::nothing(&self.control, id, &built.passed, &self.manifest, &outcome.nodes).await {
+                Ok(()) => outcome.status = RunStatus::Succeeded,
+                Err(error) => {
+                    outcome.failed_step = Some("publish".into());
+                    outcome.problems.push(*publish::failed(&error));
+                }
+            }
         } else if outcome.failed_step.is_none() {
             observer.event(Event::Publishing);
             let publication = publish::Publication {
@@ -155,6 +165,8 @@ impl Begun {
                 place: &self.place,
                 built: &built.built,
                 records: &outcome.nodes,
+                ledger: &built.ledger,
+                passed: &built.passed,
             };
             match publish::publish(&self.control, &publication, &cancel).await {
                 Ok(published) => {
@@ -185,12 +197,30 @@ impl Begun {
         outcome
     }
 
+    /// What a hook changes must be seen by what judges, so that looks again.
+    async fn run_first_hooks(&mut self) -> Result<unchanged::Judge, Box<Diagnostic>> {
+        let judge = std::mem::take(&mut self.judge);
+        if self.manifest.run_hooks.before.is_empty() {
+            return Ok(judge);
+        }
+        self.hook(&self.manifest.run_hooks.before).await?;
+        let again = unchanged::Judge::read(
+            &self.control,
+            &self.manifest,
+            &self.place.target,
+            &self.plan,
+            self.plan.full_refresh,
+        );
+        let mut judge = again.await.map_err(lost)?;
+        judge.begin(self.id);
+        Ok(judge)
+    }
+
     /// Runs the project's own hooks, on a session of their own: what they set is for nothing else.
     async fn hook(&self, hooks: &[crate::manifest::Hook]) -> Result<(), Box<Diagnostic>> {
         if hooks.is_empty() {
             return Ok(());
         }
-        let lost = |error: DatabaseError| Box::new(Diagnostic::error("connection-lost", error.to_string()));
         let session = self.place.connector.connect().await.map_err(lost)?;
         session.prepare_for_build(self.id).await.map_err(lost)?;
         build::of_run(&session, &self.manifest, hooks).await
@@ -223,4 +253,8 @@ impl Begun {
         history::record_nodes(&self.control, self.id, &outcome.nodes).await?;
         history::finish(&self.control, self.id, outcome.status, Some((step, &text))).await
     }
+}
+
+fn lost(error: DatabaseError) -> Box<Diagnostic> {
+    Box::new(Diagnostic::error("connection-lost", error.to_string()))
 }

@@ -1,6 +1,8 @@
 //! What a run will do, decided before it does anything: which nodes, where each is read from, which tests.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Defer;
 use crate::database::catalog::Existing;
@@ -41,6 +43,8 @@ pub struct Plan {
     deferred: HashMap<NodeId, Relation>,
     /// Which of that this run reads.
     pub note: Option<String>,
+    /// Of every node, whether this run leaves it as it is published; known when its turn has come.
+    unchanged: Arc<[AtomicBool]>,
     /// The run's own schema; set when the run has its number.
     pub build_schema: Ident,
 }
@@ -123,6 +127,7 @@ impl Plan {
         let read = read.filter_map(|id| Some((id, deferred.get(&id)?))).collect();
         let note = request.defer.as_ref().and_then(|defer| defer.note(manifest, &read));
         let build_schema = Ident::new("elt_run").expect("a constant name is good");
+        let unchanged = manifest.ids().map(|_| AtomicBool::new(false)).collect();
         Ok(Self {
             build,
             added_to,
@@ -132,6 +137,7 @@ impl Plan {
             store_failures: request.store_failures,
             chosen,
             deferred,
+            unchanged,
             note,
             build_schema,
         })
@@ -142,7 +148,17 @@ impl Plan {
     }
 
     pub fn builds(&self, id: NodeId) -> bool {
-        self.chosen.contains(&id)
+        self.chosen.contains(&id) && !self.unchanged[id.0].load(Ordering::Acquire)
+    }
+
+    /// From now on the published relation is what others read.
+    pub fn leave(&self, id: NodeId) {
+        self.unchanged[id.0].store(true, Ordering::Release);
+    }
+
+    /// Whether a node is read elsewhere than where this target publishes it.
+    pub fn is_deferred(&self, id: NodeId) -> bool {
+        self.deferred.contains_key(&id)
     }
 
     /// Where a node that this run builds stands until it is published.
@@ -180,7 +196,7 @@ pub(super) fn needed(manifest: &Manifest, id: NodeId) -> Vec<NodeId> {
     manifest.node(id).parents.iter().flat_map(|parent| with_needed(manifest, *parent)).collect()
 }
 
-fn with_needed(manifest: &Manifest, id: NodeId) -> Vec<NodeId> {
+pub(super) fn with_needed(manifest: &Manifest, id: NodeId) -> Vec<NodeId> {
     if manifest.node(id).materialization == Materialization::Ephemeral && !is_source(manifest.node(id)) {
         needed(manifest, id)
     } else {

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::failures;
+use super::publish::endpoints;
 use super::start::take_lock;
 use super::sweep::kind_word;
 use super::{Place, RunError};
@@ -40,7 +41,7 @@ pub async fn prune(place: &Place, manifest: &Manifest, drop: bool) -> Result<Pru
     let mut pruned =
         Pruned { orphans: orphans.iter().map(|one| one.relation.clone()).collect(), ..Pruned::default() };
     if drop {
-        drop_all(&session, orphans, &mut pruned).await?;
+        drop_all(&session, manifest, orphans, &mut pruned).await?;
     }
     Ok(pruned)
 }
@@ -48,10 +49,13 @@ pub async fn prune(place: &Place, manifest: &Manifest, drop: bool) -> Result<Pru
 /// One may read another: goes round until a round drops nothing more.
 async fn drop_all(
     session: &Session,
+    manifest: &Manifest,
     mut orphans: Vec<Existing>,
     pruned: &mut Pruned,
 ) -> Result<(), DatabaseError> {
     session.run("set lock_timeout = '5s'").await?;
+    let endpoints = endpoints::table(manifest);
+    let serves = !catalog::existing(session, std::slice::from_ref(&endpoints)).await?.is_empty();
     while !orphans.is_empty() {
         let before = orphans.len();
         pruned.kept.clear();
@@ -64,7 +68,12 @@ async fn drop_all(
                 orphans.push(orphan);
                 continue;
             }
-            let statement = format!("drop {} {}", kind_word(orphan.kind), orphan.relation);
+            let mut statement = format!("drop {} {}", kind_word(orphan.kind), orphan.relation);
+            if serves && orphan.relation.schema == endpoints.schema {
+                // In the same transaction, and told: nobody is shown an endpoint without its relation.
+                let gone = endpoints::withdraw_of(manifest, &orphan.relation);
+                statement = format!("{gone}; {statement}; notify elt_published");
+            }
             match session.run(&statement).await {
                 Ok(_) => {
                     catalog::disown(session, &orphan.relation).await?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::failure::one_line;
 use super::sweep::{build_schema, sweep};
+use super::unchanged::Judge;
 use super::{Begun, Place, Plan, Request};
 use crate::database::history::{self, Holder, NewRun};
 use crate::database::{DatabaseError, Session, catalog, migrate};
@@ -58,7 +59,7 @@ pub async fn prepare(place: &Place, manifest: Arc<Manifest>, request: &Request) 
     )
     .await?;
     match begin(&control, place, &manifest, request, id).await {
-        Ok(plan) => Ok(Begun { id, control, place: place.clone(), manifest, plan }),
+        Ok((plan, judge)) => Ok(Begun { id, control, place: place.clone(), manifest, plan, judge }),
         Err(error) => {
             let text = match &error {
                 RunError::Problems(problems) => {
@@ -82,7 +83,7 @@ async fn begin(
     manifest: &Manifest,
     request: &Request,
     id: i64,
-) -> Result<Plan, RunError> {
+) -> Result<(Plan, Judge), RunError> {
     let mut relations: Vec<Relation> = manifest.ids().map(|id| manifest.published(id)).collect();
     relations.extend(request.defer.iter().flat_map(|defer| defer.relations.values().cloned()));
     let existing = catalog::existing(control, &relations).await?;
@@ -92,17 +93,24 @@ async fn begin(
     if !problems.is_empty() {
         return Err(RunError::Problems(problems));
     }
-    control.prepare_for_build(id).await?;
+    plan.build_schema = build_schema(id);
+    let mut judge = Judge::read(control, manifest, &place.target, &plan, request.full_refresh).await?;
+    judge.begin(id);
+    Ok((plan, judge))
+}
+
+/// Makes the schemas that a run builds in and publishes to. A run that builds nothing needs none of them.
+pub(super) async fn make_room(run: &Begun) -> Result<(), DatabaseError> {
+    let (control, manifest) = (&run.control, &run.manifest);
+    control.prepare_for_build(run.id).await?;
     for layer in Layer::ALL {
         let schema = manifest.schema(layer);
         if !catalog::schema_exists(control, schema).await? {
             control.run(&format!("create schema if not exists {schema}")).await?;
         }
     }
-    make_reader_role(control, &place.target.reader_role, manifest.schema(Layer::Prod)).await?;
-    plan.build_schema = build_schema(id);
-    control.create_schema(&plan.build_schema).await?;
-    Ok(plan)
+    make_reader_role(control, &run.place.target.reader_role, manifest.schema(Layer::Prod)).await?;
+    control.create_schema(&run.plan.build_schema).await
 }
 
 /// The oldest server that elt is made for.

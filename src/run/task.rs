@@ -1,6 +1,7 @@
 //! What the workers of a run pass around: tasks, what they need to know, what comes of them.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
@@ -9,6 +10,7 @@ use super::{Observer, Place, Plan};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::{Manifest, NodeId};
 use crate::pipeline::NodeStatus;
+use crate::source::Fetched;
 
 /// A problem, boxed: results are passed through many hands.
 pub(super) type Problem = Box<Diagnostic>;
@@ -31,6 +33,14 @@ pub(super) struct Built {
     pub id: NodeId,
     /// The published table stays and is added to; in the run's schema stands a view of what it will be.
     pub delta: Option<Delta>,
+    /// Of a load, what its source held.
+    pub content: Option<String>,
+}
+
+impl Built {
+    pub fn of(id: NodeId) -> Self {
+        Self { id, delta: None, content: None }
+    }
 }
 
 /// What one task came to.
@@ -77,6 +87,8 @@ pub(super) struct Shared {
     pub place: Place,
     pub observer: Arc<dyn Observer>,
     pub cancel: CancellationToken,
+    /// Downloads that were only looked at so far, by node and piece.
+    looked_at: Mutex<HashMap<(NodeId, String), Fetched>>,
 }
 
 impl Shared {
@@ -88,7 +100,17 @@ impl Shared {
             place: run.place.clone(),
             observer,
             cancel,
+            looked_at: Mutex::default(),
         }
+    }
+
+    /// Keeps a download for the load that comes after the look.
+    pub fn keep(&self, id: NodeId, piece: &str, fetched: Fetched) {
+        self.looked_at.lock().unwrap_or_else(PoisonError::into_inner).insert((id, piece.to_owned()), fetched);
+    }
+
+    pub fn kept(&self, id: NodeId, piece: &str) -> Option<Fetched> {
+        self.looked_at.lock().unwrap_or_else(PoisonError::into_inner).remove(&(id, piece.to_owned()))
     }
 
     pub fn label(&self, task: Task) -> String {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use squawk_lexer::{LiteralKind, TokenKind, tokenize};
 
 /// Functions that are called without parentheses.
-const KEYWORD_FUNCTIONS: &[&str] = &[
+pub const KEYWORD_FUNCTIONS: &[&str] = &[
     "current_catalog",
     "current_date",
     "current_role",

@@ -4,7 +4,9 @@
 mod calls;
 mod columns;
 mod follow;
+mod reads;
 
-pub use calls::{Calls, called_functions};
+pub use calls::{Calls, KEYWORD_FUNCTIONS, called_functions};
 pub use columns::declared_columns;
 pub use follow::{Column, Followed, Input, Kind, Known, Table, Unsure, follow};
+pub use reads::named_relations;

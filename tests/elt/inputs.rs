@@ -91,7 +91,8 @@ async fn an_address_is_fetched_once_and_asked_whether_it_changed() {
     let server = Server::start(b"id,name\n1,a\n2,b\n").await;
     let vars = from(&server.address);
     project.good(&["run", "--vars", &vars]);
-    project.good(&["run", "--vars", &vars]);
+    project.good(&["run", "--vars", &vars]).says("Nothing to publish: 3 unchanged");
+    project.good(&["run", "--full-refresh", "--vars", &vars]);
     assert_eq!(names(&project).await, "a,b");
     let loads = "select string_agg(from_cache::text || ' ' || bytes || ' ' || left(sha256, 8), ', ' order by run_id) from elt.loads";
     assert_eq!(project.value(loads).await, "false 16 3f8a1351, true 16 3f8a1351");
@@ -103,7 +104,7 @@ async fn an_address_is_fetched_once_and_asked_whether_it_changed() {
     });
     project.good(&["run", "--vars", &vars]);
     assert_eq!(names(&project).await, "c");
-    assert_eq!(server.requests.lock().expect("no holder panics").len(), 3);
+    assert_eq!(server.requests.lock().expect("no holder panics").len(), 4, "once a run");
 }
 
 #[tokio::test(flavor = "multi_thread")]

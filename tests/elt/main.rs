@@ -4,6 +4,7 @@
 mod database;
 mod server;
 mod support;
+mod twice;
 
 mod adhoc;
 mod artifacts;

@@ -107,8 +107,10 @@ async fn tests_come_along_as_eagerly_as_asked() {
         .good(&["ls", "--select", "p", "--indirect-selection", "empty", "--resource-type", "test"])
         .says("nothing is selected");
     project.good(&["run"]).says("4 tests passed");
-    project.good(&["run", "--select", "p", "--indirect-selection", "cautious"]).says("1 test passed");
-    project.good(&["run", "--exclude-resource-type", "test"]).says("6 built\n");
+    project
+        .good(&["run", "--full-refresh", "--select", "p", "--indirect-selection", "cautious"])
+        .says("1 test passed");
+    project.good(&["run", "--full-refresh", "--exclude-resource-type", "test"]).says("6 built\n");
     project.good(&["test", "--select", "test_type:singular"]).says("1 test passed");
     project.good(&["test", "--select", "s", "--exclude", "test_name:unique"]).says("2 tests passed");
 }

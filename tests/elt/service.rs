@@ -554,7 +554,7 @@ async fn run_serve_and_show_share_the_embedded_server_and_the_last_one_stops_it(
     assert_eq!(shown.stdout.lines().count(), 9, "{shown}");
     let (status, answer) = server.post("/getVoucher/", &customer("frequent_segment", 2, None)).await;
     assert_eq!((status, &answer["segment_name"]), (200, &json!("1-4")), "{answer}");
-    let again = start(&["run", "--vars", SAMPLE]);
+    let again = start(&["run", "--full-refresh", "--vars", SAMPLE]);
     Ended::new(&["run"], again.wait_with_output().expect("it ends")).expect(0);
     server.serves_run(2).await;
     assert_eq!(server.run_pipeline().await.0, 200);

@@ -58,7 +58,7 @@ pub(super) async fn add(shared: &Shared, session: &Session, id: NodeId) -> Resul
     statements.extend(comments(node, &published, "table", &change.after));
     statements.extend(super::grants::exact(node, &published));
     let delta = Delta { statements, alters: !change.is_none(), ..Delta::default() };
-    let mut done = Done::built(Built { id, delta: Some(delta) }, Some(count(rows)));
+    let mut done = Done::built(Built { delta: Some(delta), ..Built::of(id) }, Some(count(rows)));
     done.notes.extend(change.note(&published));
     Ok(done)
 }

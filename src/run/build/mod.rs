@@ -58,7 +58,7 @@ pub(super) async fn build(shared: &Shared, session: &Session, id: NodeId) -> Res
             let rows = session.run(&sql.text).await;
             let rows = rows.map_err(|error| sql_problem(&error, &sql, &node.file))?;
             finish(session, node, &relation, Some(rows)).await?;
-            let mut done = Done::built(Built { id, delta: None }, Some(count(rows)));
+            let mut done = Done::built(Built::of(id), Some(count(rows)));
             done.notes.extend(
                 materialized_view::meet_standing(session, node, &relation, &manifest.published(id)).await?,
             );
@@ -76,7 +76,7 @@ pub(super) async fn build(shared: &Shared, session: &Session, id: NodeId) -> Res
         }
     };
     finish(session, node, &relation, rows).await?;
-    Ok(Done::built(Built { id, delta: None }, rows.map(count)))
+    Ok(Done::built(Built::of(id), rows.map(count)))
 }
 
 /// A node's query as this run must read it.

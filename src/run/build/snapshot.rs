@@ -32,7 +32,7 @@ pub(super) async fn build(shared: &Shared, session: &Session, id: NodeId) -> Res
         let relation = plan.building(manifest, id);
         let rows = session.run(&scd.first(&relation)).await.map_err(|error| scd.problem(node, &error))?;
         finish(session, node, &relation, Some(rows)).await?;
-        return Ok(Done::built(Built { id, delta: None }, Some(count(rows))));
+        return Ok(Done::built(Built::of(id), Some(count(rows))));
     }
     let mut done = scd.add(shared, session, id, &columns).await?;
     if plan.full_refresh {
@@ -243,7 +243,7 @@ impl<'a> Snapshot<'a> {
         statements.extend(comments(node, &published, "table", &change.after));
         statements.extend(grants::exact(node, &published));
         let delta = Delta { statements, alters: !change.is_none(), ..Delta::default() };
-        let mut done = Done::built(Built { id, delta: Some(delta) }, Some(count(rows)));
+        let mut done = Done::built(Built { delta: Some(delta), ..Built::of(id) }, Some(count(rows)));
         done.notes.extend(change.note(&published));
         Ok(done)
     }

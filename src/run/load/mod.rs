@@ -4,6 +4,7 @@ mod access;
 mod adding;
 mod api;
 mod aside;
+mod content;
 mod copy;
 mod options;
 mod postgres;
@@ -23,6 +24,8 @@ use crate::diagnostic::{Diagnostic, Location};
 use crate::manifest::{Node, NodeId};
 use crate::name::Relation;
 use crate::source::{self, FetchOptions, Piece, Progress, ReadOptions, SourceError, Target};
+
+pub(super) use content::content;
 
 /// One load under way: what its steps need to know.
 pub(super) struct Loading<'a> {
@@ -84,7 +87,7 @@ pub(super) async fn load(shared: &Shared, session: &Session, id: NodeId) -> Resu
         location: location.to_string(),
         bytes: count(loaded.bytes),
         rows: count(loaded.rows),
-        sha256: loaded.sha256(),
+        sha256: content::combined(&loaded.digests),
         from_cache: loaded.all_from_cache,
         duration_ms: i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX),
         added: delta.is_some(),
@@ -93,7 +96,10 @@ pub(super) async fn load(shared: &Shared, session: &Session, id: NodeId) -> Resu
     };
     let recorded = loads::record(session, shared.run, &record).await;
     recorded.map_err(|error| located(&error, loading.place.clone()))?;
-    Ok(Done { notes, ..Done::built(Built { id, delta }, Some(count(loaded.rows))) })
+    let content = content::recorded(&location, &loaded.digests);
+    // What an API holds is only known once it was asked for all of it.
+    let content = content.filter(|_| node.config.api.is_none());
+    Ok(Done { notes, ..Done::built(Built { id, delta, content }, Some(count(loaded.rows))) })
 }
 
 /// Whether a time without a zone means the same to this session as to elt.
@@ -124,19 +130,6 @@ impl Loaded {
             notes.push(aside::note(loading, self.bad_rows));
         }
         notes
-    }
-
-    /// Of one piece its own; of many that of their names and checksums, as `sha256sum` lists them.
-    fn sha256(&self) -> Option<String> {
-        if let [(_, only)] = self.digests.as_slice() {
-            return only.clone();
-        }
-        let lines: Option<Vec<String>> = self
-            .digests
-            .iter()
-            .map(|(name, digest)| Some(format!("{}  {name}\n", digest.as_deref()?)))
-            .collect();
-        Some(source::sha256(lines?.concat().as_bytes()))
     }
 }
 
@@ -185,7 +178,10 @@ impl Loading<'_> {
         let mut targets = None;
         for (index, piece) in pieces.iter().enumerate() {
             let watcher = self.watcher(loaded.bytes, total);
-            let fetched = self.patiently(source::fetch(&piece.location, &self.fetch, &watcher)).await?;
+            let fetched = match self.shared.kept(self.id, &piece.name) {
+                Some(fetched) => fetched,
+                None => self.patiently(source::fetch(&piece.location, &self.fetch, &watcher)).await?,
+            };
             if index == 0 {
                 loaded.said.extend(types::create_table(self, location, &fetched, pieces).await?);
                 targets = Some(self.targets().await?);

@@ -2,7 +2,7 @@
 //! endpoint in the same moment as of the rows behind it, and reads nothing else.
 
 use super::{Publication, moving::Stop, not_ours};
-use crate::database::{Session, catalog};
+use crate::database::{DatabaseError, Session, catalog};
 use crate::manifest::{Manifest, Node, NodeId};
 use crate::name::{Ident, Relation, literal};
 use crate::project::Layer;
@@ -37,17 +37,35 @@ pub async fn statements(session: &Session, publication: &Publication<'_>) -> Res
             }
         }
     }
-    let labels = |ids: &[NodeId]| {
-        let labels: Vec<String> = ids.iter().map(|id| literal(&manifest.node(*id).label())).collect();
-        format!("array[{}]::text[]", labels.join(", "))
-    };
     sql.push(format!(
         "delete from {table} where node = any({}) or node <> all({})",
-        labels(&built),
-        labels(&exposed)
+        labels(manifest, &built),
+        labels(manifest, &exposed)
     ));
     sql.extend(exposed.iter().filter(|id| built.contains(id)).map(|id| row(&table, manifest, *id)));
     Ok(sql)
+}
+
+/// Takes back the endpoints of what is exposed no more, where nothing else is published; whether there were any.
+pub async fn withdraw(session: &Session, manifest: &Manifest) -> Result<bool, DatabaseError> {
+    let table = table(manifest);
+    let standing = catalog::existing(session, std::slice::from_ref(&table)).await?;
+    if !standing.first().is_some_and(|one| one.owned) {
+        return Ok(false);
+    }
+    let exposed: Vec<NodeId> = manifest.ids().filter(|id| manifest.node(*id).endpoint.is_some()).collect();
+    let sql = format!("delete from {table} where node <> all({})", labels(manifest, &exposed));
+    Ok(session.run(&sql).await? > 0)
+}
+
+/// The statement that takes back the endpoints of a relation that is to be dropped.
+pub fn withdraw_of(manifest: &Manifest, relation: &Relation) -> String {
+    format!("delete from {} where relation = {}", table(manifest), literal(relation.name.as_str()))
+}
+
+fn labels(manifest: &Manifest, ids: &[NodeId]) -> String {
+    let labels: Vec<String> = ids.iter().map(|id| literal(&manifest.node(*id).label())).collect();
+    format!("array[{}]::text[]", labels.join(", "))
 }
 
 /// The columns are as the server knows them when the statement runs: after the relation is in its place.

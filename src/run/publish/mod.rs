@@ -6,7 +6,7 @@
 //! waited for briefly: less than the server waits before it looks for a deadlock, so that a reader is never
 //! the one to fail.
 
-mod endpoints;
+pub(super) mod endpoints;
 mod late;
 mod moving;
 
@@ -20,8 +20,7 @@ use super::build::relation_word;
 use super::failure::hint;
 use super::sweep::{build_schema, kind_word, old_schema};
 use super::task::{Built, Delta};
-use crate::database::catalog;
-use crate::database::{DatabaseError, Session, history};
+use crate::database::{DatabaseError, Session, catalog, history, ledger};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::{Manifest, NodeId};
 use crate::name::{Ident, Relation};
@@ -44,6 +43,10 @@ pub(super) struct Publication<'a> {
     pub place: &'a Place,
     pub built: &'a [Built],
     pub records: &'a [NodeRecord],
+    /// What the ledger keeps of each that was built.
+    pub ledger: &'a [ledger::Published],
+    /// Tests that held, with what they held of.
+    pub passed: &'a [(String, String)],
 }
 
 pub(super) struct Published {
@@ -186,6 +189,11 @@ async fn attempt(session: &Session, publication: &Publication<'_>) -> Result<Pub
     run_all(session, &mut sql).await?;
 
     record(session, publication).await?;
+    // Views hold no rows: pointed at the new relations they are the views they were.
+    let views = moving.dependents.iter().filter(|one| one.kind == 'v');
+    let read_new: Vec<&Relation> =
+        views.map(|view| &view.relation).filter(|view| moving.owned.contains(view)).collect();
+    ledger::reshape(session, &read_new).await?;
     session.run("commit").await.map_err(|error| match error.is_unreachable() {
         true => Stop::CommitLost(error),
         false => Stop::from(error),
@@ -219,6 +227,24 @@ async fn run_all(session: &Session, sql: &mut Vec<String>) -> Result<(), Databas
         session.run(&statements.join(";\n")).await?;
     }
     Ok(())
+}
+
+/// The end of a run that built nothing: what is published stays, and only that it was looked at is written.
+pub(super) async fn nothing(
+    session: &Session,
+    run: i64,
+    passed: &[(String, String)],
+    manifest: &Manifest,
+    records: &[NodeRecord],
+) -> Result<(), DatabaseError> {
+    session.run("begin").await?;
+    if endpoints::withdraw(session, manifest).await? {
+        session.run(&shows(manifest, run).join("; ")).await?;
+    }
+    ledger::record_passed(session, run, manifest.schema(Layer::Prod).as_str(), passed).await?;
+    history::record_nodes(session, run, records).await?;
+    history::finish(session, run, RunStatus::Succeeded, None).await?;
+    session.run("commit").await.map(drop)
 }
 
 /// The record of the run was written in the same transaction: where it says so, all was published.
@@ -325,31 +351,33 @@ async fn publication_row(session: &Session, publication: &Publication<'_>) -> Re
             }
         }
     }
-    sql.push(format!("update {row} set run_id = {run}, published_at = now()"));
-    // Every publication is told, also one that only changed other layers: who listens looks at the row.
-    sql.push(format!("notify elt_published, '{run}'"));
+    sql.extend(shows(publication.manifest, run));
     Ok(sql)
+}
+
+/// Every publication is told, also one that only changed other layers: who listens looks at the row.
+fn shows(manifest: &Manifest, run: i64) -> [String; 2] {
+    let row = publication_table(manifest);
+    [
+        format!("update {row} set run_id = {run}, published_at = now()"),
+        format!("notify elt_published, '{run}'"),
+    ]
 }
 
 async fn record(session: &Session, publication: &Publication<'_>) -> Result<(), DatabaseError> {
     let manifest = publication.manifest;
-    let mut owned: Vec<(Relation, String, &str)> = publication
-        .built
-        .iter()
-        .map(|built| {
-            let node = manifest.node(built.id);
-            (manifest.published(built.id), node.label(), node.materialization.name())
-        })
-        .collect();
+    let prod = manifest.schema(Layer::Prod);
+    let mut owned = publication.ledger.to_vec();
     for table in [publication_table(manifest), endpoints::table(manifest)] {
-        owned.push((table, "elt".into(), "table"));
+        owned.push(ledger::Published::plain(table, "elt", "table"));
     }
-    catalog::own(session, publication.run, &owned).await?;
+    ledger::own(session, publication.run, &owned).await?;
+    ledger::record_passed(session, publication.run, prod.as_str(), publication.passed).await?;
     history::record_nodes(session, publication.run, publication.records).await?;
     history::finish(session, publication.run, RunStatus::Succeeded, None).await
 }
 
-fn failed(error: &DatabaseError) -> Box<Diagnostic> {
+pub(super) fn failed(error: &DatabaseError) -> Box<Diagnostic> {
     let message = format!("publishing failed, prod is as it was: {error}");
     Box::new(Diagnostic::error("publish", message).maybe_hint(hint(error)))
 }

@@ -1,6 +1,8 @@
 //! The part of a run between planning and publishing: sessions take tasks off the schedule, build and test.
 
-use std::collections::HashMap;
+mod order;
+
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,11 +10,15 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use self::order::{costs, edges, tasks};
 use super::failure::one_line;
 use super::schedule::Schedule;
-use super::task::{Built, Done, Shared, Task};
+use super::start::make_room;
+use super::task::{Built, Done, Problem, Shared, Task};
+use super::unchanged::{Judge, Reason, Verdict};
 use super::{Begun, Event, Observer, build, load, verify};
-use crate::database::{Canceller, DatabaseError, Session, history};
+use crate::database::ledger::Published;
+use crate::database::{Canceller, DatabaseError, Session};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::NodeId;
 use crate::pipeline::{NodeRecord, NodeStatus};
@@ -27,6 +33,10 @@ pub(super) struct Work {
     pub records: Vec<NodeRecord>,
     pub problems: Vec<Diagnostic>,
     pub notes: Vec<String>,
+    /// What the ledger keeps of each that was built.
+    pub ledger: Vec<Published>,
+    /// Tests that held, with what they held of.
+    pub passed: Vec<(String, String)>,
 }
 
 impl Work {
@@ -40,19 +50,19 @@ impl Work {
 
 pub(super) async fn build_and_test(
     run: &Begun,
+    judge: Judge,
     observer: Arc<dyn Observer>,
     cancel: CancellationToken,
 ) -> Work {
     let tasks = tasks(run);
-    let sessions = match open_sessions(run, tasks.len()).await {
-        Ok(sessions) => sessions,
-        Err(error) => return no_sessions(&error),
-    };
     let mut crew = Crew {
-        schedule: Schedule::new(&costs(run, &tasks).await, &edges(run, &tasks)),
-        cancellers: sessions.iter().map(Session::canceller).collect(),
+        run,
+        schedule: Schedule::new(&costs(run, &judge, &tasks), &edges(run, &tasks)),
+        judge,
+        cancellers: Vec::new(),
         shared: Arc::new(Shared::new(run, observer, cancel.clone())),
-        idle: sessions,
+        idle: None,
+        to_do: VecDeque::new(),
         running: JoinSet::new(),
         under_way: Vec::new(),
         stopped: false,
@@ -60,13 +70,18 @@ pub(super) async fn build_and_test(
         work: Work::default(),
     };
     loop {
-        crew.start_what_is_ready();
+        crew.look_at_what_is_ready();
+        if let Err(error) = crew.start_what_is_to_do().await {
+            return no_sessions(&error);
+        }
         tokio::select! {
             () = cancel.cancelled(), if !crew.stopped => crew.stop("the run was cancelled").await,
             // Between two statements a session has nothing to cancel: ask until all have stopped.
             () = tokio::time::sleep(CANCEL_AGAIN), if crew.stopped => crew.cancel().await,
             finished = crew.running.join_next() => match finished {
-                Some(finished) => crew.finished(finished.expect("a task neither panics nor is aborted")).await,
+                Some(finished) => {
+                    crew.came_back(finished.expect("a task neither panics nor is aborted")).await;
+                }
                 None => return crew.work,
             },
         }
@@ -88,24 +103,41 @@ fn no_sessions(error: &DatabaseError) -> Work {
 }
 
 /// The sessions of a run, and what they have done and still have to do.
-struct Crew {
+struct Crew<'a> {
+    run: &'a Begun,
+    judge: Judge,
     tasks: Vec<Task>,
     schedule: Schedule,
     shared: Arc<Shared>,
-    idle: Vec<Session>,
+    /// `None` until the first is needed.
+    idle: Option<Vec<Session>>,
     cancellers: Vec<Canceller>,
-    running: JoinSet<Finished>,
-    /// Tasks of `running`.
+    /// Tasks that are ready and cannot be left out.
+    to_do: VecDeque<usize>,
+    running: JoinSet<Back>,
+    /// Tasks of `to_do` and `running`.
     under_way: Vec<usize>,
     /// Nothing new is begun any more.
     stopped: bool,
     work: Work,
 }
 
-/// A task that came back, with the session that did it.
+/// What comes back from a task.
+enum Back {
+    Finished(Box<Finished>),
+    /// A load was asked what its source holds: whether that is what was loaded.
+    Looked {
+        index: usize,
+        unchanged: Result<bool, Problem>,
+        spent: Spent,
+    },
+}
+
+/// A task that was done, with the session that did it.
 struct Finished {
     index: usize,
-    session: Session,
+    /// None was needed for a load whose source could not be reached.
+    session: Option<Session>,
     done: Done,
     spent: Spent,
 }
@@ -117,30 +149,118 @@ struct Spent {
     took: Duration,
 }
 
-impl Crew {
-    fn start_what_is_ready(&mut self) {
-        while !self.stopped && !self.idle.is_empty() {
+impl Crew<'_> {
+    /// Judges what waits for nothing any more, until sessions have enough to do.
+    fn look_at_what_is_ready(&mut self) {
+        while !self.stopped && self.under_way.len() < self.run.place.target.threads {
             let Some(index) = self.schedule.next() else { break };
-            let session = self.idle.pop().expect("checked not to be empty");
+            let manifest = &self.run.manifest;
+            let verdict = match self.tasks[index] {
+                Task::Build(id) => self.judge.verdict(manifest, id),
+                Task::Test(test) if self.judge.held(manifest, test) => Verdict::Unchanged,
+                Task::Test(_) => Verdict::Build(Reason::New),
+            };
+            match (verdict, self.tasks[index]) {
+                (Verdict::Unchanged, _) => self.leave(index, Spent::default()),
+                (Verdict::IfContent(content), Task::Build(id)) => self.look_at_source(index, id, content),
+                _ => {
+                    self.under_way.push(index);
+                    self.to_do.push_back(index);
+                }
+            }
+        }
+    }
+
+    fn look_at_source(&mut self, index: usize, id: NodeId, before: String) {
+        let shared = self.shared.clone();
+        self.under_way.push(index);
+        shared.observer.event(Event::Started { node: shared.label(self.tasks[index]) });
+        self.running.spawn(async move {
+            let (begun, started_at) = (Instant::now(), Some(Timestamp::now()));
+            let unchanged = load::content(&shared, id).await.map(|now| now == Some(before));
+            Back::Looked { index, unchanged, spent: Spent { started_at, took: begun.elapsed() } }
+        });
+    }
+
+    /// The published relation, or the answer to a test, is what a run would come to.
+    fn leave(&mut self, index: usize, spent: Spent) {
+        if let Task::Build(id) = self.tasks[index] {
+            self.shared.plan.leave(id);
+        }
+        self.record(index, NodeStatus::Unchanged, None, spent, None);
+        self.schedule.succeeded(index);
+    }
+
+    async fn start_what_is_to_do(&mut self) -> Result<(), DatabaseError> {
+        if self.to_do.is_empty() || self.stopped {
+            return Ok(());
+        }
+        if self.idle.is_none() {
+            make_room(self.run).await?;
+            let sessions = open_sessions(self.run, self.tasks.len()).await?;
+            self.cancellers = sessions.iter().map(Session::canceller).collect();
+            self.idle = Some(sessions);
+        }
+        let idle = self.idle.as_mut().expect("opened just above");
+        while !self.to_do.is_empty() {
+            let Some(session) = idle.pop() else { break };
+            let Some(index) = self.to_do.pop_front() else { break };
             let (shared, task) = (self.shared.clone(), self.tasks[index]);
-            self.under_way.push(index);
             self.shared.observer.event(Event::Started { node: self.shared.label(task) });
             self.running.spawn(async move {
                 let (begun, started_at) = (Instant::now(), Some(Timestamp::now()));
                 let done = carry_out(&shared, &session, task).await;
                 let spent = Spent { started_at, took: begun.elapsed() };
-                Finished { index, session, done, spent }
+                Back::Finished(Box::new(Finished { index, session: Some(session), done, spent }))
             });
+        }
+        Ok(())
+    }
+
+    async fn came_back(&mut self, back: Back) {
+        match back {
+            Back::Finished(finished) => self.finished(*finished).await,
+            Back::Looked { index, unchanged: Err(problem), spent } => {
+                self.finished(Finished { index, session: None, done: Done::failed(*problem), spent }).await;
+            }
+            Back::Looked { index, unchanged: Ok(true), spent } => {
+                self.under_way.retain(|task| *task != index);
+                self.leave(index, spent);
+            }
+            Back::Looked { index, spent, .. } if self.stopped => {
+                self.under_way.retain(|task| *task != index);
+                self.record(index, NodeStatus::Skipped, None, spent, Some("cancelled".into()));
+            }
+            Back::Looked { index, .. } => self.to_do.push_back(index),
         }
     }
 
     async fn finished(&mut self, finished: Finished) {
         let Finished { index, session, mut done, spent } = finished;
         self.under_way.retain(|task| *task != index);
-        self.idle.push(session);
+        if let Some(idle) = &mut self.idle {
+            idle.extend(session);
+        }
         if self.stopped && done.problem.as_ref().is_some_and(|problem| problem.code == "cancelled") {
             // Cancelled by us: that is no failure of the model.
             return self.record(index, NodeStatus::Skipped, None, spent, Some("cancelled".into()));
+        }
+        let (manifest, task) = (self.run.manifest.clone(), self.tasks[index]);
+        if let (Some(Built { id, delta: Some(delta), .. }), Some(0)) = (&done.built, done.rows)
+            && !delta.alters
+            && self.judge.holds_what_it_held(&manifest, *id)
+        {
+            return self.leave(index, spent);
+        }
+        if let Some(built) = &done.built {
+            self.judge.built(&manifest, built.id);
+            let took = i64::try_from(spent.took.as_millis()).ok();
+            self.work.ledger.push(self.judge.record(&manifest, built, took));
+        }
+        if let (Task::Test(test), NodeStatus::Passed) = (task, done.status)
+            && let Some(fingerprint) = self.judge.test_fingerprint(&manifest, test)
+        {
+            self.work.passed.push((manifest.tests[test].name.clone(), fingerprint));
         }
         let message = done.problem.as_ref().map(|problem| one_line(problem, &self.shared.place.secrets));
         self.record(index, done.status, done.rows, spent, message);
@@ -161,6 +281,8 @@ impl Crew {
     /// Begins nothing more, and cancels on the server what is under way.
     async fn stop(&mut self, why: &str) {
         self.stopped = true;
+        self.under_way.retain(|task| !self.to_do.contains(task));
+        self.to_do.clear();
         let open = self.schedule.abandon(&self.under_way);
         self.skip(open, why);
         self.cancel().await;
@@ -208,61 +330,6 @@ async fn open_sessions(run: &Begun, tasks: usize) -> Result<Vec<Session>, Databa
         Ok(session)
     });
     futures_util::future::try_join_all(opening).await
-}
-
-fn tasks(run: &Begun) -> Vec<Task> {
-    let builds = run.plan.build.iter().copied().map(Task::Build);
-    builds.chain(run.plan.tests.iter().copied().map(Task::Test)).collect()
-}
-
-/// A test waits for what it reads; what comes after its home waits for it, unless it only warns.
-fn edges(run: &Begun, tasks: &[Task]) -> Vec<(usize, usize)> {
-    let position: HashMap<NodeId, usize> = tasks
-        .iter()
-        .enumerate()
-        .filter_map(|(index, task)| match task {
-            Task::Build(id) => Some((*id, index)),
-            Task::Test(_) => None,
-        })
-        .collect();
-    let mut gates: HashMap<NodeId, Vec<usize>> = HashMap::new();
-    let mut edges = Vec::new();
-    for (index, task) in tasks.iter().enumerate() {
-        let Task::Test(test) = task else { continue };
-        let test = &run.manifest.tests[*test];
-        let read = test.text.targets.iter().flat_map(|target| {
-            if run.manifest.node(*target).is_built() {
-                vec![*target]
-            } else {
-                super::plan::needed(&run.manifest, *target)
-            }
-        });
-        edges.extend(read.filter_map(|target| position.get(&target)).map(|before| (*before, index)));
-        if !test.judged.warns_only {
-            gates.entry(test.home).or_default().push(index);
-        }
-    }
-    for (index, task) in tasks.iter().enumerate() {
-        let Task::Build(id) = task else { continue };
-        for parent in super::plan::needed(&run.manifest, *id) {
-            edges.extend(position.get(&parent).map(|before| (*before, index)));
-            edges.extend(gates.get(&parent).into_iter().flatten().map(|gate| (*gate, index)));
-        }
-    }
-    edges.sort_unstable();
-    edges.dedup();
-    edges
-}
-
-/// What each task took last time, in milliseconds; 1 where nobody knows.
-async fn costs(run: &Begun, tasks: &[Task]) -> Vec<u64> {
-    let known: HashMap<String, i64> =
-        history::last_durations(&run.control).await.unwrap_or_default().into_iter().collect();
-    let cost = |task: &Task| match task {
-        Task::Build(id) => known.get(&run.manifest.node(*id).label()).copied().unwrap_or(1),
-        Task::Test(_) => 1,
-    };
-    tasks.iter().map(|task| u64::try_from(cost(task)).unwrap_or(1).max(1)).collect()
 }
 
 async fn carry_out(shared: &Shared, session: &Session, task: Task) -> Done {

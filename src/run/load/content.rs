@@ -1,0 +1,72 @@
+//! What a source holds, without loading it: as long as that is what was loaded last time, the table stays.
+
+use super::{Watcher, access, of_source, place_of_source};
+use crate::manifest::NodeId;
+use crate::run::task::{Problem, Shared};
+use crate::source::{self, Fetched, Location, SourceError};
+
+/// A checksum of what the node's source holds now, comparable with what [`recorded`] gave for the table that
+/// is published. `None` where only a load can tell. Files are read whole: size and time prove nothing.
+pub(in crate::run) async fn content(shared: &Shared, id: NodeId) -> Result<Option<String>, Problem> {
+    let node = shared.manifest.node(id);
+    if node.config.api.is_some() {
+        return Ok(None);
+    }
+    let place = place_of_source(node);
+    let wrong = |error: SourceError| Box::new(of_source(&error, &place));
+    let written = node.config.source.as_deref().unwrap_or_default();
+    let location = Location::parse(written, &shared.place.root).map_err(wrong)?;
+    if matches!(location, Location::Sample { .. } | Location::Postgres(_)) {
+        return Ok(recorded(&location, &[]));
+    }
+    let options = access::options(node, &shared.place.fetch);
+    let pieces = source::list(&location, &options).await.map_err(wrong)?;
+    let mut digests = Vec::new();
+    for piece in &pieces {
+        let watcher = Watcher { observer: shared.observer.clone(), node: node.label(), before: 0, total: 0 };
+        let fetched = tokio::select! {
+            fetched = source::fetch(&piece.location, &options, &watcher) => fetched.map_err(wrong)?,
+            () = shared.cancel.cancelled() => return Err(wrong(SourceError::new("cancelled while fetching"))),
+        };
+        if fetched.sha256.is_some() {
+            // A download need not be asked for twice in one run.
+            digests.push((piece.name.clone(), fetched.sha256.clone()));
+            shared.keep(id, &piece.name, fetched);
+        } else {
+            digests.push((piece.name.clone(), digest(fetched).await.map_err(wrong)?));
+        }
+    }
+    Ok(recorded(&location, &digests))
+}
+
+/// What is kept of a load, to compare the source with later. A sample is known by its name and the elt that
+/// makes it.
+pub(super) fn recorded(location: &Location, digests: &[(String, Option<String>)]) -> Option<String> {
+    match location {
+        Location::Sample { .. } => Some(format!("{location} of elt {}", env!("CARGO_PKG_VERSION"))),
+        // Another database tells nothing but by sending its rows.
+        Location::Postgres(_) => None,
+        // Which files there are matters too: rows may be marked with the name of theirs.
+        Location::Files { .. } | Location::Object { .. } => listed(digests),
+        Location::File(_) | Location::Http(_) | Location::GoogleDrive { .. } => combined(digests),
+    }
+}
+
+/// Of one piece its own checksum; of many that of their names and checksums, as `sha256sum` lists them.
+pub(super) fn combined(digests: &[(String, Option<String>)]) -> Option<String> {
+    if let [(_, only)] = digests {
+        return only.clone();
+    }
+    listed(digests)
+}
+
+fn listed(digests: &[(String, Option<String>)]) -> Option<String> {
+    let lines: Option<Vec<String>> =
+        digests.iter().map(|(name, digest)| Some(format!("{}  {name}\n", digest.as_deref()?))).collect();
+    Some(source::sha256(lines?.concat().as_bytes()))
+}
+
+async fn digest(fetched: Fetched) -> Result<Option<String>, SourceError> {
+    let digest = tokio::task::spawn_blocking(move || fetched.digest()).await;
+    digest.expect("reading a source does not panic").map(Some)
+}
