@@ -65,6 +65,25 @@ pub(super) fn open(file: &OpenFile, wanted: Option<&str>, shown: &str) -> Result
     }))
 }
 
+/// Refuses an archive whose members unpack to more than `limit` bytes; what it says of their sizes proves
+/// nothing. A file that is no archive, or one that is damaged, is for others to judge.
+pub(super) fn check_unpacked(file: &OpenFile, limit: u64, shown: &str) -> Result<(), SourceError> {
+    let Ok(mut archive) = ZipArchive::new(BufReader::new(file.reader_at(0))) else { return Ok(()) };
+    let mut total = 0;
+    for index in 0..archive.len() {
+        let Ok(member) = archive.by_index(index) else { continue };
+        // What breaks off is for who reads that member.
+        total += io::copy(&mut member.take(limit - total + 1), &mut io::sink()).unwrap_or(0);
+        if total > limit {
+            return Err(SourceError::new(format!(
+                "{shown} is refused: it unpacks to more than {limit} bytes"
+            ))
+            .with_hint("save the sheet as CSV, or raise fetch.max_unpacked_bytes in profiles.yml"));
+        }
+    }
+    Ok(())
+}
+
 /// Folders, hidden files and what macOS adds are no members.
 fn choose(names: &[String], wanted: Option<&str>, shown: &str) -> Result<String, SourceError> {
     let hidden = |name: &str| name.split('/').any(|part| part.starts_with('.') || part == "__MACOSX");

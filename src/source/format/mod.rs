@@ -7,6 +7,7 @@ pub(super) mod json;
 mod options;
 pub(super) mod parquet_file;
 pub(super) mod record;
+mod sheet;
 mod splitter;
 pub(super) mod workbook;
 

@@ -1,19 +1,23 @@
 //! One sheet of a workbook: Excel's old and new forms and OpenDocument. Formulas count by their values, and
 //! numbers and dates are written as a CSV would have them.
 
-use calamine::{Data, ExcelDateTime, Range, Reader, Sheets, open_workbook_auto_from_rs};
+use calamine::{Data, ExcelDateTime, Reader, Sheets, open_workbook_auto_from_rs};
 
 use super::options::ReadOptions;
 use super::record::{Field, Problem, Record, Records, text_problem};
-use crate::source::SourceError;
+use super::sheet::{Row, Sheet};
 use crate::source::error::{list, nearest};
 use crate::source::file::{FileReader, OpenFile};
+use crate::source::{SourceError, archive};
+
+/// A workbook's cells are held in memory: what unpacks to more belongs into a CSV.
+const MAX_UNPACKED_BYTES: u64 = 4 << 30;
 
 pub(in crate::source) struct Workbook {
-    sheet: Range<Data>,
+    sheet: Sheet,
     names: Vec<String>,
-    /// The next row, counted from the first that is used.
-    row: usize,
+    /// Rows before it are passed over.
+    from: u32,
     text: Vec<u8>,
     fields: Vec<Field>,
 }
@@ -24,12 +28,13 @@ impl Workbook {
             SourceError::new(format!("{shown} is no workbook that can be read: {error}"))
                 .with_hint("save it anew as .xlsx, without a password")
         };
+        archive::check_unpacked(file, options.max_uncompressed_bytes.min(MAX_UNPACKED_BYTES), shown)?;
         let mut book: Sheets<FileReader> = open_workbook_auto_from_rs(file.reader_at(0)).map_err(damaged)?;
         let name = sheet_name(&book.sheet_names(), options.sheet.as_deref(), shown)?;
-        let sheet = book.worksheet_range(&name).map_err(damaged)?;
-        let skipped = usize::try_from(options.skip_lines).unwrap_or(usize::MAX);
-        let mut opened =
-            Self { sheet, names: Vec::new(), row: skipped, text: Vec::new(), fields: Vec::new() };
+        let sheet = Sheet::read(&mut book, &name).map_err(damaged)?;
+        let skipped = u32::try_from(options.skip_lines).unwrap_or(u32::MAX);
+        let from = sheet.first.saturating_add(skipped);
+        let mut opened = Self { sheet, names: Vec::new(), from, text: Vec::new(), fields: Vec::new() };
         opened.read_header(options.header).ok_or_else(|| {
             SourceError::new(format!("sheet {} of {shown} is empty", list([&*name])))
                 .with_hint("name another with sheet='…'")
@@ -38,20 +43,47 @@ impl Workbook {
     }
 
     fn read_header(&mut self, is_there: bool) -> Option<()> {
-        let width = self.sheet.width();
         if !is_there {
-            self.names = (1..=width).map(|number| format!("column_{number}")).collect();
-            return (self.sheet.height() > self.row).then_some(());
+            self.names = (1..=self.sheet.width).map(|number| format!("column_{number}")).collect();
+            return self.sheet.peek(self.from).map(drop);
         }
-        let header = self.sheet.rows().nth(self.row)?;
-        let mut names: Vec<String> = header.iter().map(|cell| written(cell).trim().to_owned()).collect();
-        // Columns that were used once and are empty now, at the right.
-        while names.last().is_some_and(String::is_empty) {
-            names.pop();
+        let (_, header) = self.sheet.peek(self.from).filter(|(number, _)| *number == self.from)?;
+        // Columns that were used once and are empty now, at the right, have no name to be loaded by.
+        let mut names = Vec::new();
+        for (index, cell) in header {
+            let name = written(cell).trim().to_owned();
+            if !name.is_empty() {
+                names.resize(names.len().max(index + 1), String::new());
+                names[*index] = name;
+            }
         }
         self.names = names;
-        self.row += 1;
+        self.from = self.from.saturating_add(1);
         (!self.names.is_empty()).then_some(())
+    }
+
+    /// Fields of the row's cells, and the first problem among them.
+    fn take(&mut self, row: &Row) -> Option<Problem> {
+        let mut problem = None;
+        for (index, cell) in row {
+            let start = self.text.len();
+            self.text.extend_from_slice(written(cell).as_bytes());
+            if let Data::Error(error) = cell {
+                let why = format!("is the error {error} of a formula");
+                problem = Some(Problem { column: Some(*index), why });
+            }
+            let null = self.text.len() == start;
+            if let Some(field) = self.fields.get_mut(*index) {
+                *field = Field { start, end: self.text.len(), null };
+            } else if !null && problem.is_none() {
+                problem = Some(Problem::row(format!(
+                    "it has a value in column {}, and there are {} columns",
+                    index + 1,
+                    self.names.len()
+                )));
+            }
+        }
+        problem
     }
 }
 
@@ -61,51 +93,19 @@ impl Records for Workbook {
     }
 
     fn is_empty(&mut self) -> Result<bool, SourceError> {
-        Ok(self.sheet.rows().skip(self.row).all(is_blank))
+        Ok(self.sheet.peek(self.from).is_none())
     }
 
     fn next(&mut self) -> Result<Option<Record<'_>>, SourceError> {
-        let first = self.sheet.start().map_or(0, |(row, _)| row);
-        let cells = loop {
-            if self.row >= self.sheet.height() {
-                return Ok(None);
-            }
-            self.row += 1;
-            match self.sheet.rows().nth(self.row - 1) {
-                Some(cells) if !is_blank(cells) => break cells,
-                _ => {}
-            }
-        };
+        let Some((number, row)) = self.sheet.next(self.from) else { return Ok(None) };
         self.text.clear();
         self.fields.clear();
-        let mut problem = None;
-        for (index, cell) in cells.iter().enumerate() {
-            let start = self.text.len();
-            self.text.extend_from_slice(written(cell).as_bytes());
-            if let Data::Error(error) = cell {
-                problem =
-                    Some(Problem { column: Some(index), why: format!("is the error {error} of a formula") });
-            }
-            let null = matches!(cell, Data::Empty) || self.text.len() == start;
-            if index < self.names.len() {
-                self.fields.push(Field { start, end: self.text.len(), null });
-            } else if !null && problem.is_none() {
-                problem = Some(Problem::row(format!(
-                    "it has a value in column {}, and there are {} columns",
-                    index + 1,
-                    self.names.len()
-                )));
-            }
-        }
         self.fields.resize(self.names.len(), Field::NULL);
+        let problem = self.take(&row);
         let problem = problem.or_else(|| text_problem(&self.text, &self.fields, &self.text));
-        let line = u64::from(first) + self.row as u64;
+        let line = u64::from(number) + 1;
         Ok(Some(Record { line, text: &self.text, fields: &self.fields, raw: &self.text, problem }))
     }
-}
-
-fn is_blank(cells: &[Data]) -> bool {
-    cells.iter().all(|cell| matches!(cell, Data::Empty))
 }
 
 fn sheet_name(names: &[String], wanted: Option<&str>, shown: &str) -> Result<String, SourceError> {

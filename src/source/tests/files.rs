@@ -97,6 +97,82 @@ fn a_bomb_stops_at_the_limit() {
     }
 }
 
+/// A workbook of one sheet with these cells, as XML.
+fn workbook(cells: &str) -> Vec<u8> {
+    let relations = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+    let main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
+    let parts = [
+        (
+            "[Content_Types].xml",
+            "<Types xmlns=\"http://schemas.openxmlformats.org/package/2006/content-types\"/>".to_owned(),
+        ),
+        (
+            "_rels/.rels",
+            format!(
+                "<Relationships xmlns=\"http://schemas.openxmlformats.org/package/2006/relationships\"><Relationship Id=\"r0\" Type=\"{relations}/officeDocument\" Target=\"xl/workbook.xml\"/></Relationships>"
+            ),
+        ),
+        (
+            "xl/workbook.xml",
+            format!(
+                "<workbook xmlns=\"{main}\" xmlns:r=\"{relations}\"><sheets><sheet name=\"S\" sheetId=\"1\" r:id=\"r1\"/></sheets></workbook>"
+            ),
+        ),
+        (
+            "xl/_rels/workbook.xml.rels",
+            format!(
+                "<Relationships xmlns=\"http://schemas.openxmlformats.org/package/2006/relationships\"><Relationship Id=\"r1\" Type=\"{relations}/worksheet\" Target=\"worksheets/sheet1.xml\"/></Relationships>"
+            ),
+        ),
+        (
+            "xl/worksheets/sheet1.xml",
+            format!("<worksheet xmlns=\"{main}\"><sheetData>{cells}</sheetData></worksheet>"),
+        ),
+    ];
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, text) in parts {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(text.as_bytes()).unwrap();
+    }
+    zip.finish().unwrap().into_inner()
+}
+
+fn cell(place: &str, text: &str) -> String {
+    format!("<c r=\"{place}\" t=\"str\"><v>{text}</v></c>")
+}
+
+#[test]
+fn a_workbook_with_a_cell_far_out_costs_what_it_holds() {
+    let folder = TempDir::new().unwrap();
+    let row = |number: u32, cells: &str| format!("<row r=\"{number}\">{cells}</row>");
+    let table = row(2, &(cell("B2", "a") + &cell("C2", "b")))
+        + &row(3, &(cell("B3", "1") + &cell("C3", "2")))
+        + &row(5, &cell("C5", "4"));
+    let path = file(&folder, "a.xlsx", workbook(&table));
+    let mut rows = open(&local(&path), &ReadOptions::default(), &text_targets(&["a", "b"])).unwrap();
+    assert_eq!(decoded(&read_all(&mut rows).unwrap()), "1|2\n-|4\n");
+    // As a square it would have 17 thousand million cells.
+    let far = table + &row(1_048_576, &cell("XFD1048576", "x"));
+    let error = refusal(&file(&folder, "b.xlsx", workbook(&far)), &ReadOptions::default());
+    assert!(error.message.contains("b.xlsx, line 1048576: it has a value in column 16383"), "{error}");
+}
+
+#[test]
+fn bombs_in_archives_and_workbooks_stop_at_the_limit() {
+    let folder = TempDir::new().unwrap();
+    let options = ReadOptions { max_uncompressed_bytes: 1 << 20, ..ReadOptions::default() };
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    zip.start_file("a.csv", zip::write::SimpleFileOptions::default()).unwrap();
+    zip.write_all(format!("a,b\n{}", "0,0\n".repeat(1_000_000)).as_bytes()).unwrap();
+    let zip = zip.finish().unwrap().into_inner();
+    let blanks = workbook(&" ".repeat(4 << 20));
+    assert!(zip.len() < 100_000 && blanks.len() < 100_000, "little comes, much goes out");
+    for (name, bytes) in [("a.zip", zip), ("b.xlsx", blanks)] {
+        let error = refusal(&file(&folder, name, bytes), &options);
+        assert!(error.message.contains("unpacks to more than 1048576 bytes"), "{error}");
+    }
+}
+
 #[test]
 fn what_is_no_table_is_named() {
     let folder = TempDir::new().unwrap();
