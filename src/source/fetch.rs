@@ -185,6 +185,23 @@ fn neighbour(path: &Path) -> String {
 }
 
 impl Fetched {
+    /// A file that has no name on disk.
+    pub(super) fn of_content(name: &str, bytes: &[u8], scratch_dir: PathBuf) -> std::io::Result<Self> {
+        let mut file = nameless_file(&scratch_dir)?;
+        std::io::Write::write_all(&mut file, bytes)?;
+        Ok(Self {
+            location: name.to_owned(),
+            file_name: Some(name.to_owned()),
+            bytes: bytes.len() as u64,
+            sha256: None,
+            from_cache: false,
+            modified: None,
+            content: Content::File(OpenFile::new(file)?),
+            scratch_dir,
+            unpacked: Mutex::new(None),
+        })
+    }
+
     /// SHA-256 of the delivered bytes in hex. Reads the whole source unless it is known; blocks.
     pub fn digest(&self) -> Result<String, SourceError> {
         if let Some(known) = &self.sha256 {

@@ -22,6 +22,8 @@ mod place_map;
 mod read;
 mod rows;
 mod sample;
+#[doc(hidden)]
+pub mod trial;
 
 #[cfg(test)]
 mod tests;

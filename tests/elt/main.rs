@@ -8,6 +8,7 @@ mod twice;
 
 mod adhoc;
 mod artifacts;
+mod attacks;
 mod bad_rows;
 mod boards;
 mod built_in_tests;

@@ -8,7 +8,7 @@ use crate::source::SourceError;
 use crate::source::error::{list, nearest};
 use crate::source::format::looks_like_html;
 
-pub(super) struct Answer<'a> {
+pub(in crate::source) struct Answer<'a> {
     body: &'a [u8],
     pub(super) records: Vec<&'a RawValue>,
     shown: &'a str,
@@ -18,7 +18,11 @@ type Fields<'a> = BTreeMap<String, &'a RawValue>;
 
 impl<'a> Answer<'a> {
     /// Finds the list at `way` in `body`, the answer of `shown`.
-    pub(super) fn read(body: &'a [u8], way: &[String], shown: &'a str) -> Result<Self, SourceError> {
+    pub(in crate::source) fn read(
+        body: &'a [u8],
+        way: &[String],
+        shown: &'a str,
+    ) -> Result<Self, SourceError> {
         let mut answer = Self { body, records: Vec::new(), shown };
         let Some(found) = answer.at(way, true)? else {
             return Ok(answer);
@@ -44,7 +48,7 @@ impl<'a> Answer<'a> {
     }
 
     /// The records as JSON lines. A line end between two parts of a record is no part of it.
-    pub(super) fn lines(&self) -> Vec<u8> {
+    pub(in crate::source) fn lines(&self) -> Vec<u8> {
         let mut lines = Vec::with_capacity(self.body.len());
         for record in &self.records {
             let bytes = record.get().bytes();

@@ -17,6 +17,7 @@ use url::Url;
 
 use super::list::Piece;
 use super::{FetchOptions, Location, Progress, SourceError};
+pub(super) use answer::Answer;
 use ask::Asker;
 use paging::Next;
 pub use paging::Paging;

@@ -29,7 +29,7 @@ pub enum Paging {
 
 /// What is to be asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Next {
+pub(in crate::source) enum Next {
     First,
     /// With this parameter.
     With(String, String),
@@ -48,7 +48,7 @@ impl Paging {
     }
 
     /// What comes after `answer`, the `pages`-th, with which `records` have come in all.
-    pub(super) fn after(
+    pub(in crate::source) fn after(
         &self,
         answer: &Answer<'_>,
         headers: &HeaderMap,

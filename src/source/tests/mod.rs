@@ -3,6 +3,7 @@
 mod api;
 mod download;
 mod files;
+mod never_panics;
 mod parquet_values;
 mod real_file;
 mod round_trip;
