@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::database::{Connector, DatabaseError, Session, history, migrate};
+use crate::database::{Connector, DatabaseError, Session, history, migrate, tokens};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::manifest::{Manifest, compile};
 use crate::name::Ident;
@@ -16,6 +16,7 @@ use crate::pipeline::{Answer, Begun, Pipeline, Refused, RunRecord};
 use crate::project::{Project, Setting};
 use crate::run::{self, Request, RunError, Silent};
 use crate::secret::Secrets;
+use crate::token::{Keyring, Token};
 
 /// The pipeline of one project and target.
 #[derive(Clone)]
@@ -124,6 +125,16 @@ fn told(problems: &[Diagnostic], secrets: &Secrets) -> Vec<String> {
         None => problem.message.clone(),
     };
     problems.iter().map(|problem| secrets.hide(&sentence(problem))).collect()
+}
+
+impl Keyring for Desk {
+    fn tokens(&self) -> Answer<Result<Vec<Token>, String>> {
+        let desk = self.clone();
+        Box::pin(async move {
+            let session = desk.connector.connect().await.map_err(|error| error.to_string())?;
+            tokens::live(&session, desk.prod_schema.as_str()).await.map_err(|error| error.to_string())
+        })
+    }
 }
 
 impl Pipeline for Desk {

@@ -54,6 +54,7 @@ pub mod sql;
 pub mod starter;
 pub mod telemetry;
 pub mod template;
+pub mod token;
 pub mod watch;
 
 // Tests of modules stand on the same private PostgreSQL as those through the front door.

@@ -10,6 +10,7 @@ pub use super::selection::{Defer, IndirectSelection, Resource, Selection};
 pub use super::init::Init;
 pub use super::operation::RunOperation;
 pub use super::show::Show;
+pub use super::token::TokenCommand;
 pub use super::watch::Watch;
 
 /// SQL-first ELT for PostgreSQL: load, build and test beside prod, publish at once, serve.
@@ -195,6 +196,15 @@ pub enum Command {
         on being answered while the database is away.\n\nTry: curl -s http://127.0.0.1:8080/docs"
     )]
     Serve(Serve),
+    /// Make, list and revoke the tokens that the service asks for
+    #[command(
+        subcommand,
+        after_help = "A token that may `read` is asked for where profiles.yml says `service: {reads: token}`; one that may `run` \
+        starts the pipeline and reads. The database keeps a digest: a token is shown once. A running service \
+        knows of a change at once.\n\nExamples:\n  elt token create dashboards --expires 90d\n  \
+        elt token create airflow --scope run\n  elt token list\n  elt token revoke airflow"
+    )]
+    Token(TokenCommand),
 }
 
 #[derive(Debug, Clone, Args)]

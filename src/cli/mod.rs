@@ -23,6 +23,7 @@ mod selection;
 mod serve;
 mod show;
 mod terminal;
+mod token;
 mod watch;
 mod work;
 
@@ -118,6 +119,7 @@ async fn dispatch(context: &Context, command: Command) -> Outcome {
         Command::Debug => inspect::debug(context).await,
         Command::Clean(arguments) => inspect::clean(context, &arguments),
         Command::Generate(arguments) => generate::generate(context, &arguments).await,
+        Command::Token(arguments) => token::token(context, &arguments).await,
         Command::Serve(arguments) => serve::serve(context, &arguments).await,
     }
 }

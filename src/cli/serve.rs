@@ -1,5 +1,6 @@
 //! `serve`: the service, until a signal stops it.
 
+use std::net::IpAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,8 @@ use crate::database::Reader;
 use crate::desk::{Desk, Runs};
 use crate::engine::Engine;
 use crate::project::Layer;
-use crate::service::{self, LookupDate, Settings};
+use crate::service::{self, LookupDate, Rate, Settings};
+use crate::token::Access;
 
 /// How long a cancelled run may take to end, and the answer about it to leave.
 const CANCELLING: Duration = Duration::from_secs(5);
@@ -24,24 +26,32 @@ pub async fn serve(context: &Context, arguments: &Serve) -> Outcome {
     let engine = Engine::open(&project.root, &project.target).await?;
     let written = &project.profile.service;
     let grace = Duration::from_secs(arguments.stop_timeout);
+    let host = arguments.host.clone().unwrap_or_else(|| written.host.clone());
     let settings = Settings {
-        host: arguments.host.clone().unwrap_or_else(|| written.host.clone()),
+        host: host.clone(),
         port: arguments.port.unwrap_or(written.port),
         workers: arguments.workers,
         lookup_date: written.lookup_date.map_or(LookupDate::Today, LookupDate::Fixed),
+        reads: written.reads,
+        runs: written.runs.unwrap_or_else(|| closed_to_strangers(&host, written.run_token.is_some())),
         run_token: written.run_token.clone(),
+        rate: written
+            .rate_limit
+            .map(|rate| Rate { per_second: rate.per_second, burst: rate.burst.unwrap_or(rate.per_second) }),
+        proxies: written.trusted_proxies.clone(),
+        cors: written.cors.clone(),
         stop_timeout: grace + CANCELLING,
         ..Settings::new(prod_schema.clone())
     };
     let runs = Runs::default();
-    let desk = Desk {
+    let desk = Arc::new(Desk {
         connector: engine.connector.clone(),
         root: project.root.clone(),
         setting: context.setting.clone(),
         prod_schema,
         runs: runs.clone(),
-    };
-    let running = service::start(settings, Reader::new(&engine.reader), Arc::new(desk));
+    });
+    let running = service::start(settings, Reader::new(&engine.reader), desk.clone(), desk);
     let mut running = running.await.map_err(|error| Stop::error(error.to_string()))?;
     let address = format!("http://{}", running.addr);
     if context.terminal.json {
@@ -77,6 +87,14 @@ pub async fn serve(context: &Context, arguments: &Serve) -> Outcome {
     }
     engine.close().await?;
     ended.0.map(|()| ExitCode::SUCCESS)
+}
+
+/// Whether starting a run asks for a token where the profile does not say: it does wherever others than this
+/// machine's own users can ask, or a token is set.
+fn closed_to_strangers(host: &str, has_token: bool) -> Access {
+    let is_loopback =
+        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    if is_loopback && !has_token { Access::Open } else { Access::Token }
 }
 
 /// Waits for Ctrl-C or SIGTERM.

@@ -13,6 +13,7 @@ mod migrate;
 mod reader;
 mod session;
 mod tls;
+pub mod tokens;
 
 pub use connect::Connector;
 pub use described::{Described, DescribedColumn, described};

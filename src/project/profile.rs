@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use serde_yaml::Spanned;
 
+use super::service::{Service, WrittenService};
 use super::{Layer, Setting, yaml};
 use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
 use crate::name::Ident;
@@ -49,26 +50,6 @@ struct WrittenTarget {
     defer: Option<Spanned<String>>,
     #[serde(default)]
     vars: Map<String, Value>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenService {
-    host: Option<String>,
-    port: Option<u16>,
-    /// `today`, or a date.
-    lookup_date: Option<String>,
-    run_token: Option<Spanned<String>>,
-}
-
-/// How `elt serve` answers; see `elt serve --help`.
-#[derive(Debug, Clone)]
-pub struct Service {
-    pub host: String,
-    pub port: u16,
-    /// The reference day of a lookup: `None` is today.
-    pub lookup_date: Option<jiff::civil::Date>,
-    pub run_token: Option<String>,
 }
 
 /// Limits of what is downloaded.
@@ -174,11 +155,11 @@ impl Profile {
         let library = Library::new(&[], scope)?;
         let mut reader = Reader { file, library, problems: Vec::new() };
         let target = reader.target(&written, setting);
-        let service = reader.service(&written.service);
+        let service = Service::read(&written.service, &mut reader);
         let name = reader.project_name(written.name.as_ref());
         let target_path = reader.text(written.target_path.as_ref()).map(PathBuf::from);
-        match (target, service) {
-            (Some(target), Some(service)) if reader.problems.is_empty() => {
+        match target {
+            Some(target) if reader.problems.is_empty() => {
                 let (on_run_start, on_run_end) = (written.on_run_start.list(), written.on_run_end.list());
                 Ok((
                     Self {
@@ -199,19 +180,19 @@ impl Profile {
     }
 }
 
-struct Reader<'a> {
-    file: &'a Arc<SourceFile>,
+pub(super) struct Reader<'a> {
+    pub file: &'a Arc<SourceFile>,
     library: Library,
-    problems: Vec<Diagnostic>,
+    pub problems: Vec<Diagnostic>,
 }
 
 impl Reader<'_> {
-    fn place<T>(&self, value: &Spanned<T>) -> Location {
+    pub fn place<T>(&self, value: &Spanned<T>) -> Location {
         yaml::place(self.file, value)
     }
 
     /// Text with its `{{ env_var(…) }}` filled in. An empty text counts as absent.
-    fn text(&mut self, value: Option<&Spanned<String>>) -> Option<String> {
+    pub fn text(&mut self, value: Option<&Spanned<String>>) -> Option<String> {
         let value = value?;
         match self.library.render_value(&value.value, &self.place(value)) {
             Ok(text) => Some(text).filter(|text| !text.is_empty()),
@@ -304,30 +285,6 @@ impl Reader<'_> {
             vars: own.vars,
             schemas: [raw, stage, prod],
             name,
-        })
-    }
-
-    fn service(&mut self, written: &WrittenService) -> Option<Service> {
-        let lookup_date = match written.lookup_date.as_deref() {
-            None | Some("today") => None,
-            Some(text) => match text.parse() {
-                Ok(date) => Some(date),
-                Err(_) => {
-                    let message = format!("service.lookup_date `{text}` is neither `today` nor a date");
-                    let at = self.file.text.find(text).unwrap_or(0);
-                    let place = Location::new(self.file, at..at + text.len());
-                    self.problems.push(
-                        Diagnostic::error("bad-date", message).at(place).hint("write it as 2020-06-01"),
-                    );
-                    return None;
-                }
-            },
-        };
-        Some(Service {
-            host: written.host.clone().unwrap_or_else(|| "127.0.0.1".into()),
-            port: written.port.unwrap_or(8080),
-            lookup_date,
-            run_token: self.text(written.run_token.as_ref()),
         })
     }
 }

@@ -44,7 +44,7 @@ pub use failure::{located, sql_problem};
 pub use freshness::{Found, Measured, freshness, is_measurable};
 pub use plan::{Plan, Request};
 pub use prune::{Pruned, prune};
-pub use start::{RunError, prepare};
+pub use start::{RunError, prepare, user};
 pub use sweep::sweep;
 pub use unit::unit_tests;
 pub use verify::{TestOptions, test_published};

@@ -44,8 +44,6 @@ pub async fn prepare(place: &Place, manifest: Arc<Manifest>, request: &Request) 
     }
     sweep(&control, &prod).await?;
 
-    let started_by = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
-    let started_by = started_by.unwrap_or_else(|_| format!("user {}", rustix::process::getuid().as_raw()));
     let host = host_name();
     let id = history::begin(
         &control,
@@ -54,7 +52,7 @@ pub async fn prepare(place: &Place, manifest: Arc<Manifest>, request: &Request) 
             prod_schema: &prod,
             command: &request.command,
             host: &host,
-            started_by: &started_by,
+            started_by: &user(),
         },
     )
     .await?;
@@ -148,6 +146,12 @@ fn is_alive(process_id: i64) -> bool {
         Ok(()) => true,
         Err(error) => error == rustix::io::Errno::PERM,
     })
+}
+
+/// Who works here, as the record names them.
+pub fn user() -> String {
+    let name = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
+    name.unwrap_or_else(|_| format!("user {}", rustix::process::getuid().as_raw()))
 }
 
 fn host_name() -> String {

@@ -13,7 +13,7 @@ use actix_web::web::Bytes;
 use arc_swap::ArcSwap;
 use utoipa_swagger_ui::Config;
 
-use super::openapi::description;
+use super::openapi::{Guarded, description};
 use super::problem::Problem;
 use super::routes::{Answer, Call, nothing_here};
 use crate::endpoint::Published;
@@ -25,23 +25,23 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'u
 
 /// The page is made once at start, the description anew when other endpoints are published.
 pub struct Pages {
-    needs_token: bool,
+    guarded: Guarded,
     openapi: ArcSwap<Bytes>,
     page: Arc<Config<'static>>,
 }
 
 impl Pages {
-    pub fn new(needs_token: bool) -> Self {
+    pub fn new(guarded: Guarded) -> Self {
         // Relative to the page, so that it also works behind a path of a proxy.
         let page = Config::from("../openapi.json").try_it_out_enabled(true).use_base_layout();
-        let pages = Self { needs_token, openapi: ArcSwap::default(), page: Arc::new(page) };
+        let pages = Self { guarded, openapi: ArcSwap::default(), page: Arc::new(page) };
         pages.describe(&[]);
         pages
     }
 
     /// Takes what is served from now on into the API's description.
     pub fn describe(&self, endpoints: &[Published]) {
-        let openapi = serde_json::to_vec(&description(self.needs_token, endpoints)).unwrap_or_default();
+        let openapi = serde_json::to_vec(&description(self.guarded, endpoints)).unwrap_or_default();
         self.openapi.store(Arc::new(openapi.into()));
     }
 }

@@ -11,6 +11,7 @@ mod envelope;
 mod exposed;
 mod facts;
 mod fields;
+mod gate;
 mod health;
 mod lookup;
 mod openapi;
@@ -25,16 +26,18 @@ mod server;
 mod snapshot;
 mod state;
 mod timestamp;
-mod token;
 mod voucher;
 mod voucher_schema;
 
 use std::time::Duration;
 
+use ipnet::IpNet;
 use jiff::civil::Date;
 
 use crate::name::Ident;
+use crate::token::Access;
 
+pub use gate::Rate;
 pub use sample_api::{RunningApi, SampleApi, start_sample_api};
 pub use server::{Running, start};
 
@@ -49,8 +52,18 @@ pub struct Settings {
     pub workers: Option<usize>,
     pub prod_schema: Ident,
     pub lookup_date: LookupDate,
-    /// The bearer token that POST /runPipeline/ asks for; `None`: anybody may start a run.
+    /// Who may read what is published.
+    pub reads: Access,
+    /// Who may start runs.
+    pub runs: Access,
+    /// A token that may start runs, beside those that the database keeps.
     pub run_token: Option<String>,
+    /// How often one caller may come; `None`: as often as it likes.
+    pub rate: Option<Rate>,
+    /// Proxies that are believed when they tell whom they ask for.
+    pub proxies: Vec<IpNet>,
+    /// Other sites whose pages may ask, e.g. `https://shop.example.org`.
+    pub cors: Vec<String>,
     /// The longest body that is read. Unit: bytes.
     pub body_limit: usize,
     /// How long a request's headers may take to arrive.
@@ -85,7 +98,7 @@ pub enum ServiceError {
 }
 
 impl Settings {
-    /// On this machine only, port 8080, without a token.
+    /// On this machine only, port 8080, open to whoever reaches it.
     pub fn new(prod_schema: Ident) -> Self {
         Self {
             host: "127.0.0.1".to_owned(),
@@ -93,7 +106,12 @@ impl Settings {
             workers: None,
             prod_schema,
             lookup_date: LookupDate::Today,
+            reads: Access::Open,
+            runs: Access::Open,
             run_token: None,
+            rate: None,
+            proxies: Vec::new(),
+            cors: Vec::new(),
             body_limit: 64 * 1024,
             header_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(10),

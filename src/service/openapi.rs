@@ -23,12 +23,23 @@ use super::runs::{DEFAULT_LIMIT, LARGEST_LIMIT};
 use super::voucher_schema;
 use crate::endpoint::Published;
 
-const BEARER: &str = "run_token";
+const BEARER: &str = "token";
 const JSON: &str = "application/json";
 
-/// `needs_token`: starting a run asks for the bearer token.
+/// What asks for a token.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Guarded {
+    pub reads: bool,
+    pub runs: bool,
+    /// Callers who come too often are refused.
+    pub rate: bool,
+}
+
+/// Never guarded.
+const PROBES: [&str; 2] = ["/healthz", "/readyz"];
+
 /// `endpoints`: what is published at paths of its own.
-pub fn description(needs_token: bool, endpoints: &[Published]) -> OpenApi {
+pub fn description(guarded: Guarded, endpoints: &[Published]) -> OpenApi {
     let mut components = ComponentsBuilder::new()
         .schema("VoucherRequest", voucher_schema::request())
         .schema("VoucherAnswer", voucher_schema::answer());
@@ -40,7 +51,7 @@ pub fn description(needs_token: bool, endpoints: &[Published]) -> OpenApi {
     components = with::<Health>(components);
     components = with::<Readiness>(components);
     components = with::<Welcome>(components);
-    if needs_token {
+    if guarded.reads || guarded.runs {
         components =
             components.security_scheme(BEARER, SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
     }
@@ -50,7 +61,7 @@ pub fn description(needs_token: bool, endpoints: &[Published]) -> OpenApi {
             "/segmentation-voucher/",
             post(voucher("segmentationVoucher", "The same as /getVoucher/, by its other name")),
         )
-        .path("/runPipeline/", post(run_pipeline(needs_token)))
+        .path("/runPipeline/", post(run_pipeline()))
         .path("/runs", get(runs()))
         .path("/runs/{id}", get(run()))
         .path("/healthz", get(plain("health", "Whether the process lives", "Health")))
@@ -60,6 +71,12 @@ pub fn description(needs_token: bool, endpoints: &[Published]) -> OpenApi {
     for published in endpoints {
         paths = paths.path(&published.endpoint.path, get(exposed::describe(published)));
     }
+    let mut paths = paths.build();
+    for (path, item) in paths.paths.iter_mut().filter(|(path, _)| !PROBES.contains(&path.as_str())) {
+        for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+            guard(operation, guarded, path);
+        }
+    }
     OpenApiBuilder::new()
         .info(
             InfoBuilder::new()
@@ -68,7 +85,7 @@ pub fn description(needs_token: bool, endpoints: &[Published]) -> OpenApi {
                 .description(Some(ABOUT))
                 .build(),
         )
-        .paths(paths.build())
+        .paths(paths)
         .components(Some(components.build()))
         .build()
 }
@@ -100,7 +117,7 @@ fn voucher(id: &str, summary: &str) -> Operation {
         .build()
 }
 
-fn run_pipeline(needs_token: bool) -> Operation {
+fn run_pipeline() -> Operation {
     let prefer = ParameterBuilder::new()
         .name("Prefer")
         .parameter_in(ParameterIn::Header)
@@ -116,7 +133,7 @@ fn run_pipeline(needs_token: bool) -> Operation {
     let done = response("The run has ended well, and is published")
         .link("run", LinkBuilder::new().operation_id("run").parameter("id", "$response.body#/id").build())
         .content(JSON, of("Run"));
-    let operation = operation("runPipeline", "Runs the whole pipeline", "runs")
+    operation("runPipeline", "Runs the whole pipeline", "runs")
         .description(Some("No body is needed. The run goes on if the client leaves. One run at a time."))
         .parameter(prefer)
         .response("200", done)
@@ -131,18 +148,34 @@ fn run_pipeline(needs_token: bool) -> Operation {
                  details.problems has all that is wrong with the project's files; or internal",
             ),
         )
-        .response("503", unavailable("run_not_started, stopping"));
-    if !needs_token {
-        return operation.build();
-    }
-    operation
-        .security(SecurityRequirement::new::<_, [&str; 0], &str>(BEARER, []))
-        .response(
-            "401",
-            ResponseBuilder::from(error("unauthorized"))
-                .header("WWW-Authenticate", text_header("The scheme: Bearer")),
-        )
+        .response("503", unavailable("run_not_started, stopping"))
         .build()
+}
+
+/// What the gate may answer before an operation is reached.
+fn guard(operation: &mut Operation, guarded: Guarded, path: &str) {
+    let is_run = path.starts_with("/runPipeline");
+    let mut refusals: Vec<(&str, ResponseBuilder)> = Vec::new();
+    if if is_run { guarded.runs } else { guarded.reads } {
+        let bearer = SecurityRequirement::new::<_, [&str; 0], &str>(BEARER, []);
+        operation.security = Some(vec![bearer]);
+        let challenge = text_header("The schemes that are understood");
+        refusals.push((
+            "401",
+            ResponseBuilder::from(error("unauthorized: no token, or a wrong one"))
+                .header("WWW-Authenticate", challenge),
+        ));
+        if is_run {
+            refusals.push(("403", error("forbidden: the token may only read").into()));
+        }
+    }
+    if guarded.rate || guarded.reads || guarded.runs {
+        let limited = ResponseBuilder::from(error("too_many_requests"));
+        refusals.push(("429", limited.header("Retry-After", text_header("Seconds to wait"))));
+    }
+    for (status, refusal) in refusals {
+        operation.responses.responses.insert(status.to_owned(), refusal.build().into());
+    }
 }
 
 fn runs() -> Operation {

@@ -12,16 +12,20 @@ use super::snapshot::Snapshot;
 use super::state::{Database, State};
 use crate::database::{ReadError, Reader};
 use crate::name::Ident;
+use crate::token::Keyring;
 
 const SHORTEST_RETRY: Duration = Duration::from_millis(200);
 /// Also how late the first publication may be noticed: until then there may be no role to listen as.
 const LONGEST_RETRY: Duration = Duration::from_secs(2);
+/// For the tokens.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Between reads while a session listens but the last read failed.
 const RETRY_READ: Duration = Duration::from_secs(1);
 
 pub struct Refresh {
     pub state: Arc<State>,
     pub reader: Reader,
+    pub keyring: Arc<dyn Keyring>,
     pub schema: Ident,
     pub interval: Duration,
 }
@@ -36,7 +40,7 @@ impl Refresh {
         loop {
             // Listening begins before the read, so no publishing falls between the two.
             let listening = self.reader.publications().await;
-            self.read().await;
+            self.read_all().await;
             if let Some(first) = first.take() {
                 let _ = first.send(());
             }
@@ -47,12 +51,12 @@ impl Refresh {
                         let pause = if self.is_away() { interval.min(RETRY_READ) } else { interval };
                         tokio::select! {
                             notice = publications.next() => match notice {
-                                Some(run_id) => tracing::debug!(run_id, "a run has published"),
+                                Some(run_id) => tracing::debug!(run_id, "a run has published, or tokens changed"),
                                 None => break,
                             },
                             () = sleep(pause) => {}
                         }
-                        self.read().await;
+                        self.read_all().await;
                     }
                     tracing::debug!("the listening session has ended");
                 }
@@ -65,6 +69,22 @@ impl Refresh {
 
     fn is_away(&self) -> bool {
         matches!(self.state.database(), Database::Away(_))
+    }
+
+    async fn read_all(&self) {
+        tokio::join!(self.read(), self.read_tokens());
+    }
+
+    /// Where they cannot be read, those that were known go on counting.
+    async fn read_tokens(&self) {
+        if !self.state.gate.asks_for_tokens() {
+            return;
+        }
+        match tokio::time::timeout(PATIENCE, self.keyring.tokens()).await {
+            Ok(Ok(tokens)) => self.state.gate.renew(tokens),
+            Ok(Err(error)) => tracing::debug!(error, "the tokens cannot be read"),
+            Err(_) => tracing::debug!("the tokens cannot be read: no answer"),
+        }
     }
 
     async fn read(&self) {

@@ -11,6 +11,7 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, guard};
 use futures_util::FutureExt;
 
+use super::gate::Need;
 use super::problem::Problem;
 use super::state::State;
 use super::{body, docs, exposed, health, pages, runs, voucher};
@@ -25,38 +26,38 @@ pub struct Call {
 }
 
 pub fn routes(config: &mut ServiceConfig) {
-    post(config, "/getVoucher", voucher::look_up);
-    post(config, "/segmentation-voucher", voucher::look_up);
-    post(config, "/runPipeline", runs::start);
-    get(config, "/runs", runs::list);
-    get(config, "/runs/{id}", runs::one);
-    get(config, "/healthz", health::lives);
-    get(config, "/readyz", health::ready);
-    get(config, "/openapi.json", docs::openapi);
-    get(config, "/docs", docs::page);
+    post(config, Need::Read, "/getVoucher", voucher::look_up);
+    post(config, Need::Read, "/segmentation-voucher", voucher::look_up);
+    post(config, Need::Run, "/runPipeline", runs::start);
+    get(config, Need::Read, "/runs", runs::list);
+    get(config, Need::Read, "/runs/{id}", runs::one);
+    get(config, Need::Nothing, "/healthz", health::lives);
+    get(config, Need::Nothing, "/readyz", health::ready);
+    get(config, Need::Read, "/openapi.json", docs::openapi);
+    get(config, Need::Read, "/docs", docs::page);
     // Not by `get`: the page's files have no twin with a slash.
     config.service(
         web::resource("/docs/{file}")
-            .route(reading().to(caught(docs::file)))
+            .route(reading().to(caught(Need::Read, docs::file)))
             .default_service(web::to(wrong_method("GET, HEAD"))),
     );
-    get(config, "/boards", pages::board::list);
-    get(config, "/boards/{board}", pages::board::show);
-    get(config, "/ui/vouchers", pages::vouchers::show);
-    get(config, "/assets/{file}", pages::file);
-    get(config, "/", health::welcome);
+    get(config, Need::Read, "/boards", pages::board::list);
+    get(config, Need::Read, "/boards/{board}", pages::board::show);
+    get(config, Need::Read, "/ui/vouchers", pages::vouchers::show);
+    get(config, Need::Nothing, "/assets/{file}", pages::file);
+    get(config, Need::Read, "/", health::welcome);
 }
 
 /// A path that is not one of the service's own: what is published says whether something is there.
 pub fn elsewhere() -> actix_web::Route {
-    web::to(caught(exposed::answer))
+    web::to(caught(Need::Read, exposed::answer))
 }
 
 pub fn nothing_here() -> Answer {
     Err(Problem::from_status(StatusCode::NOT_FOUND).with_hint("All paths are described at /docs."))
 }
 
-fn get<F, Fut>(config: &mut ServiceConfig, path: &str, handler: F)
+fn get<F, Fut>(config: &mut ServiceConfig, need: Need, path: &str, handler: F)
 where
     F: Fn(Call) -> Fut + Copy + 'static,
     Fut: Future<Output = Answer> + 'static,
@@ -64,13 +65,13 @@ where
     for path in spellings(path) {
         config.service(
             web::resource(path)
-                .route(reading().to(caught(handler)))
+                .route(reading().to(caught(need, handler)))
                 .default_service(web::to(wrong_method("GET, HEAD"))),
         );
     }
 }
 
-fn post<F, Fut>(config: &mut ServiceConfig, path: &str, handler: F)
+fn post<F, Fut>(config: &mut ServiceConfig, need: Need, path: &str, handler: F)
 where
     F: Fn(Call) -> Fut + Copy + 'static,
     Fut: Future<Output = Answer> + 'static,
@@ -78,7 +79,7 @@ where
     for path in spellings(path) {
         config.service(
             web::resource(path)
-                .route(web::post().to(caught(handler)))
+                .route(web::post().to(caught(need, handler)))
                 .default_service(web::to(wrong_method("POST"))),
         );
     }
@@ -108,9 +109,10 @@ fn wrong_method(
     }
 }
 
-/// A panic becomes a bare 500 instead of a broken connection. Nothing shared is left half changed by it: the
+/// The gate before a handler, and a net below it: a panic becomes a bare 500 instead of a broken connection. Nothing shared is left half changed by it: the
 /// state is swapped or written whole.
 fn caught<F, Fut>(
+    need: Need,
     handler: F,
 ) -> impl Fn(HttpRequest, web::Payload, Data<State>) -> futures_util::future::LocalBoxFuture<'static, Answer> + Clone
 where
@@ -119,8 +121,12 @@ where
 {
     move |request, payload, state| {
         let mut payload = payload.into_inner();
-        if request.method() != Method::POST {
+        let admitted = state.gate.admit(need, &request);
+        if admitted.is_err() || request.method() != Method::POST {
             body::leave(&request, payload.take());
+        }
+        if let Err(refused) = admitted {
+            return Box::pin(std::future::ready(Err(refused)));
         }
         let answer = AssertUnwindSafe(async move { handler(Call { request, payload, state }).await });
         Box::pin(async move {

@@ -18,12 +18,6 @@ pub const LARGEST_LIMIT: i64 = 100;
 
 /// POST /runPipeline/. The run belongs to the pipeline, not to the request: it goes on if the client leaves.
 pub async fn start(call: Call) -> Answer {
-    if let Some(token) = &call.state.run_token
-        && let Err(refusal) = token.check(call.request.headers())
-    {
-        body::leave(&call.request, call.payload);
-        return Err(refusal);
-    }
     // Nothing in it is needed, but what is not read within the limits would be cut off without an answer.
     body::read(&call.request, call.payload, &call.state).await?;
     let pipeline = call.state.pipeline.clone();

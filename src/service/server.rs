@@ -5,8 +5,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_cors::Cors;
 use actix_web::dev::ServerHandle;
-use actix_web::middleware::from_fn;
+use actix_web::http::Method;
+use actix_web::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH};
+use actix_web::middleware::{Condition, from_fn};
 use actix_web::{App, HttpServer, web};
 use tokio::net::TcpSocket;
 use tokio::sync::oneshot;
@@ -19,6 +22,7 @@ use super::state::State;
 use super::{ServiceError, Settings};
 use crate::database::Reader;
 use crate::pipeline::Pipeline;
+use crate::token::Keyring;
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 2048;
@@ -41,6 +45,7 @@ pub async fn start(
     settings: Settings,
     reader: Reader,
     pipeline: Arc<dyn Pipeline>,
+    keyring: Arc<dyn Keyring>,
 ) -> Result<Running, ServiceError> {
     let listener = listen(&settings.host, settings.port).await?;
     let addr = listener.local_addr().map_err(ServiceError::Server)?;
@@ -51,7 +56,8 @@ pub async fn start(
 
     let (first, read) = oneshot::channel();
     let (schema, interval) = (settings.prod_schema, settings.refresh_interval);
-    let refresh = tokio::spawn(Refresh { state, reader, schema, interval }.keep(first)).abort_handle();
+    let refresh =
+        tokio::spawn(Refresh { state, reader, keyring, schema, interval }.keep(first)).abort_handle();
     if tokio::time::timeout(FIRST_READ, read).await.is_err() {
         tracing::warn!("the database did not answer yet; lookups wait for it");
     }
@@ -88,11 +94,13 @@ fn serve(
     state: Arc<State>,
 ) -> Result<actix_web::dev::Server, ServiceError> {
     let state = web::Data::from(state);
+    let cors = settings.cors.clone();
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
             .configure(routes)
             .default_service(elsewhere())
+            .wrap(Condition::new(!cors.is_empty(), others(&cors)))
             .wrap(from_fn(envelope))
     })
     .disable_signals()
@@ -104,6 +112,15 @@ fn serve(
         None => server,
     };
     Ok(server.listen(listener).map_err(ServiceError::Server)?.run())
+}
+
+/// What pages of other sites may ask, and read of the answers.
+fn others(origins: &[String]) -> Cors {
+    let cors = origins.iter().fold(Cors::default(), |cors, origin| cors.allowed_origin(origin));
+    cors.allowed_methods([Method::GET, Method::HEAD, Method::POST])
+        .allowed_headers([AUTHORIZATION, ACCEPT, CONTENT_TYPE, IF_NONE_MATCH])
+        .expose_headers(["etag", "link", "elt-run", "location", "retry-after", "x-request-id"])
+        .max_age(3600)
 }
 
 /// The first address of the host that can be listened on.

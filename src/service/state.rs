@@ -11,12 +11,14 @@ use jiff::civil::Date;
 
 use super::LookupDate;
 use super::docs::Pages;
+use super::gate::{Gate, Need};
+use super::openapi::Guarded;
 use super::problem::Problem;
 use super::snapshot::Snapshot;
-use super::token::Token;
 use crate::database::Reader;
 use crate::name::Ident;
 use crate::pipeline::Pipeline;
+use crate::token::Access;
 
 pub struct State {
     /// `None` until the first publication was read. Lookups read it without a lock.
@@ -26,7 +28,7 @@ pub struct State {
     /// Where runs live: the caller's runtime, which outlives the workers' own and any one request.
     pub runtime: tokio::runtime::Handle,
     pub lookup_date: LookupDate,
-    pub run_token: Option<Token>,
+    pub gate: Gate,
     /// Unit: bytes.
     pub body_limit: usize,
     pub request_timeout: Duration,
@@ -55,16 +57,22 @@ impl State {
         pipeline: Arc<dyn Pipeline>,
         runtime: tokio::runtime::Handle,
     ) -> Self {
+        let gate = Gate::new(settings);
+        let guarded = Guarded {
+            reads: gate.access(Need::Read) == Access::Token,
+            runs: gate.access(Need::Run) == Access::Token,
+            rate: settings.rate.is_some(),
+        };
         Self {
             snapshot: ArcSwapOption::empty(),
             database: Mutex::new(Database::NotAskedYet),
             pipeline,
             runtime,
             lookup_date: settings.lookup_date,
-            run_token: settings.run_token.as_deref().map(Token::new),
             body_limit: settings.body_limit,
             request_timeout: settings.request_timeout,
-            pages: Pages::new(settings.run_token.is_some()),
+            pages: Pages::new(guarded),
+            gate,
             reader,
             schema: settings.prod_schema.clone(),
         }

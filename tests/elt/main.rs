@@ -43,6 +43,7 @@ mod service;
 mod snapshots;
 mod spelling;
 mod starter;
+mod tokens;
 mod traces;
 mod unit_tests;
 mod walls;

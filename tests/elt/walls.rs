@@ -12,6 +12,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("refinery", &["database"]),
     ("actix_web", &["service"]),
     ("utoipa", &["service"]),
+    ("actix_cors", &["service"]),
+    ("governor::", &["service"]),
     ("maud::", &["service"]),
     ("notify::", &["watch"]),
     ("clap", &["cli"]),

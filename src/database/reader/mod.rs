@@ -17,6 +17,9 @@ pub use rows::{After, Condition, PageRow, RowFormat, RowQuery, Rows, RowsError, 
 /// The channel of the notice that is sent in the publishing transaction; its payload is the run's id.
 const CHANNEL: &str = "elt_published";
 
+/// The channel of the notice that tokens were made or revoked.
+pub(super) const TOKENS_CHANNEL: &str = "elt_tokens";
+
 /// The tables are small: a read that takes longer than this means that the database is away or blocked.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -47,7 +50,7 @@ pub enum ReadError {
     Unreadable(DatabaseError),
 }
 
-/// A session that hears of publishing. Dropping it ends the session.
+/// A session that hears of publishing, and of changed tokens. Dropping it ends the session.
 pub struct Publications {
     // Held because the connection ends with its client.
     _session: Session,
@@ -71,11 +74,11 @@ impl Reader {
         })
     }
 
-    /// Listens for publishing. Errors: server away, login refused.
+    /// Listens for publishing and for changes of tokens. Errors: server away, login refused.
     pub async fn publications(&self) -> Result<Publications, DatabaseError> {
         let listen = async {
             let (session, notices) = self.connector.connect_listening().await?;
-            session.client.batch_execute(&format!("LISTEN {CHANNEL}")).await?;
+            session.client.batch_execute(&format!("LISTEN {CHANNEL}; LISTEN {TOKENS_CHANNEL}")).await?;
             Ok(Publications { _session: session, notices })
         };
         tokio::time::timeout(PATIENCE, listen)
@@ -104,8 +107,8 @@ impl Reader {
 }
 
 impl Publications {
-    /// Waits for the next publishing and returns the run's id as it was announced; several announced at
-    /// once count as the last of them. `None`: the connection has ended.
+    /// Waits for the next publishing and returns the run's id as it was announced, or nothing where only
+    /// tokens changed; several announced at once count as the last of them. `None`: the connection has ended.
     pub async fn next(&mut self) -> Option<String> {
         let mut latest = self.notices.recv().await?;
         while let Ok(newer) = self.notices.try_recv() {

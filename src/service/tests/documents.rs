@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::support::*;
 use crate::service::Settings;
+use crate::token::Access;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_is_served_whole_from_the_program() {
@@ -74,9 +75,9 @@ async fn the_description_names_every_path_and_the_token_only_where_it_is_asked_f
     for name in &refs {
         assert!(open["components"]["schemas"].get(name).is_some(), "{name} is referred to and missing");
     }
-    let guarded = served_alone(Settings { run_token: Some("x".into()), ..settings() }).await;
+    let guarded = served_alone(Settings { runs: Access::Token, ..settings() }).await;
     let (_, guarded) = guarded.get("/openapi.json").await;
-    assert_eq!(guarded["paths"]["/runPipeline/"]["post"]["security"], json!([{"run_token": []}]));
+    assert_eq!(guarded["paths"]["/runPipeline/"]["post"]["security"], json!([{"token": []}]));
     assert!(guarded["paths"]["/runPipeline/"]["post"]["responses"].get("401").is_some());
 }
 

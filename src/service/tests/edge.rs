@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 
 use super::support::*;
 use crate::service::Settings;
+use crate::token::Access;
 
 /// One answer off the wire.
 struct Raw {
@@ -219,7 +220,7 @@ async fn whoever_sends_drop_by_drop_is_cut_off_in_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_who_is_refused_keeps_a_connection_by_an_endless_body() {
-    let served = served_alone(Settings { run_token: Some("x".into()), ..settings() }).await;
+    let served = served_alone(Settings { runs: Access::Token, ..settings() }).await;
     for (head, status) in [
         ("POST /nowhere", 404),
         ("PUT /runs", 405),

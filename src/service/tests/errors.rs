@@ -162,7 +162,7 @@ async fn a_taken_port_is_told() {
     let taken = Settings { port: served.running.addr.port(), ..settings() };
     let database = crate::database::Connector::from_socket(std::path::Path::new("/nonexistent"), 1, "x", "x");
     let reader = crate::database::Reader::new(&database);
-    match start(taken, reader, served.pipeline.clone()).await {
+    match start(taken, reader, served.pipeline.clone(), served.keyring.clone()).await {
         Err(error @ ServiceError::PortTaken { .. }) => {
             assert!(error.to_string().contains("is taken by"), "{error}")
         }

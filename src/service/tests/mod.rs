@@ -4,6 +4,7 @@ mod documents;
 mod edge;
 mod errors;
 mod freshness;
+mod gate;
 mod lookups;
 mod pipeline;
 mod runs;

@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 
 use super::support::*;
 use crate::service::Settings;
+use crate::token::Access;
 
 impl Served {
-    fn run_pipeline(&self) -> reqwest::RequestBuilder {
+    pub(super) fn run_pipeline(&self) -> reqwest::RequestBuilder {
         self.client.post(format!("{}/runPipeline/", self.base))
     }
 }
@@ -110,7 +111,9 @@ async fn runs_are_listed_newest_first_and_limited() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_a_token_set_only_its_bearer_starts_a_run() {
-    let served = served_alone(Settings { run_token: Some("s3cret-token".into()), ..settings() }).await;
+    let served =
+        served_alone(Settings { runs: Access::Token, run_token: Some("s3cret-token".into()), ..settings() })
+            .await;
     let response = served.run_pipeline().send().await.unwrap();
     assert_eq!(response.headers()["www-authenticate"], "Bearer");
     for wrong in [

@@ -7,6 +7,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
+use super::gate::FakeKeyring;
 use super::pipeline::FakePipeline;
 use crate::database::{Connector, Reader, Session};
 use crate::name::Ident;
@@ -147,6 +148,7 @@ async fn run(connector: &Connector, sql: &str) {
 pub struct Served {
     pub running: Running,
     pub pipeline: Arc<FakePipeline>,
+    pub keyring: Arc<FakeKeyring>,
     pub client: reqwest::Client,
     pub base: String,
 }
@@ -166,7 +168,8 @@ pub async fn serve(settings: Settings, reader: Reader) -> Served {
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
     let pipeline = Arc::new(FakePipeline::default());
-    let running = start(settings, reader, pipeline.clone()).await.unwrap();
+    let keyring = Arc::new(FakeKeyring::default());
+    let running = start(settings, reader, pipeline.clone(), keyring.clone()).await.unwrap();
     let client = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
@@ -174,7 +177,7 @@ pub async fn serve(settings: Settings, reader: Reader) -> Served {
         .build()
         .unwrap();
     let base = format!("http://{}", running.addr);
-    Served { running, pipeline, client, base }
+    Served { running, pipeline, keyring, client, base }
 }
 
 /// Peru is published by run 7, and served.

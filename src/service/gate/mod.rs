@@ -1,0 +1,192 @@
+//! Who may: each path says what it needs, the gate lets in who has it, and no one too often. Tokens come in the
+//! header `Authorization`, as `Bearer <token>`; for reading also as the password of HTTP Basic, which is what
+//! a browser asks a person for. Basic never starts a run: a browser sends it along with other sites' forms.
+
+mod address;
+mod limit;
+
+use std::net::IpAddr;
+
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use arc_swap::ArcSwapOption;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+
+use address::Proxies;
+pub use limit::Rate;
+use limit::{Caller, Limits};
+
+use super::Settings;
+use super::problem::Problem;
+use crate::token::{Access, Digest, Scope, Token};
+
+/// What a path asks of who calls it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing, ever: probes, and what pages are dressed in.
+    Nothing,
+    /// Leave to read, where reading is closed.
+    Read,
+    /// Leave to start runs, where that is closed.
+    Run,
+}
+
+pub struct Gate {
+    reads: Access,
+    runs: Access,
+    /// The one token that is not in the database: it may run.
+    run_token: Option<Digest>,
+    /// `None` until they were read for the first time.
+    tokens: ArcSwapOption<Vec<Token>>,
+    proxies: Proxies,
+    limits: Limits,
+}
+
+enum Credentials<'a> {
+    None,
+    Token(std::borrow::Cow<'a, [u8]>),
+}
+
+impl Gate {
+    pub fn new(settings: &Settings) -> Self {
+        Self {
+            reads: settings.reads,
+            runs: settings.runs,
+            run_token: settings.run_token.as_deref().map(|token| Digest::of(token.as_bytes())),
+            tokens: ArcSwapOption::empty(),
+            proxies: Proxies(settings.proxies.clone()),
+            limits: Limits::new(settings.rate),
+        }
+    }
+
+    pub fn access(&self, need: Need) -> Access {
+        match need {
+            Need::Nothing => Access::Open,
+            Need::Read => self.reads,
+            Need::Run => self.runs,
+        }
+    }
+
+    /// Whether the database's tokens decide anything.
+    pub fn asks_for_tokens(&self) -> bool {
+        self.reads == Access::Token || self.runs == Access::Token || self.limits.any()
+    }
+
+    /// Takes the tokens that count from now on, and forgets callers who have been quiet.
+    pub fn renew(&self, tokens: Vec<Token>) {
+        self.tokens.store(Some(std::sync::Arc::new(tokens)));
+        self.limits.forget_the_quiet();
+    }
+
+    /// Errors: 401 without a token or with a wrong one, 403 with one that allows less, 429 too often, 503
+    /// before the tokens are known.
+    pub fn admit(&self, need: Need, request: &HttpRequest) -> Result<(), Problem> {
+        let access = self.access(need);
+        if need == Need::Nothing || (access == Access::Open && !self.limits.any()) {
+            return Ok(());
+        }
+        let address = self.proxies.caller(request);
+        let known = match credentials(request.headers(), need) {
+            Credentials::Token(token) => self.recognise(&token, address, access)?,
+            Credentials::None => None,
+        };
+        if access == Access::Token {
+            let wanted = if need == Need::Run { Scope::Run } else { Scope::Read };
+            match &known {
+                None => return Err(unauthorized("This needs a token.", need)),
+                Some((_, scope)) if *scope < wanted => return Err(forbidden()),
+                Some(_) => {}
+            }
+        }
+        let caller = known.map_or(Caller::Address(address), |(id, _)| Caller::Token(id));
+        self.limits.count(caller).map_err(|wait| too_many(wait, "Too many requests."))
+    }
+
+    /// Whose token it is, by its id, and what it allows. Where nothing is closed, a wrong one is as good as
+    /// none.
+    fn recognise(
+        &self,
+        token: &[u8],
+        address: IpAddr,
+        access: Access,
+    ) -> Result<Option<(i64, Scope)>, Problem> {
+        if let Some(wait) = self.limits.shut_out(address) {
+            return Err(too_many(wait, "Too many wrong tokens came from this address."));
+        }
+        let digest = Digest::of(token);
+        let mut known = self.run_token.filter(|own| own.is(&digest)).map(|_| (0, Scope::Run));
+        let now = Timestamp::now();
+        let tokens = self.tokens.load();
+        for token in tokens.iter().flat_map(|tokens| tokens.iter()) {
+            if token.digest.is(&digest) && token.is_live(now) {
+                known = Some((token.id, token.scope));
+            }
+        }
+        if known.is_some() || access == Access::Open {
+            return Ok(known);
+        }
+        if tokens.is_none() {
+            let message = "The service's tokens could not be read yet.";
+            return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", message)
+                .with_header(RETRY_AFTER, HeaderValue::from_static("5")));
+        }
+        self.limits.wrong_token(address);
+        Err(unauthorized_wrong())
+    }
+}
+
+fn credentials(headers: &HeaderMap, need: Need) -> Credentials<'_> {
+    let Some(value) = headers.get(AUTHORIZATION) else { return Credentials::None };
+    let Some((scheme, rest)) = value.as_bytes().iter().position(|byte| *byte == b' ').map(|at| {
+        let (scheme, rest) = value.as_bytes().split_at(at);
+        (scheme, &rest[1..])
+    }) else {
+        return Credentials::None;
+    };
+    if scheme.eq_ignore_ascii_case(b"Bearer") {
+        return Credentials::Token(rest.into());
+    }
+    if need == Need::Read && scheme.eq_ignore_ascii_case(b"Basic") {
+        let pair = STANDARD.decode(rest).unwrap_or_default();
+        if let Some(colon) = pair.iter().position(|byte| *byte == b':') {
+            return Credentials::Token(pair[colon + 1..].to_vec().into());
+        }
+    }
+    Credentials::None
+}
+
+fn unauthorized(message: &'static str, need: Need) -> Problem {
+    let problem = refusal(message).with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    match need {
+        Need::Read => problem.with_header(
+            WWW_AUTHENTICATE,
+            HeaderValue::from_static(r#"Basic realm="elt: a token as the password", charset="UTF-8""#),
+        ),
+        _ => problem,
+    }
+}
+
+fn unauthorized_wrong() -> Problem {
+    refusal("The token is wrong, has expired or was revoked.")
+        .with_header(WWW_AUTHENTICATE, HeaderValue::from_static(r#"Bearer error="invalid_token""#))
+}
+
+fn refusal(message: &'static str) -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
+        .with_hint("Send the header `Authorization: Bearer <token>`; `elt token create` makes one.")
+}
+
+fn forbidden() -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, "forbidden", "This token may read, and not start runs.")
+        .with_hint("`elt token create NAME --scope run` makes one that may.")
+}
+
+fn too_many(wait: std::time::Duration, message: &'static str) -> Problem {
+    let seconds = wait.as_secs() + 1;
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", message)
+        .with_hint(format!("Try again in {seconds} s."))
+        .with_header(RETRY_AFTER, HeaderValue::from(seconds))
+}
