@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::project::FreshnessLimits;
+use crate::project::{FreshnessLimits, Overrides};
 
 /// A schema may ask for a map where elt has nothing to say.
 #[derive(Debug, Default, Clone, Copy, Serialize)]
@@ -176,6 +176,27 @@ pub(super) struct Source<'a> {
     pub patch_path: Option<()>,
     pub unrendered_config: Nothing,
     pub relation_name: String,
+    pub created_at: f64,
+}
+
+#[derive(Serialize)]
+pub(super) struct UnitTest<'a> {
+    pub model: &'a str,
+    pub given: Vec<Value>,
+    pub expect: Value,
+    pub name: &'a str,
+    pub resource_type: &'static str,
+    pub package_name: &'a str,
+    pub path: &'a str,
+    pub original_file_path: &'a str,
+    pub unique_id: String,
+    pub fqn: Vec<&'a str>,
+    pub description: &'a str,
+    pub overrides: &'a Overrides,
+    pub depends_on: DependsOn,
+    pub config: Value,
+    pub checksum: String,
+    pub schema: &'a str,
     pub created_at: f64,
 }
 

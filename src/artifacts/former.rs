@@ -24,6 +24,8 @@ struct ManifestFile {
     #[serde(default)]
     exposures: HashMap<String, NodeFile>,
     #[serde(default)]
+    unit_tests: HashMap<String, NodeFile>,
+    #[serde(default)]
     macros: HashMap<String, MacroFile>,
 }
 
@@ -91,6 +93,7 @@ pub fn former(folder: &Path, own: &Path) -> Result<Former, StateError> {
     let results: Option<ResultsFile> = read(folder, "run_results.json")?;
     let (then, now) = (read(folder, "sources.json")?, read(own, "sources.json")?);
     let all = manifest.nodes.iter().chain(&manifest.sources).chain(&manifest.exposures);
+    let all = all.chain(&manifest.unit_tests);
     let macros = manifest.macros.into_iter().filter(|(id, _)| !id.starts_with("macro.elt."));
     Ok(Former {
         entries: all.map(|(id, node)| (Former::key(id), node.entry())).collect(),
@@ -144,22 +147,24 @@ impl NodeFile {
                     self.schema.as_deref().unwrap_or_default(),
                     self.identifier.as_deref().unwrap_or_default()
                 ),
+                "unit_test" => self.checksum.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned(),
                 "exposure" => self.exposed(),
                 "test" if is_generic => String::new(),
                 _ => same_lines(self.raw_code.as_deref().unwrap_or_default()),
             },
             configs: match self.resource_type.as_str() {
                 "test" if !is_generic => Map::new(),
+                "unit_test" => Map::new(),
                 _ => self.unrendered_config.clone(),
             },
             relation: match (self.resource_type.as_str(), self.fqn.get(1)) {
-                ("source" | "exposure" | "test", _) => String::new(),
+                ("source" | "exposure" | "test" | "unit_test", _) => String::new(),
                 ("seed", _) => format!("stage.{}", self.name),
                 (_, Some(layer)) => format!("{layer}.{}", self.name),
                 _ => String::new(),
             },
             descriptions: match self.resource_type.as_str() {
-                "test" | "exposure" => Vec::new(),
+                "test" | "unit_test" | "exposure" => Vec::new(),
                 _ => {
                     let columns = self.columns.values().map(|column| column.description.clone());
                     let all = std::iter::once(self.description.clone()).chain(columns);

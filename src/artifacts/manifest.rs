@@ -4,22 +4,21 @@ use std::collections::HashSet;
 
 use indexmap::IndexMap;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::config;
 use super::entries::{
-    Argument, Checksum, Code, Column, Columns, Contract, DependsOn, DocsBlock, Entry, Exposure, Macro,
-    ModelPart, Nothing, Ref, SHOWN, SeedPart, Source, TestMetadata, TestPart,
+    Checksum, Code, Column, Columns, Contract, DependsOn, DocsBlock, Entry, Exposure, Macro, ModelPart,
+    Nothing, Ref, SHOWN, SeedPart, Source, TestMetadata, TestPart, UnitTest,
 };
 use super::{Invocation, Metadata};
 use crate::manifest::{self as compiled, Body, Manifest, NodeId, hash};
 use crate::name::Relation;
 use crate::project::{ColumnProperties, Project};
 use crate::secret::Secrets;
-use crate::template;
 
 /// Macros and tests that every project has belong to this package.
-const BUILTIN: &str = "elt";
+pub(super) const BUILTIN: &str = "elt";
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -38,7 +37,7 @@ struct Document<'a> {
     group_map: Nothing,
     saved_queries: Nothing,
     semantic_models: Nothing,
-    unit_tests: Nothing,
+    unit_tests: IndexMap<String, UnitTest<'a>>,
     functions: Nothing,
 }
 
@@ -104,20 +103,20 @@ pub fn manifest<'a>(
         group_map: Nothing {},
         saved_queries: Nothing {},
         semantic_models: Nothing {},
-        unit_tests: Nothing {},
+        unit_tests: manifest.unit_tests.iter().map(|one| writer.unit_test(one)).collect(),
         functions: Nothing {},
     }
 }
 
-struct Writer<'a> {
-    project: &'a Project,
-    manifest: &'a Manifest,
-    secrets: &'a Secrets,
+pub(super) struct Writer<'a> {
+    pub project: &'a Project,
+    pub manifest: &'a Manifest,
+    pub secrets: &'a Secrets,
     /// By node.
     ids: Vec<String>,
-    builtin: HashSet<String>,
+    pub builtin: HashSet<String>,
     database: Option<&'a str>,
-    created_at: f64,
+    pub created_at: f64,
 }
 
 impl<'a> Writer<'a> {
@@ -277,7 +276,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn references(&self, parents: &[NodeId]) -> (Vec<Ref<'a>>, Vec<[&'a str; 2]>) {
+    pub fn references(&self, parents: &[NodeId]) -> (Vec<Ref<'a>>, Vec<[&'a str; 2]>) {
         let (mut refs, mut sources) = (Vec::new(), Vec::new());
         for parent in parents {
             let node = self.manifest.node(*parent);
@@ -328,80 +327,6 @@ impl<'a> Writer<'a> {
         sources
     }
 
-    fn macro_entry(&self, one: template::Macro) -> (String, Macro<'a>) {
-        let unique_id = self.macro_id(&one.name);
-        let entry = Macro {
-            resource_type: "macro",
-            package_name: if one.is_builtin { BUILTIN } else { &self.manifest.project },
-            path: one.file.path.clone(),
-            original_file_path: one.file.path.clone(),
-            unique_id: unique_id.clone(),
-            macro_sql: one.text,
-            depends_on: DependsOn { macros: self.macros(&one.calls), nodes: None },
-            description: "",
-            meta: Nothing {},
-            docs: SHOWN,
-            patch_path: None,
-            arguments: one
-                .parameters
-                .into_iter()
-                .map(|name| Argument { name, data_type: None, description: "" })
-                .collect(),
-            created_at: self.created_at,
-            supported_languages: None,
-            name: one.name,
-        };
-        (unique_id, entry)
-    }
-
-    fn docs(&self) -> IndexMap<String, DocsBlock<'a>> {
-        let entry = |block: &'a crate::project::DocsBlock| {
-            let unique_id = format!("doc.{}.{}", self.manifest.project, block.name);
-            let entry = DocsBlock {
-                name: &block.name,
-                resource_type: "doc",
-                package_name: &self.manifest.project,
-                path: inside(&block.file.path),
-                original_file_path: &block.file.path,
-                unique_id: unique_id.clone(),
-                block_contents: &block.text,
-            };
-            (unique_id, entry)
-        };
-        self.project.docs_blocks.iter().map(entry).collect()
-    }
-
-    fn exposure(&self, exposure: &'a compiled::Exposure) -> (String, Exposure<'a>) {
-        let written = &exposure.written;
-        let (refs, sources) = self.references(&exposure.parents);
-        let unique_id = self.manifest.exposure_id(exposure);
-        let entry = Exposure {
-            name: &written.name,
-            resource_type: "exposure",
-            package_name: &self.manifest.project,
-            path: inside(&written.place.file.path),
-            original_file_path: &written.place.file.path,
-            unique_id: unique_id.clone(),
-            fqn: self.manifest.exposure_fqn(exposure),
-            kind: written.kind,
-            owner: &written.owner,
-            description: &written.description,
-            label: written.label.as_deref(),
-            maturity: written.maturity,
-            meta: &written.meta,
-            tags: &written.tags,
-            config: json!({"enabled": true, "tags": written.tags, "meta": written.meta}),
-            unrendered_config: Nothing {},
-            url: written.url.as_deref(),
-            depends_on: DependsOn { macros: Vec::new(), nodes: Some(self.ids_of(&exposure.parents)) },
-            refs,
-            sources,
-            metrics: [],
-            created_at: self.created_at,
-        };
-        (unique_id, entry)
-    }
-
     /// Parents and children of everything, by id.
     fn maps(&self) -> (IndexMap<String, Vec<String>>, IndexMap<String, Vec<String>>) {
         let mut parents: IndexMap<String, Vec<String>> = IndexMap::new();
@@ -413,6 +338,9 @@ impl<'a> Writer<'a> {
             targets.sort_unstable();
             targets.dedup();
             parents.insert(self.manifest.test_id(test), self.ids_of(&targets));
+        }
+        for test in &self.manifest.unit_tests {
+            parents.insert(self.manifest.unit_test_id(test), self.ids_of(&[test.model]));
         }
         for exposure in &self.manifest.exposures {
             parents.insert(self.manifest.exposure_id(exposure), self.ids_of(&exposure.parents));
@@ -429,15 +357,15 @@ impl<'a> Writer<'a> {
         (parents, children)
     }
 
-    fn ids_of(&self, nodes: &[NodeId]) -> Vec<String> {
+    pub fn ids_of(&self, nodes: &[NodeId]) -> Vec<String> {
         nodes.iter().map(|id| self.ids[id.0].clone()).collect()
     }
 
-    fn macros(&self, names: &[String]) -> Vec<String> {
+    pub fn macros(&self, names: &[String]) -> Vec<String> {
         names.iter().map(|name| self.macro_id(name)).collect()
     }
 
-    fn macro_id(&self, name: &str) -> String {
+    pub fn macro_id(&self, name: &str) -> String {
         let package = if self.builtin.contains(name) { BUILTIN } else { &self.manifest.project };
         format!("macro.{package}.{name}")
     }
@@ -469,6 +397,6 @@ fn column(column: &ColumnProperties) -> Column<'_> {
 }
 
 /// A path without the folder that all files of its kind lie in.
-fn inside(path: &str) -> &str {
+pub(super) fn inside(path: &str) -> &str {
     path.split_once('/').map_or(path, |(_, rest)| rest)
 }

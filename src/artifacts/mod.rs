@@ -4,6 +4,7 @@
 
 mod catalog;
 mod config;
+mod declared;
 mod entries;
 mod former;
 mod manifest;

@@ -65,7 +65,11 @@ pub fn run_results<'a>(
     let mut results = Vec::with_capacity(records.len());
     for record in records {
         let mut entry = entry(record);
-        if record.kind == "test" {
+        if record.kind == "unit test" {
+            let found = manifest.unit_tests.iter().find(|test| test.written.name == record.node);
+            let Some(test) = found else { continue };
+            entry.unique_id = manifest.unit_test_id(test);
+        } else if record.kind == "test" {
             let Some(test) = tests.get(record.node.as_str()).map(|index| &manifest.tests[*index]) else {
                 continue;
             };
@@ -120,6 +124,7 @@ fn status(record: &NodeRecord) -> &'static str {
         (NodeStatus::Passed, _) => "pass",
         (NodeStatus::Warned, _) => "warn",
         (NodeStatus::Failed, "test") if record.rows.is_some() => "fail",
+        (NodeStatus::Failed, "unit test") => "fail",
         (NodeStatus::Failed, _) => "error",
         (NodeStatus::Skipped, _) => "skipped",
         (NodeStatus::Unchanged, _) => "no-op",

@@ -237,6 +237,9 @@ pub struct Test {
     /// Keep the rows that failed tests found in tables of the schema `<prod>_failures`
     #[arg(long)]
     pub store_failures: bool,
+    /// At most so many tests at once [default: the target's threads]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub threads: Option<u16>,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::args::{List, ListOutput};
 use super::{Context, Outcome};
 use crate::manifest::select::{Chosen, Indirect, Item, ResourceType};
-use crate::manifest::{Body, Exposure, Manifest, NodeId, Test};
+use crate::manifest::{Body, Exposure, Manifest, NodeId, Test, UnitTest};
 
 pub fn list(context: &Context, arguments: &List) -> Outcome {
     let (project, manifest) = context.project()?;
@@ -36,17 +36,19 @@ pub fn list(context: &Context, arguments: &List) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Nodes in the order of building, then tests, then exposures.
+/// Nodes in the order of building, then tests, unit tests and exposures.
 fn in_order(manifest: &Manifest, chosen: &Chosen) -> Vec<Item> {
     let nodes = manifest.order.iter().copied().filter(|id| chosen.nodes.contains(id)).map(Item::Node);
     let tests = chosen.tests.iter().copied().map(Item::Test);
-    nodes.chain(tests).chain(chosen.exposures.iter().copied().map(Item::Exposure)).collect()
+    let units = chosen.unit_tests.iter().copied().map(Item::UnitTest);
+    nodes.chain(tests).chain(units).chain(chosen.exposures.iter().copied().map(Item::Exposure)).collect()
 }
 
 fn name(manifest: &Manifest, item: Item) -> String {
     match item {
         Item::Node(id) => manifest.node(id).label(),
         Item::Test(index) => manifest.tests[index].name.clone(),
+        Item::UnitTest(index) => manifest.unit_tests[index].written.name.clone(),
         Item::Exposure(index) => format!("exposure:{}", manifest.exposures[index].written.name),
     }
 }
@@ -55,6 +57,7 @@ fn path(manifest: &Manifest, item: Item) -> &str {
     match item {
         Item::Node(id) => &manifest.node(id).file.path,
         Item::Test(index) => &manifest.tests[index].file.path,
+        Item::UnitTest(index) => &manifest.unit_tests[index].written.place.file.path,
         Item::Exposure(index) => &manifest.exposures[index].written.place.file.path,
     }
 }
@@ -67,6 +70,7 @@ fn selector(manifest: &Manifest, item: Item) -> String {
             _ => manifest.fqn(id).join("."),
         },
         Item::Test(index) => manifest.test_fqn(&manifest.tests[index]).join("."),
+        Item::UnitTest(_) => format!("unit_test:{}", name(manifest, item)),
         Item::Exposure(_) => name(manifest, item),
     }
 }
@@ -75,6 +79,7 @@ fn described(manifest: &Manifest, item: Item) -> Map<String, Value> {
     let own = match item {
         Item::Node(id) => node(manifest, id),
         Item::Test(index) => test(manifest, &manifest.tests[index]),
+        Item::UnitTest(index) => unit_test(manifest, &manifest.unit_tests[index]),
         Item::Exposure(index) => exposure(manifest, &manifest.exposures[index]),
     };
     let kind = ResourceType::of(manifest, item).name();
@@ -125,6 +130,20 @@ fn test(manifest: &Manifest, test: &Test) -> Value {
         "config": test.words,
         "tags": test.config.tags,
         "parents": parents,
+    })
+}
+
+fn unit_test(manifest: &Manifest, test: &UnitTest) -> Value {
+    let written = &test.written;
+    json!({
+        "unique_id": manifest.unit_test_id(test),
+        "name": written.name,
+        "kind": "unit test",
+        "fqn": manifest.unit_test_fqn(test),
+        "file": written.place.file.path,
+        "tags": written.tags,
+        "description": written.description,
+        "parents": [manifest.node(test.model).label()],
     })
 }
 

@@ -163,6 +163,7 @@ impl Watching<'_> {
             command: command.to_owned(),
             selection,
             tests: chosen.tests,
+            unit_tests: chosen.unit_tests,
             defer: None,
             full_refresh: false,
             fail_fast: false,
@@ -224,7 +225,9 @@ fn signatures(manifest: &Manifest) -> Signatures {
     let tests = manifest.tests.iter().map(|test| {
         (format!("test {}", test.name), format!("{}\n{:?}", test.text.rendered.marked, test.judged))
     });
-    nodes.chain(tests).collect()
+    let units = manifest.unit_tests.iter();
+    let units = units.map(|test| (format!("unit test {}", test.written.name), test.written.checksum()));
+    nodes.chain(tests).chain(units).collect()
 }
 
 /// The nodes that are other than they were or load a file that changed, those whose tests are, and all that
@@ -252,5 +255,8 @@ fn affected(
     }
     let tests = manifest.tests.iter().filter(|test| is_other(&format!("test {}", test.name)));
     found.extend(tests.map(|test| test.home));
+    let is_other = |name: &str| is_other(&format!("unit test {name}"));
+    let units = manifest.unit_tests.iter().filter(|test| is_other(&test.written.name));
+    found.extend(units.map(|test| test.model));
     found
 }

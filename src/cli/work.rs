@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use serde_json::json;
@@ -16,7 +17,7 @@ use super::{Context, FAILED, Outcome, Stop};
 use crate::diagnostic::Severity;
 use crate::engine::Engine;
 use crate::manifest::select::Chosen;
-use crate::manifest::{Manifest, NodeId};
+use crate::manifest::{Body, Manifest, NodeId};
 use crate::project::{Layer, Materialization};
 use crate::run::{self, Observer, Place, Request};
 use crate::secret::Secrets;
@@ -39,6 +40,7 @@ pub async fn run(context: &Context, command: &str, work: &Work) -> Outcome {
         command: command.to_owned(),
         selection,
         tests: chosen.tests,
+        unit_tests: chosen.unit_tests,
         defer,
         full_refresh: work.full_refresh,
         fail_fast: work.fail_fast,
@@ -161,9 +163,7 @@ pub async fn test(context: &Context, arguments: &Test) -> Outcome {
     let written = &arguments.selection;
     let chosen = context.choose(&project, &manifest, written)?;
     let tests: Vec<usize> = chosen.tests.into_iter().collect();
-    let units: Vec<usize> = (0..manifest.unit_tests.len())
-        .filter(|index| chosen.nodes.contains(&manifest.unit_tests[*index].model))
-        .collect();
+    let units: Vec<usize> = chosen.unit_tests.into_iter().collect();
     let nothing = tests.is_empty() && units.is_empty();
     if nothing && chosen.may_be_empty {
         return Ok(nothing_to_do(context, "test"));
@@ -176,32 +176,43 @@ pub async fn test(context: &Context, arguments: &Test) -> Outcome {
     let engine = Engine::open(&project.root, &project.target).await?;
     let session = engine.connector.connect().await?;
     let secrets = Secrets::of(&context.setting.env);
-    let options =
-        run::TestOptions { store_failures: arguments.store_failures, fail_fast: arguments.fail_fast };
     let progress: Arc<dyn Observer> = Arc::new(Progress::new(context.terminal.clone()));
     progress.event(run::Event::Began { run: 0, tasks: units.len() + tests.len() });
-    let (mut records, mut problems) = run::unit_tests(&session, &manifest, &units, &secrets).await?;
-    for record in &records {
-        progress.event(run::Event::Finished(record.clone()));
-    }
-    let stopped = arguments.fail_fast && !problems.is_empty();
-    if !tests.is_empty() && !stopped {
-        if units.is_empty() || is_published(&session, &manifest).await? {
+    let trials = run::Trials {
+        connector: &engine.connector,
+        threads: arguments.threads.map_or(project.target.threads, usize::from),
+        manifest: &manifest,
+        store_failures: arguments.store_failures,
+        fail_fast: arguments.fail_fast,
+        secrets: &secrets,
+        observer: progress.clone(),
+        cancel: cancel_on_signal(context),
+        failed: AtomicBool::new(false),
+    };
+    let run::Tried { mut records, mut problems } = run::unit_tests(&units, &trials).await?;
+    if !tests.is_empty() {
+        let reads_published = tests.iter().flat_map(|index| &manifest.tests[*index].text.targets).any(|id| {
+            let node = manifest.node(*id);
+            !matches!(node.body, Body::Source { .. })
+        });
+        if !reads_published || is_published(&session, &manifest).await? {
+            let tried = run::test_published(&tests, &trials).await?;
+            records.extend(tried.records);
+            problems.extend(tried.problems);
+        } else if units.is_empty() {
             published(&session, &manifest).await?;
-            let (more, found) =
-                run::test_published(&session, &manifest, &tests, options, &secrets, &progress).await;
-            records.extend(more);
-            problems.extend(found);
         } else {
             context.terminal.note("nothing is published yet, so only unit tests were run");
         }
     }
+    let cancelled = trials.cancel.is_cancelled();
+    drop(trials);
     drop(progress);
     context.terminal.diagnostics(&problems);
     artifacts.run_results(&manifest, "test", written, &records, begun.elapsed());
     let took = duration(i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX));
     context.terminal.say(&format!("{} in {took}", counts(&records)));
-    let failed = problems.iter().any(|problem| problem.severity == Severity::Error);
+    let failed = cancelled || problems.iter().any(|problem| problem.severity == Severity::Error);
     engine.close().await?;
     Ok(if failed { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
 }

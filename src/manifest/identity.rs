@@ -3,7 +3,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Body, Exposure, Manifest, NodeId, Test};
+use super::{Body, Exposure, Manifest, NodeId, Test, UnitTest};
 
 /// How much of a hash tells two tests of one name apart. Unit: hexadecimal digits, as dbt has it.
 const SHORT_HASH: usize = 10;
@@ -29,6 +29,11 @@ impl Manifest {
         format!("test.{project}.{name}.{}", &hash(&format!("{name}\n{arguments}"))[..SHORT_HASH])
     }
 
+    /// `unit_test.…`, with the model's name in it.
+    pub fn unit_test_id(&self, test: &UnitTest) -> String {
+        format!("unit_test.{}.{}.{}", self.project, test.written.model, test.written.name)
+    }
+
     pub fn exposure_id(&self, exposure: &Exposure) -> String {
         format!("exposure.{}.{}", self.project, exposure.written.name)
     }
@@ -51,6 +56,13 @@ impl Manifest {
         let mut fqn = vec![self.project.as_str()];
         fqn.extend(folders(&test.file.path));
         fqn.push(&test.name);
+        fqn
+    }
+
+    pub fn unit_test_fqn<'a>(&'a self, test: &'a UnitTest) -> Vec<&'a str> {
+        let mut fqn = vec![self.project.as_str()];
+        fqn.extend(folders(&test.written.place.file.path));
+        fqn.extend([test.written.model.as_str(), &test.written.name]);
         fqn
     }
 

@@ -41,7 +41,7 @@ pub fn compile(project: &Project) -> (Manifest, Vec<Diagnostic>) {
     let (order, children) = order(&reader.nodes, &mut reader.problems);
     let tests = reader.tests(&order);
     let exposures = reader.exposures();
-    let unit_tests = reader.unit_tests();
+    let unit_tests = reader.unit_tests(&tests);
     let run_hooks = reader.run_hooks();
     let manifest = Manifest {
         project: project.name.clone(),

@@ -1,13 +1,16 @@
 //! Unit tests: a model compiled with what the test overrides, its inputs exchanged for given rows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use serde_json::{Value, json};
+
+use super::identity::hash;
 use super::read::{Reader, resolved};
-use super::{Body, Manifest, NodeId, Sql, Text};
+use super::{Body, Manifest, NodeId, Sql, Test, Text};
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::name::Relation;
 use crate::project::{Rows, UnitTest as Written};
-use crate::template::{Reference, Subject};
+use crate::template::{Overridden, Reference, Subject};
 
 /// A unit test, its model compiled as it asks.
 #[derive(Debug, Clone)]
@@ -21,9 +24,19 @@ pub struct UnitTest {
 }
 
 impl Reader<'_> {
-    pub fn unit_tests(&mut self) -> Vec<UnitTest> {
+    /// A name that comes twice, or that a test has, gets a number.
+    pub fn unit_tests(&mut self, tests: &[Test]) -> Vec<UnitTest> {
+        let mut seen: HashMap<String, usize> = tests.iter().map(|test| (test.name.clone(), 1)).collect();
         let written: Vec<Written> = self.project.unit_tests.clone();
-        written.into_iter().filter_map(|test| self.unit_test(test)).collect()
+        let mut found: Vec<UnitTest> = written.into_iter().filter_map(|test| self.unit_test(test)).collect();
+        for test in &mut found {
+            let times = seen.entry(test.written.name.clone()).or_default();
+            *times += 1;
+            if *times > 1 {
+                test.written.name = format!("{}_{times}", test.written.name);
+            }
+        }
+        found
     }
 
     fn unit_test(&mut self, written: Written) -> Option<UnitTest> {
@@ -42,23 +55,21 @@ impl Reader<'_> {
         }
         let (file, schema) = (node.file.clone(), self.project.target.schema(node.layer).as_str().to_owned());
         let overrides = &written.overrides;
-        if let Some(name) = overrides.macros.keys().find(|name| *name != "is_incremental") {
-            let message = format!("the macro `{name}` cannot be overridden");
-            let problem = Diagnostic::error("bad-unit-test", message).at(written.place.closer(name));
-            self.problems.push(problem.hint(
-                "`is_incremental` can; let the model read what changes from a variable: var('today', 'current_date')",
-            ));
-            return None;
-        }
-        let incremental = overrides.macros.get("is_incremental").and_then(serde_json::Value::as_bool);
+        let macros = self.overridden_macros(&written)?;
+        let incremental = overrides.macros.get("is_incremental").and_then(Value::as_bool);
         let subject =
             Subject { name: &written.model, schema: &schema, incremental: incremental.unwrap_or(false) };
-        let rendered =
-            self.project.library.render_overridden(&file, subject, &overrides.vars, &overrides.env_vars);
+        let overridden = Overridden { vars: &overrides.vars, env: &overrides.env_vars, macros };
+        let rendered = self.project.library.render_overridden(&file, subject, &overridden);
         let rendered = match rendered {
             Ok(rendered) => rendered,
             Err(problems) => {
-                self.problems.extend(problems);
+                let placed = problems.into_iter().map(|mut problem| {
+                    let name = problem.message.split('`').nth(1).unwrap_or_default();
+                    problem.location.get_or_insert_with(|| written.place.closer(name));
+                    problem
+                });
+                self.problems.extend(placed);
                 return None;
             }
         };
@@ -77,6 +88,30 @@ impl Reader<'_> {
         let text = Text { rendered, targets };
         let given = self.given(&written, model, &text)?;
         Some(UnitTest { written, model, text, given })
+    }
+
+    /// What overridden macros write. `is_incremental` is none of them: it answers, and writes nothing.
+    fn overridden_macros<'w>(&mut self, written: &'w Written) -> Option<Vec<(&'w str, String)>> {
+        let mut macros = Vec::new();
+        for (name, value) in &written.overrides.macros {
+            match (name.as_str(), value) {
+                ("is_incremental", Value::Bool(_)) => {}
+                ("is_incremental", _) => {
+                    let problem = Diagnostic::error("bad-unit-test", "`is_incremental` is true or false");
+                    self.problems.push(problem.at(written.place.closer(name)));
+                    return None;
+                }
+                (name, Value::String(text)) => macros.push((name, text.clone())),
+                (name, Value::Number(number)) => macros.push((name, number.to_string())),
+                _ => {
+                    let message = format!("what the macro `{name}` writes is a text or a number");
+                    let problem = Diagnostic::error("bad-unit-test", message).at(written.place.closer(name));
+                    self.problems.push(problem.hint("put it in quotes, as it shall stand in the SQL"));
+                    return None;
+                }
+            }
+        }
+        Some(macros)
     }
 
     fn given(&mut self, written: &Written, model: NodeId, text: &Text) -> Option<BTreeMap<NodeId, usize>> {
@@ -153,7 +188,25 @@ impl Manifest {
     }
 }
 
+impl Written {
+    /// Changes when anything does that decides how it ends.
+    pub fn checksum(&self) -> String {
+        let given: Vec<Value> =
+            self.given.iter().map(|given| json!([given.input, given.rows.to_json()])).collect();
+        let all = json!([self.model, given, self.expect.to_json(), self.overrides]);
+        hash(&all.to_string())
+    }
+}
+
 impl Rows {
+    /// As a list of rows, or as the query's text.
+    pub fn to_json(&self) -> Value {
+        match self {
+            Self::Values(rows) => rows.iter().cloned().map(Value::Object).collect(),
+            Self::Sql(sql) => Value::from(sql.as_str()),
+        }
+    }
+
     /// The columns that rows name, in the order of first mention; `None` where only the query knows.
     pub fn columns(&self) -> Option<Vec<&str>> {
         let Self::Values(rows) = self else { return None };

@@ -2,14 +2,16 @@
 //! transaction that are rolled back. All errors come at once; what depends on a failure is not blamed too.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::build::{beside, columns_added, contract, rule_table};
 use super::failure::sql_problem;
 use super::plan::needed;
+use super::unit::problem_of;
 use super::verify::in_test;
 use crate::database::{DatabaseError, Session, catalog};
 use crate::diagnostic::Diagnostic;
-use crate::manifest::{Body, Manifest, Node, NodeId, Sql};
+use crate::manifest::{Body, Manifest, Node, NodeId, Sql, UnitTest};
 use crate::name::{Ident, Relation};
 use crate::project::Materialization;
 
@@ -31,13 +33,14 @@ pub async fn check(
 ) -> Result<Checked, DatabaseError> {
     let mut checker = Checker::begin(session, manifest).await?;
     let judged = async {
-        for id in manifest.order.iter().filter(|id| selection.contains(id)) {
-            checker.node(*id).await?;
-        }
+        checker.nodes(selection).await?;
         for test in &manifest.tests {
             if test.text.targets.iter().any(|target| selection.contains(target)) {
                 checker.test(test).await?;
             }
+        }
+        for test in manifest.unit_tests.iter().filter(|test| selection.contains(&test.model)) {
+            checker.unit_test(test).await?;
         }
         Ok(())
     };
@@ -63,9 +66,12 @@ pub(super) async fn broken_contracts(
             asked.extend(needed(manifest, *id).into_iter().filter(|parent| build.contains(parent)));
         }
     }
-    let mut checked = check(session, manifest, &asked).await?;
-    checked.problems.retain(|problem| problem.code == "contract-broken");
-    Ok(checked.problems)
+    let mut checker = Checker::begin(session, manifest).await?;
+    let judged = checker.nodes(&asked).await;
+    session.run("rollback").await?;
+    judged?;
+    let problems = checker.out.problems.into_iter();
+    Ok(problems.filter(|problem| problem.code == "contract-broken").collect())
 }
 
 /// Models made without rows, in a transaction that whoever began it rolls back.
@@ -80,11 +86,24 @@ pub(super) struct Checker<'a> {
 
 impl<'a> Checker<'a> {
     pub(super) async fn begin(session: &'a Session, manifest: &'a Manifest) -> Result<Self, DatabaseError> {
-        let schema =
-            Ident::new(format!("elt_check_{}", std::process::id())).expect("a number makes a short name");
+        static COUNTER: AtomicU32 = AtomicU32::new(0);
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let schema = Ident::new(format!("elt_check_{}_{number}", std::process::id()))
+            .expect("two numbers make a short name");
         session.run(&format!("begin; create schema {schema}; savepoint checked")).await?;
         let (made, lost, out) = (BTreeSet::new(), BTreeSet::new(), Checked::default());
         Ok(Self { session, manifest, schema, made, lost, out })
+    }
+
+    pub(super) fn manifest(&self) -> &'a Manifest {
+        self.manifest
+    }
+
+    async fn nodes(&mut self, selection: &BTreeSet<NodeId>) -> Result<(), DatabaseError> {
+        for id in self.manifest.order.iter().filter(|id| selection.contains(id)) {
+            self.node(*id).await?;
+        }
+        Ok(())
     }
 
     pub(super) async fn node(&mut self, id: NodeId) -> Result<(), DatabaseError> {
@@ -162,6 +181,20 @@ impl<'a> Checker<'a> {
         match self.attempt(&sql).await? {
             Ok(()) => self.out.good += 1,
             Err(error) => self.out.problems.push(*in_test(&error, &sql, test)),
+        }
+        Ok(())
+    }
+
+    /// Whether its names, values and query are good; its rows are judged by `elt test` and `elt run`.
+    async fn unit_test(&mut self, test: &UnitTest) -> Result<(), DatabaseError> {
+        let inputs = self.manifest.unit_inputs(test);
+        if self.lost.contains(&test.model) || inputs.iter().any(|id| self.lost.contains(id)) {
+            self.out.unjudged.push(test.written.name.clone());
+            return Ok(());
+        }
+        match problem_of(self, self.session, test).await? {
+            None => self.out.good += 1,
+            Some(problem) => self.out.problems.push(problem),
         }
         Ok(())
     }

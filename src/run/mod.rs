@@ -17,6 +17,7 @@ mod schedule;
 mod start;
 mod sweep;
 mod task;
+mod trials;
 mod unchanged;
 mod unit;
 mod unit_diff;
@@ -46,8 +47,8 @@ pub use plan::{Plan, Request};
 pub use prune::{Pruned, prune};
 pub use start::{RunError, prepare, user};
 pub use sweep::sweep;
+pub use trials::{Trials, Tried, test_published};
 pub use unit::unit_tests;
-pub use verify::{TestOptions, test_published};
 
 /// Where a run happens.
 #[derive(Clone)]

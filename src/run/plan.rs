@@ -19,6 +19,8 @@ pub struct Request {
     pub selection: BTreeSet<NodeId>,
     /// Indices of the tests that may be run; those are that read what is built.
     pub tests: BTreeSet<usize>,
+    /// Indices of the unit tests that may be run; those are whose model is built.
+    pub unit_tests: BTreeSet<usize>,
     pub defer: Option<Defer>,
     pub full_refresh: bool,
     pub fail_fast: bool,
@@ -35,6 +37,8 @@ pub struct Plan {
     pub added_to: BTreeSet<NodeId>,
     /// Indices of tests.
     pub tests: Vec<usize>,
+    /// Indices of unit tests.
+    pub unit_tests: Vec<usize>,
     pub fail_fast: bool,
     pub full_refresh: bool,
     pub store_failures: bool,
@@ -129,6 +133,7 @@ impl Plan {
         let build_schema = Ident::new("elt_run").expect("a constant name is good");
         let unchanged = manifest.ids().map(|_| AtomicBool::new(false)).collect();
         Ok(Self {
+            unit_tests: unit_tests(manifest, request, &build),
             build,
             added_to,
             tests,
@@ -144,7 +149,7 @@ impl Plan {
     }
 
     pub fn tasks(&self) -> usize {
-        self.build.len() + self.tests.len()
+        self.build.len() + self.tests.len() + self.unit_tests.len()
     }
 
     pub fn builds(&self, id: NodeId) -> bool {
@@ -177,6 +182,32 @@ impl Plan {
             manifest.published(id)
         }
     }
+}
+
+/// Those whose model this run builds, by itself or inside of others.
+fn unit_tests(manifest: &Manifest, request: &Request, build: &[NodeId]) -> Vec<usize> {
+    let models: BTreeSet<NodeId> = build.iter().flat_map(|id| made_of(manifest, *id)).collect();
+    let asked = request.unit_tests.iter().copied();
+    asked.filter(|index| models.contains(&manifest.unit_tests[*index].model)).collect()
+}
+
+/// A node and the ephemeral models whose SQL goes into its own.
+pub(super) fn made_of(manifest: &Manifest, id: NodeId) -> Vec<NodeId> {
+    let mut found = vec![id];
+    let mut at = 0;
+    while let Some(id) = found.get(at).copied() {
+        at += 1;
+        let ephemeral = |parent: &NodeId| {
+            let node = manifest.node(*parent);
+            !node.is_built() && !is_source(node)
+        };
+        for parent in manifest.node(id).parents.iter().copied().filter(ephemeral) {
+            if !found.contains(&parent) {
+                found.push(parent);
+            }
+        }
+    }
+    found
 }
 
 /// What is read elsewhere: of what is not built now, that which stands there and not here.

@@ -25,6 +25,8 @@ pub(super) enum Task {
     Build(NodeId),
     /// Index of a test.
     Test(usize),
+    /// Index of a unit test.
+    UnitTest(usize),
 }
 
 /// A node that stands ready in the run's schema.
@@ -117,6 +119,7 @@ impl Shared {
         match task {
             Task::Build(id) => self.manifest.node(id).label(),
             Task::Test(test) => self.manifest.tests[test].name.clone(),
+            Task::UnitTest(test) => self.manifest.unit_tests[test].written.name.clone(),
         }
     }
 
@@ -124,6 +127,7 @@ impl Shared {
         match task {
             Task::Build(id) => self.manifest.node(id).materialization.name(),
             Task::Test(_) => "test",
+            Task::UnitTest(_) => "unit test",
         }
     }
 }

@@ -2,74 +2,114 @@
 //! types that PostgreSQL gives them in `elt check`, so that nothing has to be built before.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
 
-use jiff::Timestamp;
+use serde_json::{Map, Value};
 
 use super::check::Checker;
-use super::failure::{located, one_line, sql_problem};
+use super::failure::{located, sql_problem};
+use super::task::{Done, Problem, Shared};
+use super::trials::{Trials, Tried};
 use super::unit_diff::diff;
 use crate::database::{DatabaseError, Session};
 use crate::diagnostic::{Diagnostic, Location, did_you_mean};
 use crate::manifest::{Body, Manifest, NodeId, UnitTest};
 use crate::name::{Ident, Relation, literal};
-use crate::pipeline::{NodeRecord, NodeStatus};
+use crate::pipeline::NodeStatus;
 use crate::project::Rows;
-use crate::secret::Secrets;
 
-/// Runs some of the project's unit tests. What they found, and a record of each. The error is a lost server.
-pub async fn unit_tests(
-    session: &Session,
-    manifest: &Manifest,
-    tests: &[usize],
-    secrets: &Secrets,
-) -> Result<(Vec<NodeRecord>, Vec<Diagnostic>), DatabaseError> {
-    let (mut records, mut problems) = (Vec::new(), Vec::new());
-    if tests.is_empty() {
-        return Ok((records, problems));
-    }
-    let mut needed = BTreeSet::new();
-    for index in tests {
-        let test = &manifest.unit_tests[*index];
-        let mut open = vec![test.model];
-        while let Some(id) = open.pop() {
-            if needed.insert(id) {
-                open.extend(&manifest.node(id).parents);
-            }
-        }
-    }
-    let mut checker = Checker::begin(session, manifest).await?;
-    let ran = async {
+/// How many unit tests are worth a session of their own: each makes what its tests read.
+const SHARE: usize = 8;
+
+/// Runs some of the project's unit tests on what PostgreSQL says their inputs are like. Nothing has to be
+/// built before.
+pub async fn unit_tests(tests: &[usize], trials: &Trials<'_>) -> Result<Tried, DatabaseError> {
+    let sessions = trials.sessions(tests.len().div_ceil(SHARE)).await?;
+    let manifest = trials.manifest;
+    let share = tests.len().div_ceil(sessions.len().max(1));
+    let parts = sessions.iter().zip(tests.chunks(share.max(1))).enumerate();
+    let work = parts.map(|(number, (session, part))| async move {
+        let mut checker = Checker::begin(session, manifest).await?;
+        let needed = read_by(manifest, part);
         for id in manifest.order.iter().filter(|id| needed.contains(id)) {
             checker.node(*id).await?;
         }
-        for index in tests {
+        let mut tried = Vec::new();
+        for (position, index) in part.iter().enumerate() {
+            if trials.is_over() {
+                break;
+            }
             let test = &manifest.unit_tests[*index];
-            let (begun, started_at) = (Instant::now(), Timestamp::now());
-            session.run("savepoint unit_test").await?;
-            let found = Bench { session, manifest, checker: &checker, test }.run().await;
-            let problem = match found {
-                Ok(()) => None,
-                Err(Trouble::Wrong(problem)) => Some(*problem),
-                Err(Trouble::Lost(error)) => return Err(error),
-            };
-            session.run("rollback to savepoint unit_test").await?;
-            records.push(NodeRecord {
-                node: test.written.name.clone(),
-                kind: "unit test".into(),
-                status: if problem.is_some() { NodeStatus::Failed } else { NodeStatus::Passed },
-                started_at: Some(started_at),
-                rows: None,
-                duration_ms: i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX),
-                message: problem.as_ref().map(|problem| one_line(problem, secrets)),
-            });
-            problems.extend(problem);
+            let name = |reader, id| checker.name(reader, id);
+            let bench = Bench { session, manifest, test, name: &name, model_is_made: true };
+            let done = trials.one(&test.written.name, "unit test", in_savepoint(session, bench.compared()));
+            tried.push((number * share + position, done.await?));
         }
-        Ok(())
+        session.run("rollback").await?;
+        Ok(tried)
+    });
+    trials.all(&sessions, work.collect()).await
+}
+
+/// Runs the `index`-th unit test on what this run built of its inputs, before it builds the model.
+pub(super) async fn before_the_build(
+    shared: &Shared,
+    session: &Session,
+    index: usize,
+) -> Result<Done, Problem> {
+    let (manifest, plan) = (&shared.manifest, &shared.plan);
+    let test = &manifest.unit_tests[index];
+    let name = |reader, id| plan.name(manifest, reader, id);
+    let bench = Bench { session, manifest, test, name: &name, model_is_made: false };
+    let lost = |error: DatabaseError| Box::new(located(&error, test.written.place.clone()));
+    session.run("begin").await.map_err(lost)?;
+    let done = in_savepoint(session, bench.compared()).await;
+    session.run("rollback").await.map_err(lost)?;
+    done.map_err(lost)
+}
+
+/// What can be said of a unit test without judging rows: whether its names, values and queries are good. In
+/// the transaction of `checker`.
+pub(super) async fn problem_of(
+    checker: &Checker<'_>,
+    session: &Session,
+    test: &UnitTest,
+) -> Result<Option<Diagnostic>, DatabaseError> {
+    let name = |reader, id| checker.name(reader, id);
+    let manifest = checker.manifest();
+    let bench = Bench { session, manifest, test, name: &name, model_is_made: true };
+    Ok(in_savepoint(session, bench.prepared()).await?.problem)
+}
+
+/// The models of unit tests and all that they are made from.
+fn read_by(manifest: &Manifest, tests: &[usize]) -> BTreeSet<NodeId> {
+    let mut needed = BTreeSet::new();
+    let mut open: Vec<NodeId> = tests.iter().map(|index| manifest.unit_tests[*index].model).collect();
+    while let Some(id) = open.pop() {
+        if needed.insert(id) {
+            open.extend(&manifest.node(id).parents);
+        }
+    }
+    needed
+}
+
+/// Leaves the transaction as it was. The error is a lost server.
+async fn in_savepoint<T>(
+    session: &Session,
+    work: impl Future<Output = Result<T, Trouble>>,
+) -> Result<Done, DatabaseError> {
+    session.run("savepoint unit_test").await?;
+    let problem = match work.await {
+        Ok(_) => None,
+        Err(Trouble::Wrong(problem)) => Some(*problem),
+        Err(Trouble::Lost(error)) => return Err(error),
     };
-    let ran: Result<(), DatabaseError> = ran.await;
-    session.run("rollback").await?;
-    ran.map(|()| (records, problems))
+    session.run("rollback to savepoint unit_test").await?;
+    Ok(match problem {
+        Some(problem) => Done::failed(problem),
+        None => {
+            Done { status: NodeStatus::Passed, rows: None, built: None, problem: None, notes: Vec::new() }
+        }
+    })
 }
 
 enum Trouble {
@@ -87,12 +127,16 @@ impl From<Diagnostic> for Trouble {
 struct Bench<'a> {
     session: &'a Session,
     manifest: &'a Manifest,
-    checker: &'a Checker<'a>,
     test: &'a UnitTest,
+    /// What a reader calls a node.
+    name: &'a (dyn Fn(Option<NodeId>, NodeId) -> Relation + Sync),
+    /// The model itself stands where its name says, without rows.
+    model_is_made: bool,
 }
 
 impl Bench<'_> {
-    async fn run(&self) -> Result<(), Trouble> {
+    /// Makes the given rows, the actual and the expected ones; the columns to compare.
+    async fn prepared(&self) -> Result<Vec<(Ident, String)>, Trouble> {
         let (manifest, test) = (self.manifest, self.test);
         for id in manifest.unit_inputs(test) {
             self.input(id).await?;
@@ -104,7 +148,12 @@ impl Bench<'_> {
             .run(&actual.text)
             .await
             .map_err(|error| trouble(error, |error| sql_problem(error, &actual, file)))?;
-        let columns = self.expected().await?;
+        self.expected().await
+    }
+
+    async fn compared(&self) -> Result<(), Trouble> {
+        let columns = self.prepared().await?;
+        let (manifest, test) = (self.manifest, self.test);
         let not_given: Vec<&str> = manifest
             .unit_inputs(test)
             .into_iter()
@@ -131,11 +180,11 @@ impl Bench<'_> {
         let place =
             test.given.get(&id).map_or(&test.written.place, |index| &test.written.given[*index].place);
         let table = input_table(id);
-        let is_relation = node.is_built() || matches!(node.body, Body::Source { .. });
-        let source = if is_relation {
-            format!("select * from {} limit 0", self.checker.name(None, id))
+        let stands = node.is_built() && (self.model_is_made || id != test.model);
+        let source = if stands || matches!(node.body, Body::Source { .. }) {
+            format!("select * from {} limit 0", (self.name)(None, id))
         } else {
-            let query = manifest.query(id, false, &|target| self.checker.name(Some(id), target));
+            let query = manifest.query(id, false, &|target| (self.name)(Some(id), target));
             format!("select * from (\n{}\n) as typed limit 0", query.text)
         };
         let made = self.session.run(&format!("create temp table {} as {source}", table.name)).await;
@@ -154,10 +203,10 @@ impl Bench<'_> {
     }
 
     /// Makes the expected rows, typed as the actual ones; the columns to compare.
-    async fn expected(&self) -> Result<Vec<Ident>, Trouble> {
+    async fn expected(&self) -> Result<Vec<(Ident, String)>, Trouble> {
         let (rows, place) = (&self.test.written.expect, &self.test.written.expect_place);
         let actual = Ident::new(ACTUAL).expect("a constant name is good");
-        let all: Vec<Ident> = self.columns(&actual).await?;
+        let all = self.columns(&actual).await?;
         let made = self
             .session
             .run(&format!("create temp table {EXPECTED} as select * from {ACTUAL} limit 0"))
@@ -169,62 +218,66 @@ impl Bench<'_> {
     }
 
     /// Puts rows into a table; the columns that they name.
-    async fn fill(&self, table: &Ident, rows: &Rows, place: &Location) -> Result<Vec<Ident>, Trouble> {
+    async fn fill(
+        &self,
+        table: &Ident,
+        rows: &Rows,
+        place: &Location,
+    ) -> Result<Vec<(Ident, String)>, Trouble> {
         let known = self.columns(table).await?;
-        let (names, body) = match rows {
-            Rows::Values(values) => {
-                let names: Vec<String> =
-                    rows.columns().unwrap_or_default().into_iter().map(str::to_owned).collect();
-                let row = |row: &serde_json::Map<String, serde_json::Value>| {
-                    let cells: Vec<String> = names.iter().map(|name| cell(row.get(name))).collect();
-                    format!("({})", cells.join(", "))
-                };
-                let body: Vec<String> = values.iter().map(row).collect();
-                (names, format!("values {}", body.join(", ")))
-            }
-            Rows::Sql(sql) => {
-                let described = self
-                    .session
-                    .run(&format!(
-                        "create temp table elt_described as select * from (\n{sql}\n) as given limit 0"
-                    ))
-                    .await;
-                described.map_err(|error| self.at(error, place))?;
-                let described = Ident::new("elt_described").expect("a constant name is good");
-                let names = self.columns(&described).await?;
-                self.session.run("drop table elt_described").await.map_err(|error| self.at(error, place))?;
-                (names.iter().map(|name| name.as_str().to_owned()).collect(), sql.clone())
-            }
+        let names: Vec<String> = match rows.columns() {
+            Some(names) => names.into_iter().map(str::to_owned).collect(),
+            None => self.described(rows, place).await?,
         };
         let mut columns = Vec::new();
         for name in &names {
-            match known.iter().find(|column| column.as_str() == name) {
+            match known.iter().find(|(column, _)| column.as_str() == name) {
                 Some(column) => columns.push(column.clone()),
-                None => {
-                    let near = did_you_mean(name, known.iter().map(Ident::as_str));
-                    let near = near.unwrap_or_else(|| {
-                        format!(
-                            "there are {}",
-                            known.iter().map(Ident::as_str).collect::<Vec<_>>().join(", ")
-                        )
-                    });
-                    let problem = Diagnostic::error("unknown-column", format!("there is no column `{name}`"));
-                    return Err(problem.at(place.closer(name)).hint(near).into());
-                }
+                None => return Err(unknown_column(name, &known, place).into()),
             }
         }
         if !columns.is_empty() {
-            let list: Vec<String> = columns.iter().map(Ident::to_string).collect();
+            let list: Vec<String> = columns.iter().map(|(column, _)| column.to_string()).collect();
+            let body = match rows {
+                Rows::Sql(sql) => sql.clone(),
+                Rows::Values(rows) => {
+                    let row = |row: &Map<String, Value>| {
+                        let cells = columns.iter().map(|(name, kind)| cell(row.get(name.as_str()), kind));
+                        format!("({})", cells.collect::<Vec<_>>().join(", "))
+                    };
+                    format!("values {}", rows.iter().map(row).collect::<Vec<_>>().join(", "))
+                }
+            };
             let insert = format!("insert into {table} ({}) {body}", list.join(", "));
             self.session.run(&insert).await.map_err(|error| self.at(error, place))?;
         }
         Ok(columns)
     }
 
-    async fn columns(&self, table: &Ident) -> Result<Vec<Ident>, Trouble> {
-        let found =
-            self.session.table(&format!("select * from {table} limit 0")).await.map_err(Trouble::Lost)?;
-        Ok(found.columns.into_iter().filter_map(|name| Ident::new(name).ok()).collect())
+    /// The names of the columns that a query of rows gives.
+    async fn described(&self, rows: &Rows, place: &Location) -> Result<Vec<String>, Trouble> {
+        let Rows::Sql(sql) = rows else { return Ok(Vec::new()) };
+        let create = format!("create temp table {DESCRIBED} as select * from (\n{sql}\n) as given limit 0");
+        self.session.run(&create).await.map_err(|error| self.at(error, place))?;
+        let columns = self.columns(&Ident::new(DESCRIBED).expect("a constant name is good")).await?;
+        let drop = format!("drop table {DESCRIBED}");
+        self.session.run(&drop).await.map_err(|error| self.at(error, place))?;
+        Ok(columns.into_iter().map(|(name, _)| name.as_str().to_owned()).collect())
+    }
+
+    /// The columns of a table of this test, with their types.
+    async fn columns(&self, table: &Ident) -> Result<Vec<(Ident, String)>, Trouble> {
+        let sql = format!(
+            "select attname, format_type(atttypid, atttypmod) from pg_attribute \
+             where attrelid = {}::regclass and attnum > 0 and not attisdropped order by attnum",
+            literal(&format!("pg_temp.{table}"))
+        );
+        let found = self.session.table(&sql).await.map_err(Trouble::Lost)?;
+        let column = |row: Vec<Option<String>>| {
+            let mut cells = row.into_iter().flatten();
+            Some((Ident::new(cells.next()?).ok()?, cells.next()?))
+        };
+        Ok(found.rows.into_iter().filter_map(column).collect())
     }
 
     fn at(&self, error: DatabaseError, place: &Location) -> Trouble {
@@ -234,6 +287,16 @@ impl Bench<'_> {
 
 const ACTUAL: &str = "elt_actual";
 const EXPECTED: &str = "elt_expected";
+const DESCRIBED: &str = "elt_described";
+
+fn unknown_column(name: &str, known: &[(Ident, String)], place: &Location) -> Diagnostic {
+    let names = || known.iter().map(|(column, _)| column.as_str());
+    let near = did_you_mean(name, names());
+    let hint = near.unwrap_or_else(|| format!("there are {}", names().collect::<Vec<_>>().join(", ")));
+    Diagnostic::error("unknown-column", format!("there is no column `{name}`"))
+        .at(place.closer(name))
+        .hint(hint)
+}
 
 fn trouble(error: DatabaseError, told: impl FnOnce(&DatabaseError) -> Diagnostic) -> Trouble {
     if error.is_unreachable() { Trouble::Lost(error) } else { told(&error).into() }
@@ -244,11 +307,24 @@ fn input_table(id: NodeId) -> Relation {
     Relation::new(name("pg_temp".into()), name(format!("elt_input_{}", id.0)))
 }
 
-/// A value for PostgreSQL to type by its column.
-fn cell(value: Option<&serde_json::Value>) -> String {
+/// A value for PostgreSQL to type by its column; a list is an array where the column is one, else JSON.
+fn cell(value: Option<&Value>, kind: &str) -> String {
     match value {
-        None | Some(serde_json::Value::Null) => "null".into(),
-        Some(serde_json::Value::String(text)) => literal(text),
+        None | Some(Value::Null) => "null".into(),
+        Some(Value::String(text)) => literal(text),
+        Some(Value::Array(items)) if kind.ends_with("[]") => literal(&array(items)),
         Some(other) => literal(&other.to_string()),
     }
+}
+
+/// As PostgreSQL writes arrays: `{"a",NULL,{…}}`.
+fn array(items: &[Value]) -> String {
+    let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+    let item = |item: &Value| match item {
+        Value::Null => "NULL".to_owned(),
+        Value::Array(inner) => array(inner),
+        Value::String(text) => quoted(text),
+        other => quoted(&other.to_string()),
+    };
+    format!("{{{}}}", items.iter().map(item).collect::<Vec<_>>().join(","))
 }

@@ -14,9 +14,9 @@ pub(super) async fn diff(
     session: &Session,
     expected: &str,
     actual: &str,
-    columns: &[Ident],
+    columns: &[(Ident, String)],
 ) -> Result<Option<String>, DatabaseError> {
-    let list: Vec<String> = columns.iter().map(Ident::to_string).collect();
+    let list: Vec<String> = columns.iter().map(|(name, kind)| comparable(name, kind)).collect();
     let list = if list.is_empty() { "count(*)".to_owned() } else { list.join(", ") };
     let only = |here: &str, there: &str| {
         format!("select {list} from {here} except all select {list} from {there} order by 1")
@@ -27,6 +27,17 @@ pub(super) async fn diff(
         return Ok(None);
     }
     Ok(Some(written(&missing, &extra)))
+}
+
+/// Types that PostgreSQL cannot compare are compared as others that it can.
+fn comparable(name: &Ident, kind: &str) -> String {
+    match kind {
+        "json" => format!("{name}::jsonb as {name}"),
+        "json[]" | "xml" | "xml[]" | "point" | "line" | "lseg" | "box" | "path" | "polygon" | "circle" => {
+            format!("{name}::text as {name}")
+        }
+        _ => name.to_string(),
+    }
 }
 
 fn written(missing: &TextTable, extra: &TextTable) -> String {

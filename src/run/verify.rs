@@ -1,21 +1,14 @@
 //! Runs tests where their subject was built, or on what is published.
 
-use std::sync::Arc;
-use std::time::Instant;
-
-use jiff::Timestamp;
-
-use super::failure::{located, one_line, sql_problem};
+use super::failure::{located, sql_problem};
 use super::failures;
 use super::task::{Done, Problem, Shared};
-use super::{Event, Observer};
 use crate::database::{DatabaseError, Session};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::manifest::{Manifest, Sql, Test};
 use crate::name::Relation;
-use crate::pipeline::{NodeRecord, NodeStatus};
+use crate::pipeline::NodeStatus;
 use crate::project::Verdict;
-use crate::secret::Secrets;
 
 /// How many wrong rows a failure shows.
 const SHOWN: usize = 5;
@@ -31,17 +24,17 @@ pub(super) async fn test(shared: &Shared, session: &Session, index: usize) -> Re
 }
 
 /// One test about to be judged.
-struct Trial<'a> {
-    session: &'a Session,
-    manifest: &'a Manifest,
-    test: &'a Test,
-    run: i64,
+pub(super) struct Trial<'a> {
+    pub session: &'a Session,
+    pub manifest: &'a Manifest,
+    pub test: &'a Test,
+    pub run: i64,
     /// What the command says where the test says nothing.
-    store_failures: bool,
+    pub store_failures: bool,
 }
 
 impl Trial<'_> {
-    async fn verdict(&self, sql: Sql) -> Result<Done, Problem> {
+    pub async fn verdict(&self, sql: Sql) -> Result<Done, Problem> {
         let (session, test) = (self.session, self.test);
         let limit = test.judged.limit.map(|limit| format!(" limit {limit}")).unwrap_or_default();
         let wrong_rows = sql.wrap("select * from (\n", &format!("\n) as found{limit}"));
@@ -153,53 +146,4 @@ pub(super) fn in_test(error: &DatabaseError, sql: &Sql, test: &Test) -> Problem 
         Some(_) if test.kind == test.name => Box::new(sql_problem(error, sql, &test.file)),
         _ => Box::new(located(error, test.place.clone())),
     }
-}
-
-/// What a command says of all its tests.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct TestOptions {
-    pub store_failures: bool,
-    /// Begin nothing after the first failure.
-    pub fail_fast: bool,
-}
-
-/// Runs tests on the published relations. What they found, and a record of each.
-pub async fn test_published(
-    session: &Session,
-    manifest: &Manifest,
-    tests: &[usize],
-    options: TestOptions,
-    secrets: &Secrets,
-    observer: &Arc<dyn Observer>,
-) -> (Vec<NodeRecord>, Vec<Diagnostic>) {
-    let (mut records, mut problems): (Vec<NodeRecord>, Vec<Diagnostic>) = (Vec::new(), Vec::new());
-    for index in tests {
-        if options.fail_fast && records.iter().any(|record| record.status == NodeStatus::Failed) {
-            break;
-        }
-        let test = &manifest.tests[*index];
-        observer.event(Event::Started { node: test.name.clone() });
-        let (begun, started_at) = (Instant::now(), Timestamp::now());
-        let sql = manifest.test_query(test, &|target| manifest.published(target));
-        let trial = Trial { session, manifest, test, run: 0, store_failures: options.store_failures };
-        let done = trial.verdict(sql).await.unwrap_or_else(|problem| Done::failed(*problem));
-        let record = NodeRecord {
-            node: test.name.clone(),
-            kind: "test".into(),
-            status: done.status,
-            started_at: Some(started_at),
-            rows: done.rows,
-            duration_ms: i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX),
-            message: done.problem.as_ref().map(|problem| one_line(problem, secrets)),
-        };
-        observer.event(Event::Finished(record.clone()));
-        records.push(record);
-        problems.extend(done.problem);
-        problems.extend(done.notes.into_iter().map(|note| {
-            let mut problem = Diagnostic::error("failures-not-kept", note).at(test.place.clone());
-            problem.severity = Severity::Warning;
-            problem
-        }));
-    }
-    (records, problems)
 }

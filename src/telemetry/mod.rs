@@ -98,7 +98,7 @@ impl Trace {
         let now = Timestamp::now();
         let started_at = watched.begun.remove(&record.node).or(record.started_at).unwrap_or(now);
         let step = match record.kind.as_str() {
-            kind @ ("load" | "test") => kind,
+            kind @ ("load" | "test" | "unit test") => kind,
             _ => "build",
         };
         let mut span = self.child(&format!("{step} {}", record.node), started_at);

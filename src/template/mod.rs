@@ -4,6 +4,7 @@
 mod calls;
 mod functions;
 mod marks;
+mod overrides;
 mod rewrite;
 mod scan;
 
@@ -17,6 +18,7 @@ use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
 pub use calls::Macro;
 use functions::{HINT, engine, with_state};
 pub use marks::{SourceMap, character_range, settle};
+pub use overrides::Overridden;
 use rewrite::{Rewritten, Signatures};
 
 /// The tests and macros that every project has.
@@ -132,21 +134,6 @@ impl Library {
     /// Renders a model or a singular test.
     pub fn render(&self, file: &Arc<SourceFile>, subject: Subject<'_>) -> Result<Rendered, Vec<Diagnostic>> {
         self.render_in(&self.scope, file, subject)
-    }
-
-    /// Renders a model with other variables and another environment, as a unit test asks.
-    pub fn render_overridden(
-        &self,
-        file: &Arc<SourceFile>,
-        subject: Subject<'_>,
-        vars: &Map<String, Value>,
-        env: &Map<String, Value>,
-    ) -> Result<Rendered, Vec<Diagnostic>> {
-        let mut scope = (*self.scope).clone();
-        scope.vars.extend(vars.clone());
-        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        scope.env.extend(env.iter().map(|(name, value)| (name.clone(), text(value))));
-        self.render_in(&Arc::new(scope), file, subject)
     }
 
     fn render_in(

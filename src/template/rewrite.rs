@@ -16,7 +16,7 @@ use crate::diagnostic::did_you_mean;
 pub type Signatures = HashMap<String, Vec<String>>;
 
 /// A rewritten template.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Rewritten {
     pub text: String,
     /// Start in `text`, start in the source, whether bytes run in step from there.
@@ -25,7 +25,7 @@ pub struct Rewritten {
 }
 
 /// Something the rewriter knows to be wrong. `span` counts bytes of the source.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     pub span: Range<usize>,
     pub message: String,

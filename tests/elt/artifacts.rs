@@ -37,6 +37,7 @@ async fn everything() -> Project {
         ("models/sales.md", "{% docs grain %}\nOne row a sale.\n{% enddocs %}\n"),
         ("rules/k.csv", "code,label\n1,one\n"),
         ("macros/m.sql", "{% macro once(c) %}{{ c }}{% endmacro %}\n{% macro twice(c) %}2 * {{ once(c) }}{% endmacro %}"),
+        ("tests/unit.yml", "unit_tests:\n  - name: names_are_kept\n    model: s\n    description: a unit test\n    given: [{input: ref('r'), rows: [{id: 1, name: a}]}]\n    overrides: {vars: {x: 1}}\n    expect: {format: sql, rows: select 1 as id}\n"),
         ("tests/no_gap.sql", "select 1 where not exists (select from {{ ref('s') }})"),
         ("tests/small.sql", "{{ config(severity='warn') }} select * from {{ ref('p') }}"),
     ])
@@ -100,6 +101,10 @@ async fn a_run_writes_manifest_results_and_catalog_as_dbt_does() {
     };
     assert_eq!(status("model.shop.p").as_deref(), Some("success"));
     assert_eq!(status("test.shop.no_gap").as_deref(), Some("pass"));
+    assert_eq!(status("unit_test.shop.s.names_are_kept").as_deref(), Some("pass"));
+    let unit = &manifest["unit_tests"]["unit_test.shop.s.names_are_kept"];
+    assert_eq!(unit["given"][0]["rows"], serde_json::json!([{"id": 1, "name": "a"}]));
+    assert_eq!(unit["expect"]["format"], "sql");
     assert_eq!(status("test.shop.small").as_deref(), Some("warn"));
     assert_eq!(results["args"]["which"], "run");
     assert_eq!(results["metadata"]["invocation_id"].as_str().unwrap().len(), 36);

@@ -157,6 +157,6 @@ async fn failing_rows_are_kept_where_only_who_owns_them_sees_them() {
         "the failures of late are not kept: prod_failures.late is there already, and elt did not make it",
     );
     assert_eq!(project.value("select whose from prod_failures.late").await, "mine");
-    let quick = project.elt(&["test", "--fail-fast"]).expect(1);
+    let quick = project.elt(&["test", "--fail-fast", "--threads", "1"]).expect(1);
     assert!(quick.stderr.contains("late found 1 row") && !quick.stderr.contains("later found"), "{quick}");
 }

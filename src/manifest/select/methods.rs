@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Chooser, Item, SelectError, Term};
 use crate::diagnostic::did_you_mean;
-use crate::manifest::{Body, Manifest, Node, Test};
+use crate::manifest::{Body, Manifest, Node, Test, UnitTest};
 
 /// Every method, for messages and help.
 pub const METHODS: [&str; 19] = [
@@ -64,6 +64,7 @@ impl ResourceType {
         match item {
             Item::Exposure(_) => Self::Exposure,
             Item::Test(_) => Self::Test,
+            Item::UnitTest(_) => Self::UnitTest,
             Item::Node(id) => match manifest.node(id) {
                 Node { body: Body::Source { .. }, .. } => Self::Source,
                 Node { body: Body::Rule(_), .. } => Self::Seed,
@@ -162,6 +163,11 @@ impl Chooser<'_> {
             }
             "resource_type" => ResourceType::of(self.manifest, item).name() == value,
             "package" => value == "this" || pattern.is_match(&self.manifest.project),
+            "unit_test" => {
+                let full = format!("{}.{}", self.manifest.project, view.name);
+                view.unit_test.is_some() && (pattern.is_match(view.name) || pattern.is_match(full))
+            }
+            "test_type" if value == "unit" => view.unit_test.is_some(),
             "test_type" => view.test.is_some_and(|test| match value {
                 "singular" => test.is_singular(),
                 "generic" => !test.is_singular(),
@@ -177,7 +183,8 @@ impl Chooser<'_> {
         let (manifest, value) = (self.manifest, term.value.as_str());
         let names = || {
             let nodes = manifest.nodes.iter().map(|node| node.name.as_str());
-            nodes.chain(manifest.tests.iter().map(|test| test.name.as_str()))
+            let units = manifest.unit_tests.iter().map(|test| test.written.name.as_str());
+            nodes.chain(manifest.tests.iter().map(|test| test.name.as_str())).chain(units)
         };
         let hint = match method {
             "fqn" => did_you_mean(value, names()),
@@ -196,6 +203,9 @@ impl Chooser<'_> {
                     _ => None,
                 }),
             ),
+            "unit_test" => {
+                did_you_mean(value, manifest.unit_tests.iter().map(|test| test.written.name.as_str()))
+            }
             "test_name" => did_you_mean(value, manifest.tests.iter().map(|test| test.kind.as_str())),
             "path" => did_you_mean(value, manifest.nodes.iter().map(|node| node.file.path.as_str())),
             _ => None,
@@ -210,7 +220,13 @@ impl Chooser<'_> {
 /// All that can be selected.
 pub(super) fn all(manifest: &Manifest) -> impl Iterator<Item = Item> {
     let tests = (0..manifest.tests.len()).map(Item::Test);
-    manifest.ids().map(Item::Node).chain(tests).chain((0..manifest.exposures.len()).map(Item::Exposure))
+    let units = (0..manifest.unit_tests.len()).map(Item::UnitTest);
+    manifest
+        .ids()
+        .map(Item::Node)
+        .chain(tests)
+        .chain(units)
+        .chain((0..manifest.exposures.len()).map(Item::Exposure))
 }
 
 /// What nodes, tests and exposures have in common.
@@ -221,6 +237,7 @@ struct View<'a> {
     tags: &'a [String],
     node: Option<&'a Node>,
     test: Option<&'a Test>,
+    unit_test: Option<&'a UnitTest>,
 }
 
 impl<'a> View<'a> {
@@ -230,7 +247,7 @@ impl<'a> View<'a> {
                 let node = manifest.node(id);
                 let fqn = manifest.fqn(id);
                 let (name, path, tags) = (node.name.as_str(), node.file.path.as_str(), &node.config.tags);
-                Self { name, path, fqn, tags, node: Some(node), test: None }
+                Self { name, path, fqn, tags, node: Some(node), test: None, unit_test: None }
             }
             Item::Test(index) => {
                 let test = &manifest.tests[index];
@@ -242,6 +259,19 @@ impl<'a> View<'a> {
                     tags,
                     node: None,
                     test: Some(test),
+                    unit_test: None,
+                }
+            }
+            Item::UnitTest(index) => {
+                let test = &manifest.unit_tests[index];
+                Self {
+                    name: &test.written.name,
+                    path: &test.written.place.file.path,
+                    fqn: manifest.unit_test_fqn(test),
+                    tags: &test.written.tags,
+                    node: None,
+                    test: None,
+                    unit_test: Some(test),
                 }
             }
             Item::Exposure(index) => {
@@ -254,6 +284,7 @@ impl<'a> View<'a> {
                     tags: &written.tags,
                     node: None,
                     test: None,
+                    unit_test: None,
                 }
             }
         }
@@ -262,7 +293,7 @@ impl<'a> View<'a> {
     /// By its name, by its dotted path from any folder on, or by that of a folder it lies in. Exposures have
     /// a method of their own.
     fn is_called(&self, value: &str, pattern: &GlobMatcher, project: &str) -> bool {
-        if self.node.is_none() && self.test.is_none() {
+        if self.node.is_none() && self.test.is_none() && self.unit_test.is_none() {
             return false;
         }
         let folders = &self.fqn[1..self.fqn.len() - 1];

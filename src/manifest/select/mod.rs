@@ -31,6 +31,7 @@ pub struct SelectError {
 pub enum Item {
     Node(NodeId),
     Test(usize),
+    UnitTest(usize),
     Exposure(usize),
 }
 
@@ -72,6 +73,7 @@ pub struct Query<'a> {
 pub struct Chosen {
     pub nodes: BTreeSet<NodeId>,
     pub tests: BTreeSet<usize>,
+    pub unit_tests: BTreeSet<usize>,
     pub exposures: BTreeSet<usize>,
     /// That nothing was found is an answer, not a mistake: it was asked what has changed.
     pub may_be_empty: bool,
@@ -82,13 +84,15 @@ impl Chosen {
         Self {
             nodes: manifest.ids().collect(),
             tests: (0..manifest.tests.len()).collect(),
+            unit_tests: (0..manifest.unit_tests.len()).collect(),
             exposures: (0..manifest.exposures.len()).collect(),
             may_be_empty: false,
         }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.nodes.is_empty() && self.tests.is_empty() && self.exposures.is_empty()
+        let tests = self.tests.is_empty() && self.unit_tests.is_empty();
+        self.nodes.is_empty() && tests && self.exposures.is_empty()
     }
 }
 
@@ -108,6 +112,7 @@ pub fn choose(manifest: &Manifest, query: &Query<'_>) -> Result<Chosen, SelectEr
         match item {
             Item::Node(id) => drop(chosen.nodes.insert(id)),
             Item::Test(index) => drop(chosen.tests.insert(index)),
+            Item::UnitTest(index) => drop(chosen.unit_tests.insert(index)),
             Item::Exposure(index) => drop(chosen.exposures.insert(index)),
         }
     }
@@ -215,6 +220,11 @@ impl Chooser<'_> {
         let mut waiting = BTreeSet::new();
         if indirect == Indirect::Empty {
             return Found { direct, waiting };
+        }
+        for (index, test) in self.manifest.unit_tests.iter().enumerate() {
+            if direct.contains(&Item::Node(test.model)) {
+                direct.insert(Item::UnitTest(index));
+            }
         }
         for index in 0..self.manifest.tests.len() {
             let reads_one =

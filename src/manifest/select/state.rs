@@ -147,6 +147,7 @@ impl Chooser<'_> {
         let id = match item {
             Item::Node(id) => self.manifest.unique_id(id),
             Item::Test(index) => self.manifest.test_id(&self.manifest.tests[index]),
+            Item::UnitTest(index) => self.manifest.unit_test_id(&self.manifest.unit_tests[index]),
             Item::Exposure(index) => self.manifest.exposure_id(&self.manifest.exposures[index]),
         };
         Former::key(&id)
@@ -189,6 +190,10 @@ impl Chooser<'_> {
                     false => (String::new(), test.words.clone(), vec![format!("test_{}", test.kind)]),
                 };
                 FormerEntry { body, configs, macros, ..FormerEntry::default() }
+            }
+            Item::UnitTest(index) => {
+                let body = self.manifest.unit_tests[index].written.checksum();
+                FormerEntry { body, ..FormerEntry::default() }
             }
             Item::Exposure(index) => {
                 let exposure = &self.manifest.exposures[index];

@@ -36,6 +36,7 @@ fn parents(manifest: &Manifest, item: Item) -> Vec<Item> {
     match item {
         Item::Node(id) => manifest.node(id).parents.iter().copied().map(Item::Node).collect(),
         Item::Test(index) => read_by_test(manifest, index).map(Item::Node).collect(),
+        Item::UnitTest(index) => vec![Item::Node(manifest.unit_tests[index].model)],
         Item::Exposure(index) => manifest.exposures[index].parents.iter().copied().map(Item::Node).collect(),
     }
 }

@@ -3,8 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::database::ledger::Function;
-use crate::manifest::{Manifest, NodeId, Test};
+use crate::manifest::{Manifest, NodeId, Test, UnitTest};
 use crate::name::{Ident, Relation};
+use crate::project::Rows;
 use crate::sql::{Calls, KEYWORD_FUNCTIONS, called_functions, named_relations};
 
 /// PostgreSQL's own functions that are stable only for the settings they read, which are the same in every
@@ -101,6 +102,19 @@ impl Reads {
 
     pub fn of_test(manifest: &Manifest, test: &Test) -> Self {
         Self::of(&manifest.test_query(test, &stand_in).text)
+    }
+
+    /// Of its query and of those that give its rows.
+    pub fn of_unit_test(manifest: &Manifest, test: &UnitTest) -> Self {
+        let mut sql = manifest.unit_query(test, &stand_in).text;
+        let given = test.written.given.iter().map(|given| &given.rows);
+        for rows in given.chain([&test.written.expect]) {
+            if let Rows::Sql(query) = rows {
+                sql.push_str("\n;\n");
+                sql.push_str(query);
+            }
+        }
+        Self::of(&sql)
     }
 
     fn of(sql: &str) -> Self {

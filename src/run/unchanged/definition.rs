@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::manifest::{Body, Hook, Hooks, Manifest, Node, NodeId, Test, hash};
+use crate::manifest::{Body, Hook, Hooks, Manifest, Node, NodeId, Test, UnitTest, hash};
 use crate::name::Relation;
 use crate::project::{ColumnProperties, Constraint, Layer, Target};
 
@@ -144,4 +144,10 @@ pub(super) fn of_test(manifest: &Manifest, test: &Test) -> String {
     let query = manifest.test_query(test, &|target: NodeId| -> Relation { manifest.published(target) });
     let words = Value::Object(busy_words(&test.words));
     format!("{FORMAT}\n{}\n{}\n{words}\n{}", test.name, test.judged.warns_only, query.text)
+}
+
+/// What a unit test asks, its inputs apart.
+pub(super) fn of_unit_test(manifest: &Manifest, test: &UnitTest) -> String {
+    let query = manifest.unit_query(test, &|target: NodeId| -> Relation { manifest.published(target) });
+    format!("{FORMAT}\nunit test {}\n{}\n{}", test.written.name, test.written.checksum(), query.text)
 }

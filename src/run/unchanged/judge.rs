@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::calls::Reads;
-use super::definition::{Definition, of_test};
+use super::definition::{Definition, of_test, of_unit_test};
 use super::reason::Reason;
 use crate::database::ledger::{self, Entry, Function, Published, Standing};
 use crate::database::{DatabaseError, Session};
@@ -61,6 +61,10 @@ impl Judge {
             reads.iter().flatten().flat_map(|reads| reads.functions().iter().cloned()).collect();
         for test in &plan.tests {
             names.extend(Reads::of_test(manifest, &manifest.tests[*test]).functions().iter().cloned());
+        }
+        for test in &plan.unit_tests {
+            let reads = Reads::of_unit_test(manifest, &manifest.unit_tests[*test]);
+            names.extend(reads.functions().iter().cloned());
         }
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let relations: Vec<Relation> = manifest
@@ -199,11 +203,28 @@ impl Judge {
     pub fn test_fingerprint(&self, manifest: &Manifest, index: usize) -> Option<String> {
         let test = &manifest.tests[index];
         let reads = Reads::of_test(manifest, test);
+        let targets = test.text.targets.iter().flat_map(|target| with_needed(manifest, *target));
+        self.asked(of_test(manifest, test), &reads, targets)
+    }
+
+    /// Of a unit test; its inputs may have got other types where they were built anew.
+    pub fn unit_fingerprint(&self, manifest: &Manifest, index: usize) -> Option<String> {
+        let test = &manifest.unit_tests[index];
+        let inputs = manifest.unit_inputs(test).into_iter().filter(|id| *id != test.model);
+        self.asked(of_unit_test(manifest, test), &Reads::of_unit_test(manifest, test), inputs)
+    }
+
+    /// What is asked, and of which versions.
+    fn asked(
+        &self,
+        mut text: String,
+        reads: &Reads,
+        targets: impl Iterator<Item = NodeId>,
+    ) -> Option<String> {
         if reads.restless(&self.functions).is_some() {
             return None;
         }
-        let mut text = of_test(manifest, test);
-        for target in test.text.targets.iter().flat_map(|target| with_needed(manifest, *target)) {
+        for target in targets {
             let version = self.version(target)?;
             if version.restless.is_some() {
                 return None;
@@ -219,6 +240,13 @@ impl Judge {
         !self.full_refresh
             && fingerprint.is_some()
             && self.passed.get(&manifest.tests[index].name) == fingerprint.as_ref()
+    }
+
+    pub fn unit_held(&self, manifest: &Manifest, index: usize) -> bool {
+        let fingerprint = self.unit_fingerprint(manifest, index);
+        !self.full_refresh
+            && fingerprint.is_some()
+            && self.passed.get(&manifest.unit_tests[index].written.name) == fingerprint.as_ref()
     }
 
     /// How long a node took when it was last built, in milliseconds.

@@ -16,7 +16,7 @@ use super::schedule::Schedule;
 use super::start::make_room;
 use super::task::{Built, Done, Problem, Shared, Task};
 use super::unchanged::{Judge, Reason, Verdict};
-use super::{Begun, Event, Observer, build, load, verify};
+use super::{Begun, Event, Observer, build, load, unit, verify};
 use crate::database::ledger::Published;
 use crate::database::{Canceller, DatabaseError, Session};
 use crate::diagnostic::Diagnostic;
@@ -158,7 +158,8 @@ impl Crew<'_> {
             let verdict = match self.tasks[index] {
                 Task::Build(id) => self.judge.verdict(manifest, id),
                 Task::Test(test) if self.judge.held(manifest, test) => Verdict::Unchanged,
-                Task::Test(_) => Verdict::Build(Reason::New),
+                Task::UnitTest(test) if self.judge.unit_held(manifest, test) => Verdict::Unchanged,
+                Task::Test(_) | Task::UnitTest(_) => Verdict::Build(Reason::New),
             };
             match (verdict, self.tasks[index]) {
                 (Verdict::Unchanged, _) => self.leave(index, Spent::default()),
@@ -257,10 +258,13 @@ impl Crew<'_> {
             let took = i64::try_from(spent.took.as_millis()).ok();
             self.work.ledger.push(self.judge.record(&manifest, built, took));
         }
-        if let (Task::Test(test), NodeStatus::Passed) = (task, done.status)
-            && let Some(fingerprint) = self.judge.test_fingerprint(&manifest, test)
-        {
-            self.work.passed.push((manifest.tests[test].name.clone(), fingerprint));
+        if done.status == NodeStatus::Passed {
+            let fingerprint = match task {
+                Task::Test(test) => self.judge.test_fingerprint(&manifest, test),
+                Task::UnitTest(test) => self.judge.unit_fingerprint(&manifest, test),
+                Task::Build(_) => None,
+            };
+            self.work.passed.extend(fingerprint.map(|fingerprint| (self.shared.label(task), fingerprint)));
         }
         let message = done.problem.as_ref().map(|problem| one_line(problem, &self.shared.place.secrets));
         self.record(index, done.status, done.rows, spent, message);
@@ -335,6 +339,7 @@ async fn open_sessions(run: &Begun, tasks: usize) -> Result<Vec<Session>, Databa
 async fn carry_out(shared: &Shared, session: &Session, task: Task) -> Done {
     let outcome = match task {
         Task::Test(index) => verify::test(shared, session, index).await,
+        Task::UnitTest(index) => unit::before_the_build(shared, session, index).await,
         Task::Build(id) => match shared.manifest.node(id).materialization {
             Materialization::Load => {
                 build::around(shared, session, id, load::load(shared, session, id)).await

@@ -1,0 +1,121 @@
+//! What a manifest holds beside nodes and tests: macros, docs blocks, exposures and unit tests.
+
+use indexmap::IndexMap;
+use serde_json::json;
+
+use super::config;
+use super::entries::{Argument, DependsOn, DocsBlock, Exposure, Macro, Nothing, SHOWN, UnitTest};
+use super::manifest::{BUILTIN, Writer, inside};
+use crate::manifest as compiled;
+use crate::project::Rows;
+use crate::template;
+
+impl<'a> Writer<'a> {
+    pub fn macro_entry(&self, one: template::Macro) -> (String, Macro<'a>) {
+        let unique_id = self.macro_id(&one.name);
+        let entry = Macro {
+            resource_type: "macro",
+            package_name: if one.is_builtin { BUILTIN } else { &self.manifest.project },
+            path: one.file.path.clone(),
+            original_file_path: one.file.path.clone(),
+            unique_id: unique_id.clone(),
+            macro_sql: one.text,
+            depends_on: DependsOn { macros: self.macros(&one.calls), nodes: None },
+            description: "",
+            meta: Nothing {},
+            docs: SHOWN,
+            patch_path: None,
+            arguments: one
+                .parameters
+                .into_iter()
+                .map(|name| Argument { name, data_type: None, description: "" })
+                .collect(),
+            created_at: self.created_at,
+            supported_languages: None,
+            name: one.name,
+        };
+        (unique_id, entry)
+    }
+
+    pub fn docs(&self) -> IndexMap<String, DocsBlock<'a>> {
+        let entry = |block: &'a crate::project::DocsBlock| {
+            let unique_id = format!("doc.{}.{}", self.manifest.project, block.name);
+            let entry = DocsBlock {
+                name: &block.name,
+                resource_type: "doc",
+                package_name: &self.manifest.project,
+                path: inside(&block.file.path),
+                original_file_path: &block.file.path,
+                unique_id: unique_id.clone(),
+                block_contents: &block.text,
+            };
+            (unique_id, entry)
+        };
+        self.project.docs_blocks.iter().map(entry).collect()
+    }
+
+    pub fn exposure(&self, exposure: &'a compiled::Exposure) -> (String, Exposure<'a>) {
+        let written = &exposure.written;
+        let (refs, sources) = self.references(&exposure.parents);
+        let unique_id = self.manifest.exposure_id(exposure);
+        let entry = Exposure {
+            name: &written.name,
+            resource_type: "exposure",
+            package_name: &self.manifest.project,
+            path: inside(&written.place.file.path),
+            original_file_path: &written.place.file.path,
+            unique_id: unique_id.clone(),
+            fqn: self.manifest.exposure_fqn(exposure),
+            kind: written.kind,
+            owner: &written.owner,
+            description: &written.description,
+            label: written.label.as_deref(),
+            maturity: written.maturity,
+            meta: &written.meta,
+            tags: &written.tags,
+            config: json!({"enabled": true, "tags": written.tags, "meta": written.meta}),
+            unrendered_config: Nothing {},
+            url: written.url.as_deref(),
+            depends_on: DependsOn { macros: Vec::new(), nodes: Some(self.ids_of(&exposure.parents)) },
+            refs,
+            sources,
+            metrics: [],
+            created_at: self.created_at,
+        };
+        (unique_id, entry)
+    }
+
+    pub fn unit_test(&self, test: &'a compiled::UnitTest) -> (String, UnitTest<'a>) {
+        let written = &test.written;
+        let rows = |input: Option<&str>, rows: &Rows| {
+            let format = if rows.columns().is_some() { "dict" } else { "sql" };
+            let mut all = json!({"rows": rows.to_json(), "format": format, "fixture": null});
+            if let Some(input) = input {
+                all["input"] = input.into();
+            }
+            config::hidden(all, self.secrets)
+        };
+        let unique_id = self.manifest.unit_test_id(test);
+        let node = self.manifest.node(test.model);
+        let entry = UnitTest {
+            model: &written.model,
+            given: written.given.iter().map(|given| rows(Some(&given.input), &given.rows)).collect(),
+            expect: rows(None, &written.expect),
+            name: &written.name,
+            resource_type: "unit_test",
+            package_name: &self.manifest.project,
+            path: inside(&written.place.file.path),
+            original_file_path: &written.place.file.path,
+            unique_id: unique_id.clone(),
+            fqn: self.manifest.unit_test_fqn(test),
+            description: &written.description,
+            overrides: &written.overrides,
+            depends_on: DependsOn { macros: Vec::new(), nodes: Some(self.ids_of(&[test.model])) },
+            config: json!({"enabled": true, "tags": written.tags, "meta": {}}),
+            checksum: written.checksum(),
+            schema: self.manifest.schema(node.layer).as_str(),
+            created_at: self.created_at,
+        };
+        (unique_id, entry)
+    }
+}

@@ -1,0 +1,90 @@
+//! A model rendered as a unit test asks: with other variables, another environment, and macros that write a
+//! given text whatever they are called with.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::rewrite::{self, definition};
+use super::scan::tags;
+use super::{Library, Rendered, Subject};
+use crate::diagnostic::{Diagnostic, SourceFile, did_you_mean};
+
+/// What is other than in the project.
+pub struct Overridden<'a> {
+    pub vars: &'a Map<String, Value>,
+    pub env: &'a Map<String, Value>,
+    /// By name, with a package before it or not: what they write.
+    pub macros: Vec<(&'a str, String)>,
+}
+
+impl Library {
+    /// A macro that is not known is a problem without a place: who asks knows where the name stands.
+    pub fn render_overridden(
+        &self,
+        file: &Arc<SourceFile>,
+        subject: Subject<'_>,
+        overridden: &Overridden<'_>,
+    ) -> Result<Rendered, Vec<Diagnostic>> {
+        let mut scope = (*self.scope).clone();
+        scope.vars.extend(overridden.vars.clone());
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        scope.env.extend(overridden.env.iter().map(|(name, value)| (name.clone(), text(value))));
+        let scope = Arc::new(scope);
+        if overridden.macros.is_empty() {
+            return self.render_in(&scope, file, subject);
+        }
+        self.with_macros(&overridden.macros)?.render_in(&scope, file, subject)
+    }
+
+    /// The library with other bodies in some macros.
+    fn with_macros(&self, macros: &[(&str, String)]) -> Result<Self, Vec<Diagnostic>> {
+        let mut library = Self {
+            base: self.base.clone(),
+            signatures: self.signatures.clone(),
+            files: self.files.clone(),
+            scope: self.scope.clone(),
+        };
+        let (mut problems, mut paths) = (Vec::new(), Vec::new());
+        for (name, text) in macros {
+            let full = match name.split_once('.') {
+                Some((package, name)) => format!("{package}__{name}"),
+                None => (*name).to_owned(),
+            };
+            let bare = name.rsplit('.').next().unwrap_or(name);
+            let meant = [full, format!("dbt__{bare}"), bare.to_owned()];
+            let found = meant.iter().find_map(|name| library.with_body(name, text));
+            let Some((path, changed)) = found else {
+                let known = self.signatures.keys().filter(|known| !known.starts_with("test_"));
+                let problem = Diagnostic::error("unknown-macro", format!("there is no macro `{name}`"));
+                problems.push(problem.maybe_hint(did_you_mean(name, known.map(String::as_str))));
+                continue;
+            };
+            let file = Arc::new(SourceFile { path: path.clone(), text: changed });
+            let rewritten = rewrite::macros(&file.text, &library.signatures);
+            library.files.insert(path.clone(), (file, rewritten));
+            paths.push(path);
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let texts =
+            library.files.iter().map(|(path, (_, rewritten))| (path.as_str(), rewritten.text.as_str()));
+        match library.base.add_raw_templates(texts) {
+            Ok(()) => Ok(library),
+            Err(error) => Err(vec![Diagnostic::error("template", super::plain_message(&error.to_string()))]),
+        }
+    }
+
+    /// The path and the text of the file that defines a macro, with `body` in the place of what it writes.
+    fn with_body(&self, name: &str, body: &str) -> Option<(String, String)> {
+        self.files.iter().find_map(|(path, (file, _))| {
+            let mut tags = tags(&file.text).into_iter();
+            let is_meant = |inner: &str| definition(inner).is_some_and(|(found, _)| found == name);
+            let start = tags.find(|tag| is_meant(&file.text[tag.inner.clone()]))?;
+            let end = tags.find(|tag| file.text[tag.inner.clone()].trim() == "endmacro")?;
+            let (before, after) = (&file.text[..start.whole.end], &file.text[end.whole.start..]);
+            Some((path.clone(), format!("{before}{{% raw %}}{body}{{% endraw %}}{after}")))
+        })
+    }
+}
