@@ -152,7 +152,10 @@ impl Begun {
             outcome.failed_step.get_or_insert_with(|| "cancelled".into());
         } else if outcome.failed_step.is_none() && built.built.is_empty() {
             match publish::nothing(&self.control, id, &built.passed, &self.manifest, &outcome.nodes).await {
-                Ok(()) => outcome.status = RunStatus::Succeeded,
+                Ok(()) => {
+                    outcome.status = RunStatus::Succeeded;
+                    crate::source::forget(&self.place.fetch.cache_dir, id);
+                }
                 Err(error) => {
                     outcome.failed_step = Some("publish".into());
                     outcome.problems.push(*publish::failed(&error));

@@ -111,4 +111,11 @@ async fn keys_of_a_raw_model_are_asked_for_in_batches_and_a_load_that_died_goes_
     project.good(&["run", "--full-refresh"]);
     assert_eq!(shop.asked().len(), 6);
     assert_eq!(project.value("select count(*)::text from raw.purchases").await, "5");
+    // The same answers leave the table as it is, and nothing behind.
+    project.good(&["run"]).says("Nothing to publish: 2 unchanged");
+    assert_eq!(shop.asked().len(), 9);
+    let tables = "select count(*)::text from pg_class where relname = 'purchases'";
+    assert_eq!(project.value(tables).await, "1");
+    let cached = std::fs::read_dir(project.root.join(".elt/cache")).expect("there is a cache");
+    assert_eq!(cached.flatten().filter(|entry| entry.path().is_dir()).count(), 0);
 }

@@ -54,6 +54,10 @@ async fn a_table_comes_with_its_types_and_a_query_with_what_it_yields() {
         project.value("select string_agg(number::text, ',' order by number) from raw.orders").await,
         "1,2"
     );
+    // The same rows leave the table as it is; others do not.
+    project.good(&["run"]).says("Nothing to publish: 1 unchanged");
+    project.database.run("update shop.\"Orders\" set at = now() where id = 1").await;
+    project.good(&["run"]).says("Published 1 relation");
 
     project.write(
         "models/raw/orders.sql",

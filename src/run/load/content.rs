@@ -6,7 +6,7 @@ use crate::run::task::{Problem, Shared};
 use crate::source::{self, Fetched, Location, SourceError};
 
 /// A checksum of what the node's source holds now, comparable with what [`recorded`] gave for the table that
-/// is published. `None` where only a load can tell. Files are read whole: size and time prove nothing.
+/// is published. `None` where only a load can tell: what it brings is compared then. Files are read whole: size and time prove nothing.
 pub(in crate::run) async fn content(shared: &Shared, id: NodeId) -> Result<Option<String>, Problem> {
     let node = shared.manifest.node(id);
     if node.config.api.is_some() {
@@ -16,8 +16,11 @@ pub(in crate::run) async fn content(shared: &Shared, id: NodeId) -> Result<Optio
     let wrong = |error: SourceError| Box::new(of_source(&error, &place));
     let written = node.config.source.as_deref().unwrap_or_default();
     let location = Location::parse(written, &shared.place.root).map_err(wrong)?;
-    if matches!(location, Location::Sample { .. } | Location::Postgres(_)) {
-        return Ok(recorded(&location, &[]));
+    match location {
+        Location::Sample { .. } => return Ok(recorded(&location, &[])),
+        // Another database tells nothing but by sending its rows.
+        Location::Postgres(_) => return Ok(None),
+        _ => {}
     }
     let options = access::options(node, &shared.place.fetch);
     let pieces = source::list(&location, &options).await.map_err(wrong)?;
@@ -44,11 +47,11 @@ pub(in crate::run) async fn content(shared: &Shared, id: NodeId) -> Result<Optio
 pub(super) fn recorded(location: &Location, digests: &[(String, Option<String>)]) -> Option<String> {
     match location {
         Location::Sample { .. } => Some(format!("{location} of elt {}", env!("CARGO_PKG_VERSION"))),
-        // Another database tells nothing but by sending its rows.
-        Location::Postgres(_) => None,
         // Which files there are matters too: rows may be marked with the name of theirs.
         Location::Files { .. } | Location::Object { .. } => listed(digests),
-        Location::File(_) | Location::Http(_) | Location::GoogleDrive { .. } => combined(digests),
+        Location::File(_) | Location::Http(_) | Location::GoogleDrive { .. } | Location::Postgres(_) => {
+            combined(digests)
+        }
     }
 }
 

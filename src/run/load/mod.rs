@@ -97,8 +97,6 @@ pub(super) async fn load(shared: &Shared, session: &Session, id: NodeId) -> Resu
     let recorded = loads::record(session, shared.run, &record).await;
     recorded.map_err(|error| located(&error, loading.place.clone()))?;
     let content = content::recorded(&location, &loaded.digests);
-    // What an API holds is only known once it was asked for all of it.
-    let content = content.filter(|_| node.config.api.is_none());
     Ok(Done { notes, ..Done::built(Built { id, delta, content }, Some(count(loaded.rows))) })
 }
 

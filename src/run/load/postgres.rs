@@ -157,7 +157,11 @@ async fn stream(
     let from =
         format!("copy (select {} from ({query}) as rows) to stdout with (format binary)", values.join(", "));
     let into = format!("copy {} ({}) from stdin with (format binary)", loading.relation, names.join(", "));
-    let (watcher, mut hasher, mut bytes) = (loading.watcher(0, 0), Sha256::new(), 0);
+    let (watcher, mut bytes) = (loading.watcher(0, 0), 0);
+    // Columns of other names or types are something else, whatever bytes come.
+    let shape: String =
+        columns.iter().map(|column| format!("{} {}\n", column.name, column.data_type)).collect();
+    let mut hasher = Sha256::new_with_prefix(shape);
     let (sender, receiver) = mpsc::channel::<Result<Bytes, DatabaseError>>(WAITING_CHUNKS);
     let (taken, mut passing) = mpsc::channel::<Result<Bytes, DatabaseError>>(WAITING_CHUNKS);
     let reading = async move {
