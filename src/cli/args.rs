@@ -184,7 +184,7 @@ pub enum Command {
         Examples:\n  elt generate vouchers --rows 1000000 --format parquet --out history.parquet\n  \
         elt generate shop --table purchase_transactions --scale 100 --out purchases.csv\n  \
         elt generate purchases --rows 10000 --out customers.csv\n  \
-        elt generate purchases --serve                    POST /purchase-history for these customers' mobiles\n  \
+        elt generate purchases --serve                         these customers' purchases, as an API\n  \
         elt generate purchases --serve 127.0.0.1:9000 --failing 20"
     )]
     Generate(Generate),

@@ -32,8 +32,12 @@ pub async fn generate(context: &Context, arguments: &Generate) -> Outcome {
     if out.as_os_str() == "-" {
         let mut output = BufWriter::new(std::io::stdout());
         let written = sample.write(format, &mut output, &mut |_| {}).and_then(|()| output.flush());
-        written.map_err(|error| Stop::error(format!("standard output: {error}")))?;
-        return Ok(ExitCode::SUCCESS);
+        return match written {
+            // Who reads had enough: `… --out - | head`.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+            Err(error) => Err(Stop::error(format!("standard output: {error}"))),
+            Ok(()) => Ok(ExitCode::SUCCESS),
+        };
     }
     write_file(context, &*sample, format, out)
         .map_err(|error| Stop::error(format!("{}: {error}", out.display())))?;

@@ -85,7 +85,7 @@ impl Observer for Progress {
         match event {
             Event::Began { tasks, .. } if self.terminal.is_interactive() => {
                 let bar = ProgressBar::new(tasks as u64);
-                let style = ProgressStyle::with_template("  {bar:24} {pos}/{len}  {elapsed}  {wide_msg}")
+                let style = ProgressStyle::with_template("  {bar:16} {pos}/{len}  {elapsed}  {wide_msg}")
                     .expect("the template is a constant that holds");
                 bar.set_style(style);
                 bar.enable_steady_tick(std::time::Duration::from_millis(100));
@@ -100,7 +100,7 @@ impl Observer for Progress {
             Event::Loading { node, bytes, total, rows } => {
                 let now = Instant::now();
                 let load = state.under_way.entry(node).or_default();
-                load.get_or_insert_with(|| Pace::new(now)).advance(now, bytes, total, rows);
+                load.get_or_insert_default().advance(now, bytes, total, rows);
                 state.show_under_way();
             }
             Event::Finished(record) => {

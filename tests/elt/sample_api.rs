@@ -16,8 +16,12 @@ struct Api {
 impl Api {
     fn start(project: &Project, arguments: &[&str]) -> Self {
         let arguments = [&["--json", "generate", "purchases", "--serve", "127.0.0.1:0"], arguments].concat();
-        let mut process =
-            project.command(&arguments).stdout(Stdio::piped()).spawn().expect("the binary starts");
+        let mut process = project
+            .command(&arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the binary starts");
         let mut line = String::new();
         let output = process.stdout.take().expect("it is piped");
         BufReader::new(output).read_line(&mut line).expect("it says where it listens");
