@@ -6,6 +6,7 @@
 #![allow(dead_code)]
 
 pub mod models;
+pub mod rows;
 pub mod script;
 pub mod server;
 pub mod spent;

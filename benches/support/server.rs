@@ -26,6 +26,16 @@ pub struct Database {
     pub connector: Connector,
 }
 
+impl Database {
+    /// With the socket where libpq looks for it, for programs that know no other spelling.
+    pub fn libpq_url(&self) -> String {
+        let (user, rest) = self.url.trim_start_matches("postgres://").split_once('@').unwrap_or_default();
+        let (host, rest) = rest.split_once(':').unwrap_or_default();
+        let (port, name) = rest.split_once('/').unwrap_or_default();
+        format!("postgresql://{user}:none@localhost/{name}?host={host}&port={port}")
+    }
+}
+
 impl Server {
     pub fn open() -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench-cluster");
