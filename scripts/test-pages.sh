@@ -36,7 +36,16 @@ cargo build --locked --quiet --bin elt
 elt="$target/debug/elt"
 
 scratch=$(mktemp -d)
-trap '"$elt" --project-dir "$scratch/project" clean --database >/dev/null 2>&1 || true; rm -rf "$scratch"' EXIT
+server=
+cleanup() {
+    if [ -n "$server" ]; then
+        kill "$server" 2>/dev/null || true
+        wait "$server" 2>/dev/null || true
+    fi
+    "$elt" --project-dir "$scratch/project" clean --database >/dev/null 2>&1 || true
+    rm -rf "$scratch"
+}
+trap cleanup EXIT
 
 # A copy of the project, run once on a small sample, so that the pages have results to show.
 mkdir "$scratch/project"
@@ -46,3 +55,22 @@ run() { env -u DATABASE_URL "$elt" --project-dir "$scratch/project" --quiet "$@"
 run run --vars "{voucher_history: 'sample://vouchers?rows=20000&seed=7'}" >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
 run docs --out "$scratch/site" >/dev/null
 node "$tests/docs.mjs" "$scratch/site/index.html"
+
+# The same project served, to whom the token lets start runs.
+export ELT_PAGES_TOKEN="a token with spaces & signs"
+sed -i.orig "s/^service:/service:\n  run_token: \"{{ env_var('ELT_PAGES_TOKEN') }}\"/" "$scratch/project/profiles.yml"
+touch "$scratch/serving"
+vars="{voucher_history: 'sample://vouchers?rows=20000&seed=7'}"
+env -u DATABASE_URL "$elt" --project-dir "$scratch/project" --json serve --port 0 --vars "$vars" >"$scratch/serving" 2>"$log" &
+server=$!
+for _ in $(seq 150); do
+    grep -q . "$scratch/serving" && break
+    kill -0 "$server" 2>/dev/null || break
+    sleep 0.1
+done
+address=$(sed -n 's/.*"address":"\([^"]*\)".*/\1/p' "$scratch/serving")
+[ -n "$address" ] || {
+    cat "$scratch/serving" "$log" >&2
+    exit 1
+}
+node "$tests/pages.mjs" "$address/" "$ELT_PAGES_TOKEN"

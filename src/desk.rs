@@ -1,10 +1,11 @@
 //! Answers the service's requests for runs. Reads the project anew each time, so that what was edited since
 //! the service started is what runs.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -13,9 +14,9 @@ use crate::database::{Connector, DatabaseError, Session, history, migrate, token
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::manifest::{Manifest, compile};
 use crate::name::Ident;
-use crate::pipeline::{Answer, Begun, Pipeline, Refused, RunRecord};
+use crate::pipeline::{Answer, Begun, Pipeline, PlannedNode, Refused, RunRecord, Step, Steps};
 use crate::project::{Project, Setting};
-use crate::run::{self, Request, RunError, Silent};
+use crate::run::{self, Event, Observer, Request, RunError};
 use crate::secret::Secrets;
 use crate::token::{Keyring, Token};
 
@@ -34,6 +35,22 @@ pub struct Desk {
 pub struct Runs {
     under_way: TaskTracker,
     cancel: CancellationToken,
+    steps: Arc<Mutex<HashMap<i64, Steps>>>,
+}
+
+/// Writes down what happens in a run, for whoever asks.
+struct Chronicle(watch::Sender<Vec<Step>>);
+
+impl Observer for Chronicle {
+    fn event(&self, event: Event) {
+        let step = match event {
+            Event::Started { node } => Step::Started { node },
+            Event::Finished(record) => Step::Finished(record),
+            Event::Publishing => Step::Publishing,
+            Event::Began { .. } | Event::Loading { .. } | Event::Published { .. } => return,
+        };
+        self.0.send_modify(|steps| steps.push(step));
+    }
 }
 
 impl Runs {
@@ -47,6 +64,22 @@ impl Runs {
         tracing::warn!("the run under way is cancelled");
         self.cancel.cancel();
         timeout(patience, self.under_way.wait()).await.is_ok()
+    }
+
+    /// Who writes down the steps of a run from now on, until [`Runs::forget`].
+    fn chronicle(&self, id: i64) -> Chronicle {
+        let (steps, watched) = watch::channel(Vec::new());
+        self.watched().insert(id, watched);
+        Chronicle(steps)
+    }
+
+    fn forget(&self, id: i64) {
+        self.watched().remove(&id);
+    }
+
+    fn watched(&self) -> MutexGuard<'_, HashMap<i64, Steps>> {
+        // A map is written whole, so a panic elsewhere cannot have left half of it.
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -78,9 +111,11 @@ impl Desk {
             other => Refused::Failed(other.to_string()),
         })?;
         let id = begun.id;
-        let cancel = self.runs.cancel.clone();
+        let runs = self.runs.clone();
+        let chronicle = Arc::new(runs.chronicle(id));
         let running = tokio::spawn(async move {
-            let outcome = begun.finish(Arc::new(Silent), cancel).await;
+            let outcome = begun.finish(chronicle, runs.cancel.clone()).await;
+            runs.forget(id);
             for note in &outcome.notes {
                 tracing::warn!(run = id, "{note}");
             }
@@ -160,5 +195,17 @@ impl Pipeline for Desk {
             let session = desk.session().await.map_err(|error| error.to_string())?;
             history::run(&session, desk.prod_schema.as_str(), id).await.map_err(|error| error.to_string())
         })
+    }
+
+    fn plan(&self, id: i64) -> Answer<Result<Vec<PlannedNode>, String>> {
+        let desk = self.clone();
+        Box::pin(async move {
+            let session = desk.session().await.map_err(|error| error.to_string())?;
+            history::plan(&session, desk.prod_schema.as_str(), id).await.map_err(|error| error.to_string())
+        })
+    }
+
+    fn steps(&self, id: i64) -> Option<Steps> {
+        self.runs.watched().get(&id).cloned()
     }
 }

@@ -10,6 +10,7 @@
 //! select    which nodes were asked for                      (pure)
 //! compile   templates, tests and rules become SQL           (pure)
 //! docs      the site that describes a project                  (pure)
+//! layout    where each node of a graph stands in a picture     (pure)
 //! lineage   which column comes from which                        (pure)
 //! sql       PostgreSQL's grammar without a server               (pure; the only one that knows squawk)
 //! source    where raw rows come from: file, http, sample    (files and sockets, no database)
@@ -41,6 +42,7 @@ pub mod engine;
 pub mod generate;
 pub mod import;
 pub mod inference;
+pub mod layout;
 pub mod lineage;
 pub mod manifest;
 pub mod name;

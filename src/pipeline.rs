@@ -116,6 +116,28 @@ impl RunRecord {
     }
 }
 
+/// A node that a run is to build, or a test that it is to run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedNode {
+    pub node: String,
+    /// As in [`NodeRecord`].
+    pub kind: String,
+    /// Places in the same list: of a node what it is made from, of a test what it tests.
+    pub parents: Vec<usize>,
+}
+
+/// What happens in a run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    Started { node: String },
+    Finished(NodeRecord),
+    Publishing,
+}
+
+/// All that has happened so far in a run that is under way; closed when it has ended and is recorded. Whoever
+/// watches looks when it has time to: nothing waits for it.
+pub type Steps = tokio::sync::watch::Receiver<Vec<Step>>;
+
 /// Why no run was started.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Refused {
@@ -145,4 +167,10 @@ pub trait Pipeline: Send + Sync + 'static {
 
     /// One run with its nodes.
     fn run(&self, id: i64) -> Answer<Result<Option<RunRecord>, String>>;
+
+    /// What a run is or was to do, parents first; empty where nobody wrote it down.
+    fn plan(&self, id: i64) -> Answer<Result<Vec<PlannedNode>, String>>;
+
+    /// The steps of a run that was begun here and is under way; `None` of any other.
+    fn steps(&self, id: i64) -> Option<Steps>;
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 
 use super::{DatabaseError, Session, session::application_name};
-use crate::pipeline::{LastRecord, NodeRecord, NodeStatus, RunRecord, RunStatus};
+use crate::pipeline::{LastRecord, NodeRecord, NodeStatus, PlannedNode, RunRecord, RunStatus};
 
 /// What is known of a run when it begins.
 pub struct NewRun<'a> {
@@ -60,6 +60,21 @@ pub async fn begin(session: &Session, run: &NewRun<'_>) -> Result<i64, DatabaseE
     let values: [&(dyn tokio_postgres::types::ToSql + Sync); 7] =
         [&run.target, &run.prod_schema, &run.command, &version, &run.host, &process_id, &run.started_by];
     Ok(session.client.query_one(sql, &values).await?.get(0))
+}
+
+/// Writes what a run is to do.
+pub async fn record_plan(session: &Session, run: i64, plan: &[PlannedNode]) -> Result<(), DatabaseError> {
+    let json = tokio_postgres::types::Json(plan);
+    session.client.execute("update elt.runs set plan = $2 where id = $1", &[&run, &json]).await?;
+    Ok(())
+}
+
+/// What a run of a prod schema is or was to do; empty where it was not written down.
+pub async fn plan(session: &Session, prod_schema: &str, id: i64) -> Result<Vec<PlannedNode>, DatabaseError> {
+    let sql = "select plan from elt.runs where id = $1 and prod_schema = $2 and plan is not null";
+    let Some(row) = session.client.query_opt(sql, &[&id, &prod_schema]).await? else { return Ok(Vec::new()) };
+    let plan: tokio_postgres::types::Json<Vec<PlannedNode>> = row.try_get(0)?;
+    Ok(plan.0)
 }
 
 /// Writes how a run ended. Inside a publishing transaction it becomes true with the publishing.

@@ -2,13 +2,18 @@
 
 use serde_json::{Value, json};
 
-use super::{Facts, layout};
+use super::Facts;
+use crate::layout::layout;
 use crate::lineage::{ColumnLineage, Input, Source};
 use crate::manifest::{Body, NodeId, Test};
 
 pub fn content(facts: &Facts<'_>) -> Value {
     let manifest = facts.manifest;
-    let places = layout::layout(manifest);
+    let parents: Vec<Vec<usize>> = manifest.ids().map(|id| numbers(&manifest.node(id).parents)).collect();
+    let places = layout(&parents, &numbers(&manifest.order), |index| {
+        let node = &manifest.nodes[index];
+        (node.layer, &node.domain, &node.name)
+    });
     let nodes: Vec<Value> = manifest
         .ids()
         .map(|id| {

@@ -2,7 +2,6 @@
 //! text comes out.
 
 mod content;
-mod layout;
 
 use std::collections::HashMap;
 

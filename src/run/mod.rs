@@ -10,6 +10,7 @@ mod failure;
 mod failures;
 mod freshness;
 mod load;
+mod outline;
 mod plan;
 mod prune;
 mod publish;

@@ -94,6 +94,7 @@ async fn begin(
     plan.build_schema = build_schema(id);
     let mut judge = Judge::read(control, manifest, &place.target, &plan, request.full_refresh).await?;
     judge.begin(id);
+    history::record_plan(control, id, &super::outline::outline(manifest, &plan)).await?;
     Ok((plan, judge))
 }
 

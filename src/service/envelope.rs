@@ -23,7 +23,8 @@ pub async fn envelope<B: MessageBody + 'static>(
     let shown = id_header.clone();
     let id = shown.to_str().unwrap_or_default();
     let mut response = next.call(request).await?.map_into_boxed_body();
-    if response.status().is_client_error() || response.status().is_server_error() {
+    let is_error = response.status().is_client_error() || response.status().is_server_error();
+    if is_error && !pages::is_page(response.response()) {
         let written = one_form(&response, id);
         response = response.into_response(written);
     }

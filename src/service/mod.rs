@@ -8,6 +8,7 @@ mod amount;
 mod body;
 mod docs;
 mod envelope;
+mod events;
 mod exposed;
 mod facts;
 mod fields;
@@ -77,6 +78,8 @@ pub struct Settings {
     pub stop_timeout: Duration,
     /// How often the published data is read again when no notice comes.
     pub refresh_interval: Duration,
+    /// How many may follow runs by server-sent events at the same time.
+    pub most_streams: usize,
 }
 
 /// The UTC day that the recency of a lookup is counted to.
@@ -118,6 +121,7 @@ impl Settings {
             keep_alive: Duration::from_secs(75),
             stop_timeout: Duration::from_secs(30),
             refresh_interval: Duration::from_secs(30),
+            most_streams: 64,
         }
     }
 }

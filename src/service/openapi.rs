@@ -64,6 +64,7 @@ pub fn description(guarded: Guarded, endpoints: &[Published]) -> OpenApi {
         .path("/runPipeline/", post(run_pipeline()))
         .path("/runs", get(runs()))
         .path("/runs/{id}", get(run()))
+        .path("/runs/{id}/events", get(run_events()))
         .path("/healthz", get(plain("health", "Whether the process lives", "Health")))
         .path("/readyz", get(readiness()))
         .path("/openapi.json", get(openapi()))
@@ -193,13 +194,37 @@ fn runs() -> Operation {
         .build()
 }
 
-fn run() -> Operation {
+fn run_id() -> Parameter {
     let id = ObjectBuilder::new()
         .schema_type(Type::Integer)
         .minimum(Some(1_usize))
         .maximum(Some(i64::MAX as usize));
+    parameter("id", ParameterIn::Path, Required::True, "The run's id", id)
+}
+
+fn run_events() -> Operation {
+    let text = ObjectBuilder::new().schema_type(Type::String).description(Some(
+        "`started`, `finished` (a RunNode), `publishing`, and `end` or, of a run in another process, `state`",
+    ));
+    operation("runEvents", "One run as it goes, by server-sent events", "runs")
+        .description(Some(
+            "Of a run that this service began, all steps so far and then each as it is taken. Of another one how \
+             it stands; ask again. Goes on after the event named by Last-Event-ID.",
+        ))
+        .parameter(run_id())
+        .response(
+            "200",
+            response("The events")
+                .content("text/event-stream", ContentBuilder::new().schema(Some(text)).build()),
+        )
+        .response("404", error("run_unknown"))
+        .response("503", unavailable("history_unavailable, too_many_streams"))
+        .build()
+}
+
+fn run() -> Operation {
     operation("run", "One run with all its steps", "runs")
-        .parameter(parameter("id", ParameterIn::Path, Required::True, "The run's id", id))
+        .parameter(run_id())
         .response("200", response("The run").content(JSON, of("Run")))
         .response("404", error("run_unknown"))
         .response("503", unavailable("history_unavailable"))

@@ -14,7 +14,7 @@ use futures_util::FutureExt;
 use super::gate::Need;
 use super::problem::Problem;
 use super::state::State;
-use super::{body, docs, exposed, health, pages, runs, voucher};
+use super::{body, docs, events, exposed, health, pages, runs, voucher};
 
 pub type Answer = Result<HttpResponse, Problem>;
 
@@ -31,6 +31,7 @@ pub fn routes(config: &mut ServiceConfig) {
     post(config, Need::Run, "/runPipeline", runs::start);
     get(config, Need::Read, "/runs", runs::list);
     get(config, Need::Read, "/runs/{id}", runs::one);
+    get(config, Need::Read, "/runs/{id}/events", events::follow);
     get(config, Need::Nothing, "/healthz", health::lives);
     get(config, Need::Nothing, "/readyz", health::ready);
     get(config, Need::Read, "/openapi.json", docs::openapi);
@@ -44,6 +45,8 @@ pub fn routes(config: &mut ServiceConfig) {
     get(config, Need::Read, "/boards", pages::board::list);
     get(config, Need::Read, "/boards/{board}", pages::board::show);
     get(config, Need::Read, "/ui/vouchers", pages::vouchers::show);
+    form(config, Need::Read, "/ui/runs", pages::runs::list, pages::runs::start);
+    get(config, Need::Read, "/ui/runs/{id}", pages::runs::one);
     get(config, Need::Nothing, "/assets/{file}", pages::file);
     get(config, Need::Read, "/", health::welcome);
 }
@@ -81,6 +84,24 @@ where
             web::resource(path)
                 .route(web::post().to(caught(need, handler)))
                 .default_service(web::to(wrong_method("POST"))),
+        );
+    }
+}
+
+/// A page, and the form on it that is sent to its own path. What the form needs beyond the page its handler asks.
+fn form<F, G, Page, Sent>(config: &mut ServiceConfig, need: Need, path: &str, page: F, sent: G)
+where
+    F: Fn(Call) -> Page + Copy + 'static,
+    G: Fn(Call) -> Sent + Copy + 'static,
+    Page: Future<Output = Answer> + 'static,
+    Sent: Future<Output = Answer> + 'static,
+{
+    for path in spellings(path) {
+        config.service(
+            web::resource(path)
+                .route(reading().to(caught(need, page)))
+                .route(web::post().to(caught(need, sent)))
+                .default_service(web::to(wrong_method("GET, HEAD, POST"))),
         );
     }
 }

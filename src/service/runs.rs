@@ -20,10 +20,7 @@ pub const LARGEST_LIMIT: i64 = 100;
 pub async fn start(call: Call) -> Answer {
     // Nothing in it is needed, but what is not read within the limits would be cut off without an answer.
     body::read(&call.request, call.payload, &call.state).await?;
-    let pipeline = call.state.pipeline.clone();
-    let begun = call.state.runtime.spawn(async move { pipeline.begin().await }).await;
-    let Begun { id, finished } =
-        begun.map_err(|panic| Problem::internal(panic.to_string()))?.map_err(refused)?;
+    let Begun { id, finished } = begin(&call.state).await?;
     if wants_no_wait(call.request.headers()) {
         let accepted = Accepted::new(id);
         return Ok(HttpResponse::Accepted()
@@ -35,23 +32,42 @@ pub async fn start(call: Call) -> Answer {
     finished_run(record.map_err(|panic| Problem::internal(format!("run {id}: {panic}")))?)
 }
 
+/// Starts a run, for who may.
+pub async fn begin(state: &State) -> Result<Begun, Problem> {
+    let pipeline = state.pipeline.clone();
+    let begun = state.runtime.spawn(async move { pipeline.begin().await }).await;
+    begun.map_err(|panic| Problem::internal(panic.to_string()))?.map_err(refused)
+}
+
 /// GET /runs: the newest first.
 pub async fn list(call: Call) -> Answer {
-    let limit = limit(call.request.query_string())?;
-    let records = within(&call.state, call.state.pipeline.runs(limit)).await?;
+    let records = newest(&call.state, limit(call.request.query_string())?).await?;
     Ok(fresh().json(RunList { runs: records.into_iter().map(RunAnswer::from).collect() }))
 }
 
 /// GET /runs/{id}.
 pub async fn one(call: Call) -> Answer {
-    let asked = call.request.match_info().get("id").unwrap_or_default();
-    let unknown = || {
-        Problem::new(StatusCode::NOT_FOUND, "run_unknown", "There is no run of this id.")
-            .with_hint("GET /runs lists the newest.")
-    };
-    let id: i64 = asked.parse().ok().filter(|id| *id > 0).ok_or_else(unknown)?;
-    let record = within(&call.state, call.state.pipeline.run(id)).await?.ok_or_else(unknown)?;
+    let record = record(&call.state, asked(&call)?).await?;
     Ok(fresh().json(RunAnswer::from(record)))
+}
+
+/// The id in the request's path.
+pub fn asked(call: &Call) -> Result<i64, Problem> {
+    let asked = call.request.match_info().get("id").unwrap_or_default();
+    asked.parse().ok().filter(|id| *id > 0).ok_or_else(unknown)
+}
+
+pub async fn record(state: &State, id: i64) -> Result<RunRecord, Problem> {
+    within(state, state.pipeline.run(id)).await?.ok_or_else(unknown)
+}
+
+pub async fn newest(state: &State, limit: i64) -> Result<Vec<RunRecord>, Problem> {
+    within(state, state.pipeline.runs(limit)).await
+}
+
+fn unknown() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "run_unknown", "There is no run of this id.")
+        .with_hint("GET /runs lists the newest.")
 }
 
 fn finished_run(record: RunRecord) -> Answer {
@@ -110,7 +126,7 @@ fn refused(refused: Refused) -> Problem {
 }
 
 /// Asks the run history, in bounded time.
-async fn within<T: Send + 'static>(
+pub async fn within<T: Send + 'static>(
     state: &State,
     asked: crate::pipeline::Answer<Result<T, String>>,
 ) -> Result<T, Problem> {

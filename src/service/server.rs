@@ -14,6 +14,7 @@ use actix_web::{App, HttpServer, web};
 use tokio::net::TcpSocket;
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinHandle};
+use tokio_util::sync::CancellationToken;
 
 use super::envelope::envelope;
 use super::refresh::Refresh;
@@ -37,6 +38,7 @@ pub struct Running {
     handle: ServerHandle,
     server: JoinHandle<io::Result<()>>,
     refresh: AbortHandle,
+    stopping: CancellationToken,
 }
 
 /// Binds, reads the published data if it can, and answers. Must be called within a tokio runtime, on which
@@ -53,6 +55,7 @@ pub async fn start(
     let server = serve(&settings, listener, state.clone())?;
     let handle = server.handle();
     let server = tokio::spawn(server);
+    let stopping = state.stopping.clone();
 
     let (first, read) = oneshot::channel();
     let (schema, interval) = (settings.prod_schema, settings.refresh_interval);
@@ -61,7 +64,7 @@ pub async fn start(
     if tokio::time::timeout(FIRST_READ, read).await.is_err() {
         tracing::warn!("the database did not answer yet; lookups wait for it");
     }
-    Ok(Running { addr, handle, server, refresh })
+    Ok(Running { addr, handle, server, refresh, stopping })
 }
 
 impl Running {
@@ -76,6 +79,7 @@ impl Running {
     /// Takes no new connections, finishes the requests that it began (up to the settings' `stop_timeout`),
     /// ends. A run that a request waits for counts as begun; a run that outlasts the wait goes on.
     pub async fn stop(self) {
+        self.stopping.cancel();
         self.handle.stop(true).await;
     }
 }
@@ -83,6 +87,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.refresh.abort();
+        self.stopping.cancel();
         // The order is sent by the call; the future only waits for the end.
         drop(self.handle.stop(false));
     }

@@ -8,6 +8,8 @@ use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
 use jiff::civil::Date;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use super::LookupDate;
 use super::docs::Pages;
@@ -33,6 +35,10 @@ pub struct State {
     pub body_limit: usize,
     pub request_timeout: Duration,
     pub pages: Pages,
+    /// Places for who follows a run.
+    pub streams: Arc<Semaphore>,
+    /// Set when the service stops: what would go on for long ends.
+    pub stopping: CancellationToken,
     /// Reads rows of what is served.
     pub reader: Reader,
     pub schema: Ident,
@@ -73,6 +79,8 @@ impl State {
             request_timeout: settings.request_timeout,
             pages: Pages::new(guarded),
             gate,
+            streams: Arc::new(Semaphore::new(settings.most_streams)),
+            stopping: CancellationToken::new(),
             reader,
             schema: settings.prod_schema.clone(),
         }

@@ -15,7 +15,7 @@ export async function inBrowser(address, looks, story) {
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || "/usr/bin/chromium", args: FLAGS });
   try {
     for (const look of looks) {
-      const context = await browser.newContext({ viewport: { width: look.width, height: look.height }, colorScheme: look.scheme });
+      const context = await browser.newContext({ viewport: { width: look.width, height: look.height }, colorScheme: look.scheme, javaScriptEnabled: !look.withoutScript });
       const page = await context.newPage();
       const wrong = [];
       page.on("console", (message) => { if (["error", "warning"].includes(message.type())) wrong.push(message.text()); });

@@ -84,12 +84,30 @@ impl Gate {
     /// Errors: 401 without a token or with a wrong one, 403 with one that allows less, 429 too often, 503
     /// before the tokens are known.
     pub fn admit(&self, need: Need, request: &HttpRequest) -> Result<(), Problem> {
+        self.admit_with(need, request, credentials(request.headers(), need))
+    }
+
+    /// The same for what was typed into a form of our own instead of being sent as a header.
+    pub fn admit_typed(&self, need: Need, request: &HttpRequest, token: &str) -> Result<(), Problem> {
+        let typed = match token {
+            "" => Credentials::None,
+            token => Credentials::Token(token.as_bytes().into()),
+        };
+        self.admit_with(need, request, typed)
+    }
+
+    fn admit_with(
+        &self,
+        need: Need,
+        request: &HttpRequest,
+        credentials: Credentials<'_>,
+    ) -> Result<(), Problem> {
         let access = self.access(need);
         if need == Need::Nothing || (access == Access::Open && !self.limits.any()) {
             return Ok(());
         }
         let address = self.proxies.caller(request);
-        let known = match credentials(request.headers(), need) {
+        let known = match credentials {
             Credentials::Token(token) => self.recognise(&token, address, access)?,
             Credentials::None => None,
         };

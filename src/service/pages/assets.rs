@@ -6,7 +6,10 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use crate::service::routes::{Answer, Call, nothing_here};
 
 /// Name, type, content.
-const FILES: [(&str, &str, &str); 1] = [("elt.css", "text/css; charset=utf-8", include_str!("elt.css"))];
+const FILES: [(&str, &str, &str); 2] = [
+    ("elt.css", "text/css; charset=utf-8", include_str!("elt.css")),
+    ("run.js", "text/javascript; charset=utf-8", include_str!("run.js")),
+];
 
 pub async fn file(call: Call) -> Answer {
     let asked = call.request.match_info().get("file").unwrap_or_default();

@@ -14,6 +14,12 @@ use crate::service::snapshot::Snapshot;
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; \
                       frame-ancestors 'none'";
 
+/// What a page that is kept up to date may do more.
+const WITH_SCRIPT: &str = "; script-src 'self'; connect-src 'self'";
+
+/// How often such a page is loaded anew where there is no script. Unit: seconds.
+const RELOAD: &str = "3";
+
 /// Where in the navigation a page stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Section {
@@ -27,16 +33,27 @@ pub struct Page {
     section: Section,
     title: String,
     content: Markup,
+    script: Option<&'static str>,
 }
 
 impl Page {
     pub fn new(section: Section, title: impl Into<String>, content: Markup) -> Self {
-        Self { section, title: title.into(), content }
+        Self { section, title: title.into(), content, script: None }
+    }
+
+    /// By one of our own scripts, and without scripts by loading it again and again.
+    pub fn kept_up_to_date(self, script: &'static str) -> Self {
+        Self { script: Some(script), ..self }
     }
 
     pub fn answer(self, call: &Call) -> Answer {
+        Ok(self.write_to(call, HttpResponse::Ok()))
+    }
+
+    /// As the answer that was begun.
+    pub fn write_to(self, call: &Call, response: HttpResponseBuilder) -> HttpResponse {
         let snapshot = call.state.snapshot.load_full();
-        Ok(self.write(HttpResponse::Ok(), &call.request, snapshot.as_deref()))
+        self.write(response, &call.request, snapshot.as_deref())
     }
 
     pub fn write(
@@ -45,10 +62,11 @@ impl Page {
         request: &HttpRequest,
         snapshot: Option<&Snapshot>,
     ) -> HttpResponse {
+        let policy = format!("{POLICY}{}", self.script.map_or("", |_| WITH_SCRIPT));
         response
             .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
             .insert_header((CACHE_CONTROL, "no-cache"))
-            .insert_header((CONTENT_SECURITY_POLICY, POLICY))
+            .insert_header((CONTENT_SECURITY_POLICY, policy))
             // Not `no-referrer`: that would take the origin off our own forms, by which they are known as ours.
             .insert_header((REFERRER_POLICY, "same-origin"))
             .insert_header((X_FRAME_OPTIONS, "DENY"))
@@ -66,6 +84,10 @@ impl Page {
                     title { (self.title) " - elt" }
                     link rel="icon" href="data:,";
                     link rel="stylesheet" href={ (root) "/assets/elt.css" };
+                    @if let Some(script) = self.script {
+                        script src={ (root) "/assets/" (script) } defer {}
+                        noscript { meta http-equiv="refresh" content=(RELOAD); }
+                    }
                 }
                 body {
                     a class="skip" href="#content" { "To the content" }
@@ -76,7 +98,7 @@ impl Page {
                             @if snapshot.is_some_and(|snapshot| snapshot.has_vouchers) {
                                 (self.link(root, "/ui/vouchers", Section::Vouchers, "Vouchers"))
                             }
-                            (self.link(root, "/runs", Section::Runs, "Runs"))
+                            (self.link(root, "/ui/runs", Section::Runs, "Runs"))
                             a href={ (root) "/docs/" } { "API docs" }
                         }
                     }

@@ -5,6 +5,8 @@
 mod assets;
 pub mod board;
 mod frame;
+mod graph;
+pub mod runs;
 mod start;
 mod table;
 mod text;
@@ -12,7 +14,7 @@ pub mod vouchers;
 
 use std::sync::Arc;
 
-use actix_web::http::header::{ACCEPT, HeaderMap};
+use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, web};
 use maud::html;
 
@@ -30,6 +32,12 @@ pub fn wants_page(headers: &HeaderMap) -> bool {
     let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let place = |word: &str| accept.find(word).unwrap_or(usize::MAX);
     place("text/html") < place("application/json")
+}
+
+/// Whether an answer was written as a page, whatever its status.
+pub fn is_page(response: &HttpResponse) -> bool {
+    let content_type = response.headers().get(CONTENT_TYPE);
+    response.error().is_none() && content_type.is_some_and(|value| value.as_bytes().starts_with(b"text/html"))
 }
 
 /// An error as a page, where a browser asked for a page; programs get the one form everywhere.

@@ -1,6 +1,7 @@
 //! Names, numbers and times as a person writes them. Pure.
 
 use jiff::Timestamp;
+use maud::{Markup, html};
 
 /// `monthly_revenue` as a heading.
 pub fn title(name: &str) -> String {
@@ -14,6 +15,21 @@ pub fn title(name: &str) -> String {
 
 pub fn moment(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// A state in its colour, and in words for who does not tell colours apart.
+pub fn badge(state: &str) -> Markup {
+    html! { span class={ "badge " (state) } { (state) } }
+}
+
+/// `0.19 s`, `2 min 5 s`, `1 h 2 min`.
+pub fn duration(milliseconds: i64) -> String {
+    let seconds = milliseconds / 1000;
+    match seconds {
+        ..60 => format!("{:.2} s", milliseconds as f64 / 1000.0),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
 }
 
 /// `1 chart`, `2 charts`.

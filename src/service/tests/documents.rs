@@ -67,6 +67,7 @@ async fn the_description_names_every_path_and_the_token_only_where_it_is_asked_f
             "/runPipeline/",
             "/runs",
             "/runs/{id}",
+            "/runs/{id}/events",
             "/segmentation-voucher/"
         ]
     );

@@ -73,7 +73,7 @@ impl Served {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_closed_opens_to_a_token_of_enough_scope_and_to_nothing_else() {
     let served = closed().await;
-    for open in ["/healthz", "/assets/board.css"] {
+    for open in ["/healthz", "/assets/elt.css"] {
         let status = served.client.get(format!("{}{open}", served.base)).send().await.unwrap().status();
         assert_eq!(status, 200, "{open}");
     }

@@ -3,6 +3,7 @@
 mod documents;
 mod edge;
 mod errors;
+mod events;
 mod freshness;
 mod gate;
 mod lookups;

@@ -3,9 +3,11 @@
 use std::sync::Mutex;
 
 use jiff::Timestamp;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
-use crate::pipeline::{Answer, Begun, NodeRecord, NodeStatus, Pipeline, Refused, RunRecord, RunStatus};
+use crate::pipeline::{
+    Answer, Begun, NodeRecord, NodeStatus, Pipeline, PlannedNode, Refused, RunRecord, RunStatus, Step, Steps,
+};
 
 #[derive(Default)]
 pub struct FakePipeline {
@@ -19,6 +21,8 @@ struct Inner {
     end: Option<oneshot::Sender<()>>,
     /// Runs wait for [`FakePipeline::end`].
     holds: bool,
+    /// Of the run that is under way.
+    steps: Option<watch::Sender<Vec<Step>>>,
     fails: bool,
     mood: Mood,
 }
@@ -51,6 +55,11 @@ impl FakePipeline {
         self.inner.lock().unwrap().mood = mood;
     }
 
+    /// The run under way takes a step.
+    pub fn step(&self, step: Step) {
+        self.inner.lock().unwrap().steps.as_ref().unwrap().send_modify(|steps| steps.push(step));
+    }
+
     fn mood(&self) -> Mood {
         self.inner.lock().unwrap().mood
     }
@@ -72,6 +81,7 @@ impl Pipeline for FakePipeline {
         }
         let id = inner.runs.len() as i64 + 1;
         let (end, ended) = oneshot::channel();
+        inner.steps = Some(watch::channel(Vec::new()).0);
         if inner.holds {
             inner.end = Some(end)
         } else {
@@ -109,7 +119,9 @@ impl Pipeline for FakePipeline {
                     duration_ms: 12,
                     message: None,
                 }];
-                run.clone()
+                let run = run.clone();
+                inner.steps = None;
+                run
             });
             Ok(Begun { id, finished: Box::pin(async move { run.await.unwrap() }) })
         })
@@ -135,5 +147,14 @@ impl Pipeline for FakePipeline {
                 Mood::Panics => panic!("{}", inside_words()),
             }
         })
+    }
+
+    fn plan(&self, _: i64) -> Answer<Result<Vec<PlannedNode>, String>> {
+        let node = |node: &str, parents| PlannedNode { node: node.into(), kind: "table".into(), parents };
+        Box::pin(async move { Ok(vec![node("segments", vec![]), node("quality", vec![0])]) })
+    }
+
+    fn steps(&self, _: i64) -> Option<Steps> {
+        self.inner.lock().unwrap().steps.as_ref().map(watch::Sender::subscribe)
     }
 }
