@@ -113,6 +113,7 @@ impl Desk {
         let id = begun.id;
         let runs = self.runs.clone();
         let chronicle = Arc::new(runs.chronicle(id));
+        let (webhooks, name) = (project.profile.webhooks.clone(), project.name.clone());
         let running = tokio::spawn(async move {
             let outcome = begun.finish(chronicle, runs.cancel.clone()).await;
             runs.forget(id);
@@ -120,22 +121,29 @@ impl Desk {
                 tracing::warn!(run = id, "{note}");
             }
             tracing::info!(run = id, status = ?outcome.status, "the run has ended");
-            drop(token);
+            let record = self.record(id).await;
+            let told = record.clone();
+            // Whoever waits for the run's end does not wait for this, but a stop does.
+            tokio::spawn(async move {
+                webhooks.run_ended(&name, &told).await;
+                drop(token);
+            });
+            record
         });
-        let finished = async move {
-            running.await.expect("a run does not panic");
-            let unknown = |error: DatabaseError| RunRecord::lost(id, &error.to_string());
-            let read = async {
-                let session = self.connector.connect().await?;
-                history::run(&session, self.prod_schema.as_str(), id).await
-            };
-            match read.await {
-                Ok(Some(record)) => record,
-                Ok(None) => RunRecord::lost(id, "the run's record is gone"),
-                Err(error) => unknown(error),
-            }
-        };
+        let finished = async move { running.await.expect("a run does not panic") };
         Ok(Begun { id, finished: Box::pin(finished) })
+    }
+
+    async fn record(&self, id: i64) -> RunRecord {
+        let read = async {
+            let session = self.connector.connect().await?;
+            history::run(&session, self.prod_schema.as_str(), id).await
+        };
+        match read.await {
+            Ok(Some(record)) => record,
+            Ok(None) => RunRecord::lost(id, "the run's record is gone"),
+            Err(error) => RunRecord::lost(id, &DatabaseError::to_string(&error)),
+        }
     }
 
     fn read(&self) -> Result<(Project, Manifest), Refused> {

@@ -49,6 +49,7 @@ pub mod name;
 pub mod pipeline;
 pub mod project;
 pub mod run;
+pub mod schedule;
 pub mod secret;
 pub mod service;
 pub mod source;
@@ -58,6 +59,7 @@ pub mod telemetry;
 pub mod template;
 pub mod token;
 pub mod watch;
+pub mod webhook;
 
 // Tests of modules stand on the same private PostgreSQL as those through the front door.
 #[cfg(test)]

@@ -398,6 +398,9 @@ pub struct Serve {
     /// Threads that answer; as many as the machine has cores where not said
     #[arg(long, value_name = "N")]
     pub workers: Option<usize>,
+    /// Leave the profile's schedule to another service
+    #[arg(long)]
+    pub no_schedule: bool,
     /// Seconds that a stop waits for requests and a run under way; then the run is cancelled
     #[arg(long, value_name = "SECONDS", default_value_t = 20)]
     pub stop_timeout: u64,

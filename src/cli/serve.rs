@@ -1,10 +1,12 @@
 //! `serve`: the service, until a signal stops it.
 
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::args::Serve;
@@ -13,7 +15,8 @@ use super::{Context, Outcome, Stop};
 use crate::database::Reader;
 use crate::desk::{Desk, Runs};
 use crate::engine::Engine;
-use crate::project::Layer;
+use crate::pipeline::Pipeline;
+use crate::project::{Layer, Project};
 use crate::service::{self, LookupDate, Rate, Settings};
 use crate::token::Access;
 
@@ -51,7 +54,7 @@ pub async fn serve(context: &Context, arguments: &Serve) -> Outcome {
         prod_schema,
         runs: runs.clone(),
     });
-    let running = service::start(settings, Reader::new(&engine.reader), desk.clone(), desk);
+    let running = service::start(settings, Reader::new(&engine.reader), desk.clone(), desk.clone());
     let mut running = running.await.map_err(|error| Stop::error(error.to_string()))?;
     let address = format!("http://{}", running.addr);
     if context.terminal.json {
@@ -67,7 +70,9 @@ pub async fn serve(context: &Context, arguments: &Serve) -> Outcome {
             project.target.reader_role.as_str()
         ));
     }
+    let schedule = schedule(context, arguments, &project, desk);
     let ended = tokio::select! {
+        never = schedule => match never {},
         ended = running.wait() => {
             let ended = ended.map_err(|error| Stop::error(error.to_string()));
             (ended, runs.end(Duration::ZERO, CANCELLING).await)
@@ -87,6 +92,29 @@ pub async fn serve(context: &Context, arguments: &Serve) -> Outcome {
     }
     engine.close().await?;
     ended.0.map(|()| ExitCode::SUCCESS)
+}
+
+/// Runs the pipeline at its hours; never ends.
+async fn schedule(
+    context: &Context,
+    arguments: &Serve,
+    project: &Project,
+    pipeline: Arc<dyn Pipeline>,
+) -> Infallible {
+    if let Some(schedule) = project.profile.schedule.clone().filter(|_| !arguments.no_schedule) {
+        let next =
+            schedule.next_after(Timestamp::now()).map(|next| next.strftime("%F %H:%M UTC").to_string());
+        let next = next.unwrap_or_else(|| "never".into());
+        context.terminal.say(&format!("Runs by itself: {}; next {next}.", schedule.describe()));
+        let (webhooks, name) = (project.profile.webhooks.clone(), project.name.clone());
+        let told = move |why: String| {
+            tracing::warn!("{why}");
+            let (webhooks, name) = (webhooks.clone(), name.clone());
+            tokio::spawn(async move { webhooks.run_not_begun(&name, &why).await });
+        };
+        crate::schedule::keep(schedule, pipeline, told).await;
+    }
+    std::future::pending().await
 }
 
 /// Whether starting a run asks for a token where the profile does not say: it does wherever others than this

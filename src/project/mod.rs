@@ -1,6 +1,7 @@
 //! The user's folder as it was read: every file, parsed into types, with the place of every part.
 //! Reads files and nothing else: no socket, no clock; the environment is handed in.
 
+mod calling;
 mod columns;
 mod config;
 mod constraints;

@@ -8,11 +8,14 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use serde_yaml::Spanned;
 
+use super::calling::{self, WrittenSchedule, WrittenWebhooks};
 use super::service::{Service, WrittenService};
 use super::{Layer, Setting, yaml};
 use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
 use crate::name::Ident;
+use crate::schedule::Schedule;
 use crate::template::{Library, Scope};
+use crate::webhook::Webhooks;
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,6 +37,9 @@ struct Written {
     service: WrittenService,
     #[serde(default)]
     fetch: Fetch,
+    schedule: Option<WrittenSchedule>,
+    #[serde(default)]
+    webhooks: WrittenWebhooks,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -104,6 +110,10 @@ pub struct Profile {
     pub vars: Map<String, Value>,
     pub service: Service,
     pub fetch: Fetch,
+    /// When `elt serve` runs the pipeline by itself.
+    pub schedule: Option<Schedule>,
+    /// Whom `elt serve` tells how runs ended.
+    pub webhooks: Webhooks,
 }
 
 /// One place to build in.
@@ -156,6 +166,8 @@ impl Profile {
         let mut reader = Reader { file, library, problems: Vec::new() };
         let target = reader.target(&written, setting);
         let service = Service::read(&written.service, &mut reader);
+        let schedule = written.schedule.as_ref().and_then(|written| calling::schedule(written, &mut reader));
+        let webhooks = calling::webhooks(&written.webhooks, &mut reader);
         let name = reader.project_name(written.name.as_ref());
         let target_path = reader.text(written.target_path.as_ref()).map(PathBuf::from);
         match target {
@@ -170,6 +182,8 @@ impl Profile {
                         target_path,
                         vars: written.vars,
                         service,
+                        schedule,
+                        webhooks,
                         fetch: written.fetch,
                     },
                     target,

@@ -7,8 +7,10 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::middleware::Next;
+use actix_web::web::Data;
 
 use super::problem::Problem;
+use super::state::State;
 use super::{body, pages};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -32,6 +34,9 @@ pub async fn envelope<B: MessageBody + 'static>(
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, id_header);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(state) = response.request().app_data::<Data<State>>() {
+        state.metrics.count(&response, began.elapsed());
+    }
     let request = response.request();
     // Without the query: it may hold what is nobody's business.
     tracing::info!(

@@ -15,6 +15,7 @@ mod fields;
 mod gate;
 mod health;
 mod lookup;
+mod metrics;
 mod openapi;
 mod pages;
 mod problem;

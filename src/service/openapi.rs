@@ -67,6 +67,7 @@ pub fn description(guarded: Guarded, endpoints: &[Published]) -> OpenApi {
         .path("/runs/{id}/events", get(run_events()))
         .path("/healthz", get(plain("health", "Whether the process lives", "Health")))
         .path("/readyz", get(readiness()))
+        .path("/metrics", get(metrics()))
         .path("/openapi.json", get(openapi()))
         .path("/", get(plain("welcome", "Where to go from here", "Welcome")));
     for published in endpoints {
@@ -238,6 +239,13 @@ fn readiness() -> Operation {
         ))
         .response("200", response("Lookups are answered").content(JSON, of("Readiness")))
         .response("503", unavailable("not_ready, not_published: details say which part is missing"))
+        .build()
+}
+
+fn metrics() -> Operation {
+    let text = ContentBuilder::new().schema(Some(ObjectBuilder::new().schema_type(Type::String)));
+    operation("metrics", "Figures for Prometheus", "service")
+        .response("200", response("OpenMetrics").content("application/openmetrics-text", text.build()))
         .build()
 }
 

@@ -14,7 +14,7 @@ use futures_util::FutureExt;
 use super::gate::Need;
 use super::problem::Problem;
 use super::state::State;
-use super::{body, docs, events, exposed, health, pages, runs, voucher};
+use super::{body, docs, events, exposed, health, metrics, pages, runs, voucher};
 
 pub type Answer = Result<HttpResponse, Problem>;
 
@@ -34,6 +34,7 @@ pub fn routes(config: &mut ServiceConfig) {
     get(config, Need::Read, "/runs/{id}/events", events::follow);
     get(config, Need::Nothing, "/healthz", health::lives);
     get(config, Need::Nothing, "/readyz", health::ready);
+    get(config, Need::Read, "/metrics", metrics::show);
     get(config, Need::Read, "/openapi.json", docs::openapi);
     get(config, Need::Read, "/docs", docs::page);
     // Not by `get`: the page's files have no twin with a slash.

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::LookupDate;
 use super::docs::Pages;
 use super::gate::{Gate, Need};
+use super::metrics::Metrics;
 use super::openapi::Guarded;
 use super::problem::Problem;
 use super::snapshot::Snapshot;
@@ -39,6 +40,7 @@ pub struct State {
     pub streams: Arc<Semaphore>,
     /// Set when the service stops: what would go on for long ends.
     pub stopping: CancellationToken,
+    pub metrics: Metrics,
     /// Reads rows of what is served.
     pub reader: Reader,
     pub schema: Ident,
@@ -78,6 +80,7 @@ impl State {
             body_limit: settings.body_limit,
             request_timeout: settings.request_timeout,
             pages: Pages::new(guarded),
+            metrics: Metrics::new(),
             gate,
             streams: Arc::new(Semaphore::new(settings.most_streams)),
             stopping: CancellationToken::new(),

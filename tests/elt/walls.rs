@@ -14,6 +14,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("utoipa", &["service"]),
     ("actix_cors", &["service"]),
     ("governor::", &["service"]),
+    ("croner::", &["schedule"]),
+    ("prometheus_client", &["service"]),
     ("maud::", &["service"]),
     ("notify::", &["watch"]),
     ("clap", &["cli"]),

@@ -36,6 +36,14 @@ pub struct Reader {
     row_pool: deadpool_postgres::Pool,
 }
 
+/// Sessions of a pool, and requests that wait for one.
+#[derive(Debug, Clone, Copy)]
+pub struct Sessions {
+    pub open: i64,
+    pub idle: i64,
+    pub waiting: i64,
+}
+
 /// Why the published layer could not be read.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ReadError {
@@ -97,6 +105,13 @@ impl Reader {
     pub async fn rows(&self, query: &RowQuery) -> Result<Rows, RowsError> {
         let client = self.row_pool.get().await.map_err(|error| RowsError::Away(unreached(error)))?;
         Rows::begin(client, query).await
+    }
+
+    /// How the sessions that read rows stand.
+    pub fn sessions(&self) -> Sessions {
+        let status = self.row_pool.status();
+        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        Sessions { open: count(status.size), idle: count(status.available), waiting: count(status.waiting) }
     }
 
     /// Whether the server takes `value` for one of `data_type`, as the catalogue writes the type.

@@ -8,14 +8,15 @@ mod request;
 
 use std::borrow::Cow;
 
-use actix_web::HttpResponse;
 use actix_web::http::header::{
     ACCEPT, ALLOW, CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH, RETRY_AFTER, VARY,
 };
 use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpMessage, HttpResponse};
 use percent_encoding::percent_decode_str;
 
 use super::body;
+use super::metrics::Routed;
 use super::problem::{FieldProblem, Problem};
 use super::routes::{Answer, Call, nothing_here};
 use crate::database::{RowFormat, RowsError};
@@ -39,6 +40,7 @@ pub async fn answer(mut call: Call) -> Answer {
     let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
     let found = snapshot.as_ref().and_then(|snapshot| Some((snapshot, snapshot.endpoint(path)?)));
     let Some((snapshot, (published, in_path))) = found else { return nothing_here() };
+    call.request.extensions_mut().insert(Routed(published.endpoint.path.clone()));
     if call.request.method() != Method::GET && call.request.method() != Method::HEAD {
         return Err(Problem::from_status(StatusCode::METHOD_NOT_ALLOWED)
             .with_hint("It takes GET, HEAD.")

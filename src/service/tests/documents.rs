@@ -62,6 +62,7 @@ async fn the_description_names_every_path_and_the_token_only_where_it_is_asked_f
             "/",
             "/getVoucher/",
             "/healthz",
+            "/metrics",
             "/openapi.json",
             "/readyz",
             "/runPipeline/",

@@ -1,0 +1,204 @@
+//! /metrics, in OpenMetrics' text: what was asked and how long it took, what is answered from, and how the last
+//! run went. What changes by itself is read when it is asked for.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use actix_web::dev::ServiceResponse;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::{HttpMessage, HttpResponse};
+use jiff::Timestamp;
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::problem::Problem;
+use super::routes::{Answer, Call};
+use super::state::{Database, State};
+use crate::pipeline::{RunRecord, RunStatus};
+
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// How long a scrape waits for the run history; without it the rest is told.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Seconds.
+const BUCKETS: [f64; 14] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+type Text = Cow<'static, str>;
+
+/// What is counted as it happens.
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<Request, Counter>,
+    durations: Family<Route, Histogram, fn() -> Histogram>,
+}
+
+/// The path as it is routed, e.g. `/runs/{id}`: its values are many, and nobody's business.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    route: Text,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Request {
+    method: Text,
+    route: Text,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Node {
+    node: String,
+    kind: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Standing {
+    status: &'static str,
+}
+
+/// Left with a request by who answers for a path that the routes do not know.
+pub struct Routed(pub String);
+
+impl Metrics {
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("elt");
+        let requests = Family::default();
+        registry.register("http_requests", "Requests that were answered", requests.clone());
+        let durations: Family<Route, Histogram, fn() -> Histogram> =
+            Family::new_with_constructor(|| Histogram::new(BUCKETS));
+        let help = "From a request's headers to its answer's";
+        registry.register_with_unit("http_request_duration", help, Unit::Seconds, durations.clone());
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "The binary that answers", build);
+        Self { registry, requests, durations }
+    }
+
+    /// Counts an answer. What nobody answers for counts as one route, so that guesses cost no memory.
+    pub fn count<B>(&self, response: &ServiceResponse<B>, took: Duration) {
+        let request = response.request();
+        let pattern = || request.match_pattern().map(Text::from);
+        let exposed = request.extensions().get::<Routed>().map(|routed| routed.0.clone().into());
+        let route = exposed.or_else(pattern).unwrap_or(Text::Borrowed("unknown"));
+        let method = match request.method().as_str() {
+            "GET" => "GET",
+            "HEAD" => "HEAD",
+            "POST" => "POST",
+            "OPTIONS" => "OPTIONS",
+            _ => "other",
+        };
+        self.durations.get_or_create(&Route { route: route.clone() }).observe(took.as_secs_f64());
+        let status = response.status().as_u16();
+        self.requests.get_or_create(&Request { method: method.into(), route, status }).inc();
+    }
+}
+
+pub async fn show(call: Call) -> Answer {
+    let state = &call.state;
+    let mut now = Registry::with_prefix("elt");
+    standing(state, &mut now);
+    let newest = state.pipeline.runs(1);
+    let read = async {
+        let newest = newest.await.ok()?.into_iter().next()?;
+        state.pipeline.run(newest.id).await.ok()?
+    };
+    if let Ok(Some(run)) = tokio::time::timeout(PATIENCE, read).await {
+        last_run(&run, &mut now);
+    }
+    let mut body = String::new();
+    let failed = |error: std::fmt::Error| Problem::internal(error.to_string());
+    text::encode_registry(&mut body, &state.metrics.registry).map_err(failed)?;
+    text::encode_registry(&mut body, &now).map_err(failed)?;
+    text::encode_eof(&mut body).map_err(failed)?;
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, OPEN_METRICS))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .body(body))
+}
+
+/// What is answered from, and by how many sessions.
+fn standing(state: &State, registry: &mut Registry) {
+    gauge(
+        registry,
+        "database_up",
+        "1 while the published data can be read",
+        i64::from(state.database() == Database::Here),
+    );
+    let sessions = state.reader.sessions();
+    gauge(registry, "pool_sessions", "Sessions that read rows of endpoints", sessions.open);
+    gauge(registry, "pool_sessions_idle", "Of these, those that nobody uses", sessions.idle);
+    gauge(registry, "pool_requests_waiting", "Requests that wait for a session", sessions.waiting);
+    if let Some(snapshot) = state.snapshot.load().as_ref() {
+        gauge(registry, "snapshot_run", "The run whose publication is answered from", snapshot.run_id);
+        let age = Timestamp::now().duration_since(snapshot.loaded_at).as_secs().max(0);
+        seconds(
+            registry,
+            "snapshot_age",
+            "Since the publication was last found to be the newest",
+            age as f64,
+        );
+        let published = snapshot.published_at.as_second();
+        seconds(registry, "published_timestamp", "When it was published, as Unix time", published as f64);
+    }
+}
+
+fn last_run(run: &RunRecord, registry: &mut Registry) {
+    let standings = Family::<Standing, Gauge>::default();
+    let all = [
+        (RunStatus::Running, "running"),
+        (RunStatus::Succeeded, "succeeded"),
+        (RunStatus::Failed, "failed"),
+        (RunStatus::Cancelled, "cancelled"),
+    ];
+    for (status, name) in all {
+        standings.get_or_create(&Standing { status: name }).set(i64::from(run.status == status));
+    }
+    registry.register("last_run_status", "1 for how the newest run stands", standings);
+    gauge(registry, "last_run", "The newest run's id", run.id);
+    seconds(
+        registry,
+        "last_run_started_timestamp",
+        "When it began, as Unix time",
+        run.started_at.as_second() as f64,
+    );
+    if let Some(end) = run.finished_at {
+        let took = end.duration_since(run.started_at).as_secs_f64();
+        seconds(registry, "last_run_duration", "From its beginning to its end", took);
+    }
+    let (rows, durations) = (
+        Family::<Node, Gauge>::default(),
+        Family::<Node, Gauge<f64, std::sync::atomic::AtomicU64>>::default(),
+    );
+    for node in run.nodes.iter().filter(|node| node.kind != "test") {
+        let label = Node { node: node.node.clone(), kind: node.kind.clone() };
+        if let Some(count) = node.rows {
+            rows.get_or_create(&label).set(count);
+        }
+        durations.get_or_create(&label).set(node.duration_ms as f64 / 1e3);
+    }
+    registry.register("node_rows", "Rows that the newest run built or loaded, by node", rows);
+    registry.register_with_unit(
+        "node_duration",
+        "How long a node of the newest run took",
+        Unit::Seconds,
+        durations,
+    );
+}
+
+fn gauge(registry: &mut Registry, name: &str, help: &str, value: i64) {
+    let gauge: Gauge = Gauge::default();
+    gauge.set(value);
+    registry.register(name, help, gauge);
+}
+
+fn seconds(registry: &mut Registry, name: &str, help: &str, value: f64) {
+    let gauge = Gauge::<f64, std::sync::atomic::AtomicU64>::default();
+    gauge.set(value);
+    registry.register_with_unit(name, help, Unit::Seconds, gauge);
+}
