@@ -6,7 +6,10 @@ use crate::support::Project;
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_tell_requests_by_route_what_is_answered_from_and_how_the_last_run_went() {
     let project = Project::new(&[
-        ("models/prod/shops.sql", "select n from generate_series(1, 3) as n"),
+        (
+            "models/prod/shops.sql",
+            "{{ config(materialized='table') }} select n from generate_series(1, 3) as n",
+        ),
         (
             "models/prod/shops.yml",
             "models: [{name: shops, expose: {path: '/shops/{n}', parameters: [{name: n}]}}]",

@@ -58,7 +58,7 @@ async fn runs_come_at_their_time_and_never_two_at_once_and_how_they_end_is_told(
     let (address, said) = listener();
     let profile = "name: shop\nschedule: {cron: '* * * * * *', time_zone: Europe/Berlin}\n\
                    webhooks: {on_success: \"{{ env_var('HOOK') }}\", on_failure: \"{{ env_var('HOOK') }}\"}\n";
-    let slow = "select 1 as n from pg_sleep(2.5)";
+    let slow = "{{ config(materialized='table') }} select 1 as n from pg_sleep(2.5)";
     let project = Project::new(&[("profiles.yml", profile), ("models/prod/slow.sql", slow)]).await;
     let project = project.env("HOOK", &address);
     let server = Server::start(&project, &[]);
@@ -70,7 +70,10 @@ async fn runs_come_at_their_time_and_never_two_at_once_and_how_they_end_is_told(
     let text = left_out["text"].as_str().unwrap();
     assert!(text.starts_with("shop: the scheduled run was left out: run "), "{text}");
 
-    project.write("models/prod/slow.sql", "select 1 / (n - n) as n from generate_series(1, 2) as n");
+    project.write(
+        "models/prod/slow.sql",
+        "{{ config(materialized='table') }} select 1 / (n - n) as n from generate_series(1, 2) as n",
+    );
     let bad = told(&said, "run_failed");
     assert_eq!(bad["run"]["status"], "failed");
     let failed = &bad["failed"][0];
