@@ -68,7 +68,8 @@ fn text() -> impl Strategy<Value = Vec<u8>> {
 
 #[test]
 fn whatever_comes_is_read_or_refused() {
-    let config = Config { cases: 1_500, failure_persistence: None, ..Config::default() };
+    let config =
+        Config { cases: super::round_trip::cases(1_500), failure_persistence: None, ..Config::default() };
     let outcome = TestRunner::new(config).run(&(any::<[u8; 2]>(), text()), |(choice, bytes)| {
         let _ = trial::file(&[&choice[..], &bytes].concat());
         let _ = trial::answer(&bytes);

@@ -158,7 +158,7 @@ fn made() -> impl Strategy<Value = Made> {
 }
 
 /// `ELT_TEST_CASES` asks for more than the usual.
-fn cases(usual: u32) -> u32 {
+pub(super) fn cases(usual: u32) -> u32 {
     std::env::var("ELT_TEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(usual)
 }
 
