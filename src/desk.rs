@@ -103,6 +103,8 @@ impl Desk {
             full_refresh: false,
             fail_fast: false,
             store_failures: false,
+            vars: Default::default(),
+            planned: None,
         };
         let manifest = Arc::new(manifest);
         let begun = run::prepare(&place, manifest, &request).await.map_err(|error| match error {

@@ -9,6 +9,7 @@ pub use super::selection::{Defer, IndirectSelection, Resource, Selection};
 
 pub use super::init::Init;
 pub use super::operation::RunOperation;
+pub use super::plan::{Plan, Retry, Run};
 pub use super::show::Show;
 pub use super::token::TokenCommand;
 pub use super::watch::Watch;
@@ -57,9 +58,25 @@ pub enum Command {
     #[command(
         after_help = "Everything is built and tested in a schema of the run's own, then moved into place in one \
         transaction: readers of prod see the old state or the new one, whole. What would come out as it is published is left as it is.\n\n\
-        Examples:\n  elt run\n  elt run --full-refresh\n  elt run --select +segments_derived\n  elt run --vars '{voucher_history: data/history.parquet}'"
+        Examples:\n  elt run\n  elt run --full-refresh\n  elt run --select +segments_derived\n  elt run --vars '{voucher_history: data/history.parquet}'\n  \
+        elt plan --out plan.json && elt run --plan plan.json"
     )]
-    Run(Work),
+    Run(Run),
+    /// Tell what a run would do: what is built and why, what stays, what becomes of prod's columns
+    #[command(
+        after_help = "Nothing is built and nothing is published. Sources are asked what they hold, as a run asks them. With --out the plan \
+        is written down; `elt run --plan` then does just that, or refuses where project, sources or database are not what \
+        they were. Exit code 1: the run would fail.\n\n\
+        Examples:\n  elt plan\n  elt plan --select +segments_derived --json | jq .plan.steps\n  \
+        elt plan --out plan.json && elt run --plan plan.json"
+    )]
+    Plan(Plan),
+    /// Ask once more what the last run was asked, if it failed or was cancelled
+    #[command(
+        after_help = "With the same selection, options and variables. A failed run publishes nothing: what it had built is built again, \
+        what was published and is unchanged is left. What does not exist any more is left out.\n\nExample: elt run || elt retry"
+    )]
+    Retry(Retry),
     /// Like run, without loading: rules and models from what is loaded already
     Build(Work),
     /// Load raw tables from their sources, and publish them

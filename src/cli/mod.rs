@@ -17,6 +17,7 @@ mod list;
 mod log;
 mod operation;
 mod pace;
+mod plan;
 mod progress;
 mod rows;
 mod selection;
@@ -96,7 +97,10 @@ pub fn main() -> ExitCode {
 
 async fn dispatch(context: &Context, command: Command) -> Outcome {
     match command {
-        Command::Run(work) => work::run(context, "run", &work).await,
+        Command::Run(plan::Run { work, plan: Some(file) }) => plan::follow(context, &work, &file).await,
+        Command::Run(plan::Run { work, plan: None }) => work::run(context, "run", &work).await,
+        Command::Plan(arguments) => plan::plan(context, &arguments).await,
+        Command::Retry(arguments) => plan::retry(context, &arguments).await,
         Command::Build(work) => work::run(context, "build", &work).await,
         Command::Load(work) => work::run(context, "load", &work).await,
         Command::Seed(work) => work::run(context, "seed", &work).await,
@@ -212,6 +216,12 @@ impl From<RunError> for Stop {
         match error {
             RunError::Problems(problems) => Self::Problems(problems),
             RunError::Database(error) => error.into(),
+            outdated @ RunError::Outdated(_) => Self::Error {
+                message: outdated.to_string(),
+                hint: Some(
+                    "look at what a run would do now, and write that down: elt plan --out FILE".into(),
+                ),
+            },
             busy => Self::Error {
                 message: busy.to_string(),
                 hint: Some(

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use crate::manifest::select::ResourceType;
 
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct Selection {
     /// What to take: names and patterns, +name, name+, 2+name+1, @name, tag:, path:, layer:, config.x:, state:
     /// and more; a comma is "and", a space "or". See docs/selectors.md
@@ -32,9 +32,10 @@ pub struct Selection {
     pub state: Option<PathBuf>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum IndirectSelection {
     /// Those that read any selected node
+    #[default]
     Eager,
     /// Those that read selected nodes only
     Cautious,

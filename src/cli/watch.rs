@@ -168,6 +168,8 @@ impl Watching<'_> {
             full_refresh: false,
             fail_fast: false,
             store_failures: false,
+            vars: self.context.setting.vars.clone(),
+            planned: None,
         };
         let cancel = self.stop.child_token();
         let written = &self.arguments.selection;

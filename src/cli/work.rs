@@ -18,7 +18,7 @@ use crate::diagnostic::Severity;
 use crate::engine::Engine;
 use crate::manifest::select::Chosen;
 use crate::manifest::{Body, Manifest, NodeId};
-use crate::project::{Layer, Materialization};
+use crate::project::{Layer, Materialization, Project};
 use crate::run::{self, Observer, Place, Request};
 use crate::secret::Secrets;
 
@@ -28,28 +28,40 @@ pub async fn run(context: &Context, command: &str, work: &Work) -> Outcome {
     if let Some(threads) = work.threads {
         project.target.threads = usize::from(threads);
     }
-    let chosen = context.choose(&project, &manifest, &work.selection)?;
-    let Some(selection) = selection(&manifest, command, &chosen)? else {
+    let Some(request) = request(context, &project, &manifest, command, work)? else {
         return Ok(nothing_to_do(context, command));
     };
-    let defer = context.defer(&project, &manifest, work)?;
     let artifacts = context.artifacts(&project);
     artifacts.manifest(&project, &manifest);
     let engine = Engine::open(&project.root, &project.target).await?;
-    let request = Request {
-        command: command.to_owned(),
-        selection,
-        tests: chosen.tests,
-        unit_tests: chosen.unit_tests,
-        defer,
-        full_refresh: work.full_refresh,
-        fail_fast: work.fail_fast,
-        store_failures: work.store_failures,
-    };
     let going = Going { context, project: &project, engine: &engine, written: &work.selection, begun };
     let good = going.run(manifest, request, || cancel_on_signal(context)).await?;
     engine.close().await?;
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+}
+
+/// What is asked for by what was typed. `None` where nothing has changed.
+pub(super) fn request(
+    context: &Context,
+    project: &Project,
+    manifest: &Manifest,
+    command: &str,
+    work: &Work,
+) -> Result<Option<Request>, Stop> {
+    let chosen = context.choose(project, manifest, &work.selection)?;
+    let Some(selection) = selection(manifest, command, &chosen)? else { return Ok(None) };
+    Ok(Some(Request {
+        command: command.to_owned(),
+        selection,
+        tests: chosen.tests,
+        unit_tests: chosen.unit_tests,
+        defer: context.defer(project, manifest, work)?,
+        full_refresh: work.full_refresh,
+        fail_fast: work.fail_fast,
+        store_failures: work.store_failures,
+        vars: context.setting.vars.clone(),
+        planned: None,
+    }))
 }
 
 /// The nodes that a command is about: of those chosen, those it handles. `None` where nothing has changed.
@@ -81,7 +93,7 @@ pub(super) fn handled(manifest: &Manifest, command: &str, nodes: &BTreeSet<NodeI
     nodes.iter().copied().filter(handles).collect()
 }
 
-fn nothing_to_do(context: &Context, command: &str) -> ExitCode {
+pub(super) fn nothing_to_do(context: &Context, command: &str) -> ExitCode {
     if context.terminal.json {
         context.terminal.json_line(&json!({"event": "nothing", "command": command}));
     }

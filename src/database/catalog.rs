@@ -180,6 +180,31 @@ pub async fn disown(session: &Session, relation: &Relation) -> Result<(), Databa
     Ok(())
 }
 
+/// Views and functions that elt did not make and that read these columns of a relation: column and user.
+pub async fn users_of_columns(
+    session: &Session,
+    relation: &Relation,
+    columns: &[&str],
+) -> Result<Vec<(String, String)>, DatabaseError> {
+    let sql = "select distinct a.attname, case c.relkind when 'm' then 'the materialized view ' else 'the view ' end \
+                 || n.nspname || '.' || c.relname \
+               from pg_depend d join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid \
+               join pg_rewrite w on d.classid = 'pg_rewrite'::regclass and w.oid = d.objid \
+               join pg_class c on c.oid = w.ev_class and c.oid <> d.refobjid \
+               join pg_namespace n on n.oid = c.relnamespace \
+               left join elt.relations r on r.schema_name = n.nspname and r.name = c.relname \
+               where d.refclassid = 'pg_class'::regclass and d.refobjid = to_regclass($1) \
+                 and a.attname = any($2::text[]) and r.name is null \
+               union \
+               select distinct a.attname, 'the function ' || p.oid::regprocedure::text \
+               from pg_depend d join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid \
+               join pg_proc p on d.classid = 'pg_proc'::regclass and p.oid = d.objid \
+               where d.refclassid = 'pg_class'::regclass and d.refobjid = to_regclass($1) \
+                 and a.attname = any($2::text[]) order by 1, 2";
+    let rows = session.client.query(sql, &[&relation.to_string(), &columns]).await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
 /// Everything that depends on the relations `oids` and is not among them: views first, nearest first.
 /// Names in definitions carry their schema only where the search path is empty: set it before.
 pub async fn dependents(session: &Session, oids: &[u32]) -> Result<Vec<Dependent>, DatabaseError> {

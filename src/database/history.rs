@@ -15,6 +15,8 @@ pub struct NewRun<'a> {
     pub command: &'a str,
     pub host: &'a str,
     pub started_by: &'a str,
+    /// What was asked for, as JSON.
+    pub request: &'a str,
 }
 
 /// Who holds the run lock.
@@ -53,12 +55,20 @@ pub async fn holder(session: &Session, prod_schema: &str) -> Result<Option<Holde
 
 /// Writes that a run began; its id.
 pub async fn begin(session: &Session, run: &NewRun<'_>) -> Result<i64, DatabaseError> {
-    let sql = "insert into elt.runs (target, prod_schema, command, elt_version, host, process_id, started_by) \
-               values ($1, $2, $3, $4, $5, $6, $7) returning id";
+    let sql = "insert into elt.runs (target, prod_schema, command, elt_version, host, process_id, started_by, request) \
+               values ($1, $2, $3, $4, $5, $6, $7, $8::text::jsonb) returning id";
     let process_id = i64::from(std::process::id());
     let version = env!("CARGO_PKG_VERSION");
-    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 7] =
-        [&run.target, &run.prod_schema, &run.command, &version, &run.host, &process_id, &run.started_by];
+    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 8] = [
+        &run.target,
+        &run.prod_schema,
+        &run.command,
+        &version,
+        &run.host,
+        &process_id,
+        &run.started_by,
+        &run.request,
+    ];
     Ok(session.client.query_one(sql, &values).await?.get(0))
 }
 
@@ -170,6 +180,40 @@ pub async fn last_records(
         message: row.get(6),
     };
     Ok(rows.iter().map(|row| (row.get(0), record(row))).collect())
+}
+
+/// The newest run, and what it was asked.
+#[derive(Debug, Clone)]
+pub struct LastRequest {
+    pub run: i64,
+    pub status: RunStatus,
+    pub failed_step: Option<String>,
+    /// As JSON; `None` of a run by an elt that did not write it down.
+    pub request: Option<String>,
+}
+
+/// `None` where no run ever began.
+pub async fn last_request(
+    session: &Session,
+    prod_schema: &str,
+) -> Result<Option<LastRequest>, DatabaseError> {
+    let there = "select 1 from pg_attribute where attrelid = to_regclass('elt.runs') and attname = 'request'";
+    if session.value(there).await?.is_none() {
+        return Ok(None);
+    }
+    let sql = format!(
+        "select {RUN_COLUMNS}, request::text from elt.runs where prod_schema = $1 order by id desc limit 1"
+    );
+    let row = session.client.query_opt(&sql, &[&prod_schema]).await?;
+    Ok(row.map(|row| {
+        let run = run_record(&row);
+        LastRequest {
+            run: run.id,
+            status: run.status,
+            failed_step: run.failed_step,
+            request: row.get("request"),
+        }
+    }))
 }
 
 const RUN_COLUMNS: &str = "id, target, status, started_at, finished_at, failed_step, error";

@@ -41,6 +41,8 @@ pub struct Published {
     pub fingerprint: Option<String>,
     pub inputs: Option<String>,
     pub content: Option<String>,
+    /// As JSON, without secrets.
+    pub definition: Option<String>,
     pub duration_ms: Option<i64>,
 }
 
@@ -54,6 +56,7 @@ impl Published {
             fingerprint: None,
             inputs: None,
             content: None,
+            definition: None,
             duration_ms: None,
         }
     }
@@ -117,23 +120,23 @@ pub async fn standing(
 pub async fn own(session: &Session, run: i64, published: &[Published]) -> Result<(), DatabaseError> {
     let sql = format!(
         "insert into elt.relations \
-           (schema_name, name, node, kind, fingerprint, inputs, content, duration_ms, run_id, shape, \
+           (schema_name, name, node, kind, fingerprint, inputs, content, duration_ms, definition, run_id, shape, \
             grants) \
-         select p.*, $9, {SHAPE}, {GRANTS} from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], \
-           $6::text[], $7::text[], $8::bigint[]) as p(schema_name, name, node, kind, fingerprint, inputs, content, \
-           duration_ms) \
+         select p.*, $10, {SHAPE}, {GRANTS} from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], \
+           $6::text[], $7::text[], $8::bigint[], $9::text[]) as p(schema_name, name, node, kind, fingerprint, inputs, content, \
+           duration_ms, definition) \
          join pg_namespace n on n.nspname = p.schema_name \
          join pg_class c on c.relnamespace = n.oid and c.relname = p.name \
          on conflict (schema_name, name) do update \
          set node = excluded.node, kind = excluded.kind, run_id = excluded.run_id, published_at = now(), \
            fingerprint = excluded.fingerprint, inputs = excluded.inputs, content = excluded.content, \
            duration_ms = excluded.duration_ms, shape = excluded.shape, \
-           grants = excluded.grants"
+           grants = excluded.grants, definition = excluded.definition"
     );
     let text = |of: fn(&Published) -> &str| published.iter().map(of).collect::<Vec<&str>>();
     let maybe = |of: fn(&Published) -> Option<&str>| published.iter().map(of).collect::<Vec<Option<&str>>>();
     let durations: Vec<Option<i64>> = published.iter().map(|one| one.duration_ms).collect();
-    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 9] = [
+    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 10] = [
         &text(|one| one.relation.schema.as_str()),
         &text(|one| one.relation.name.as_str()),
         &text(|one| &one.node),
@@ -142,10 +145,24 @@ pub async fn own(session: &Session, run: i64, published: &[Published]) -> Result
         &maybe(|one| one.inputs.as_deref()),
         &maybe(|one| one.content.as_deref()),
         &durations,
+        &maybe(|one| one.definition.as_deref()),
         &run,
     ];
     session.client.execute(&sql, &values).await?;
     Ok(())
+}
+
+/// What these were published from, where that was written down.
+pub async fn definitions(
+    session: &Session,
+    relations: &[Relation],
+) -> Result<HashMap<Relation, String>, DatabaseError> {
+    let sql = "select schema_name, name, definition from elt.relations \
+               where (schema_name, name) in (select * from unnest($1::text[], $2::text[])) and definition is not null";
+    let schemas: Vec<&str> = relations.iter().map(|relation| relation.schema.as_str()).collect();
+    let names: Vec<&str> = relations.iter().map(|relation| relation.name.as_str()).collect();
+    let rows = session.client.query(sql, &[&schemas, &names]).await?;
+    rows.iter().map(|row| Ok((relation(row.get(0), row.get(1))?, row.get(2)))).collect()
 }
 
 /// Takes note of what elt itself just changed about relations that it published before.

@@ -199,6 +199,10 @@ impl<'a> Checker<'a> {
         Ok(())
     }
 
+    pub(super) fn end(self) -> Checked {
+        self.out
+    }
+
     /// What was made here, else what is published.
     pub(super) fn name(&self, reader: Option<NodeId>, id: NodeId) -> Relation {
         if self.made.contains(&id) || reader == Some(id) {

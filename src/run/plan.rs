@@ -4,29 +4,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::Defer;
+use super::Request;
 use crate::database::catalog::Existing;
 use crate::diagnostic::{Diagnostic, Location};
 use crate::manifest::{Body, Manifest, Node, NodeId};
 use crate::name::{Ident, Relation};
 use crate::project::Materialization;
-
-/// What was asked for.
-#[derive(Debug, Clone)]
-pub struct Request {
-    /// `run`, `build`, `load`, `seed`: for the history.
-    pub command: String,
-    pub selection: BTreeSet<NodeId>,
-    /// Indices of the tests that may be run; those are that read what is built.
-    pub tests: BTreeSet<usize>,
-    /// Indices of the unit tests that may be run; those are whose model is built.
-    pub unit_tests: BTreeSet<usize>,
-    pub defer: Option<Defer>,
-    pub full_refresh: bool,
-    pub fail_fast: bool,
-    /// Keep the rows that failed tests found.
-    pub store_failures: bool,
-}
 
 /// What will be done.
 #[derive(Debug, Clone)]
@@ -49,6 +32,8 @@ pub struct Plan {
     pub note: Option<String>,
     /// Of every node, whether this run leaves it as it is published; known when its turn has come.
     unchanged: Arc<[AtomicBool]>,
+    /// Of loads, what their sources hold by the plan that is followed.
+    pub expected: HashMap<NodeId, String>,
     /// The run's own schema; set when the run has its number.
     pub build_schema: Ident,
 }
@@ -143,6 +128,7 @@ impl Plan {
             chosen,
             deferred,
             unchanged,
+            expected: HashMap::new(),
             note,
             build_schema,
         })

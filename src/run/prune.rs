@@ -30,20 +30,26 @@ pub async fn prune(place: &Place, manifest: &Manifest, drop: bool) -> Result<Pru
     let mut session = place.connector.connect().await?;
     migrate(&mut session).await?;
     take_lock(&session, manifest.schema(Layer::Prod).as_str()).await?;
-    let failures = failures::schema(manifest);
-    let tests = manifest.tests.iter().map(|test| failures::table(manifest, test));
-    let known: BTreeSet<Relation> = manifest.ids().map(|id| manifest.published(id)).chain(tests).collect();
-    let mut schemas: Vec<&str> = Layer::ALL.map(|layer| manifest.schema(layer).as_str()).to_vec();
-    schemas.push(failures.as_str());
-    let mut orphans: Vec<Existing> = catalog::owned(&session, &schemas).await?;
-    let own = |one: &Existing| catalog::OWN_TABLES.contains(&one.relation.name.as_str());
-    orphans.retain(|one| !known.contains(&one.relation) && !own(one));
+    let orphans = orphans(&session, manifest).await?;
     let mut pruned =
         Pruned { orphans: orphans.iter().map(|one| one.relation.clone()).collect(), ..Pruned::default() };
     if drop {
         drop_all(&session, manifest, orphans, &mut pruned).await?;
     }
     Ok(pruned)
+}
+
+/// What elt published and no model makes any more.
+pub(super) async fn orphans(session: &Session, manifest: &Manifest) -> Result<Vec<Existing>, DatabaseError> {
+    let failures = failures::schema(manifest);
+    let tests = manifest.tests.iter().map(|test| failures::table(manifest, test));
+    let known: BTreeSet<Relation> = manifest.ids().map(|id| manifest.published(id)).chain(tests).collect();
+    let mut schemas: Vec<&str> = Layer::ALL.map(|layer| manifest.schema(layer).as_str()).to_vec();
+    schemas.push(failures.as_str());
+    let mut orphans: Vec<Existing> = catalog::owned(session, &schemas).await?;
+    let own = |one: &Existing| catalog::OWN_TABLES.contains(&one.relation.name.as_str());
+    orphans.retain(|one| !known.contains(&one.relation) && !own(one));
+    Ok(orphans)
 }
 
 /// One may read another: goes round until a round drops nothing more.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::failure::one_line;
+use super::forecast::foresee;
 use super::sweep::{build_schema, sweep};
 use super::unchanged::Judge;
 use super::{Begun, Place, Plan, Request};
@@ -22,6 +23,9 @@ pub enum RunError {
     /// The lock is held, but by nobody who wrote down who it is.
     #[error("another run is about to begin")]
     BusyUnknown,
+    /// What is otherwise than when the plan was made.
+    #[error("the plan cannot be followed any more:\n{}", .0.iter().map(|one| format!("  {one}")).collect::<Vec<_>>().join("\n"))]
+    Outdated(Vec<String>),
     #[error("the project cannot be run")]
     Problems(Vec<Diagnostic>),
     #[error(transparent)]
@@ -53,6 +57,9 @@ pub async fn prepare(place: &Place, manifest: Arc<Manifest>, request: &Request) 
             command: &request.command,
             host: &host,
             started_by: &user(),
+            request: &place
+                .secrets
+                .hide(&serde_json::to_string(&request.written(&manifest)).expect("names and lists are JSON")),
         },
     )
     .await?;
@@ -82,19 +89,40 @@ async fn begin(
     request: &Request,
     id: i64,
 ) -> Result<(Plan, Judge), RunError> {
+    let (mut plan, mut judge) = weigh(control, place, manifest, request).await?;
+    if let Some(planned) = &request.planned {
+        let silent: Arc<dyn super::Observer> = Arc::new(super::Silent);
+        let foreseen = foresee(place, manifest, &plan, &mut judge, &silent).await;
+        let now = foreseen.map_err(|problem| RunError::Problems(vec![*problem]))?;
+        let outdated = planned.outdated(place, manifest, &now.steps, &now.tests, control).await?;
+        if !outdated.is_empty() {
+            return Err(RunError::Outdated(outdated));
+        }
+        plan.expected = now.steps.into_iter().filter_map(|step| Some((step.id, step.content?))).collect();
+    }
+    plan.build_schema = build_schema(id);
+    judge.begin(id);
+    history::record_plan(control, id, &super::outline::outline(manifest, &plan)).await?;
+    Ok((plan, judge))
+}
+
+/// Plans, with all that is needed to judge the plan's nodes one after the other.
+pub(super) async fn weigh(
+    control: &Session,
+    place: &Place,
+    manifest: &Manifest,
+    request: &Request,
+) -> Result<(Plan, Judge), RunError> {
     let mut relations: Vec<Relation> = manifest.ids().map(|id| manifest.published(id)).collect();
     relations.extend(request.defer.iter().flat_map(|defer| defer.relations.values().cloned()));
     let existing = catalog::existing(control, &relations).await?;
-    let mut plan = Plan::make(manifest, request, &existing).map_err(RunError::Problems)?;
+    let plan = Plan::make(manifest, request, &existing).map_err(RunError::Problems)?;
     let mut problems = super::build::unknown_roles(control, manifest, &plan.build).await?;
     problems.extend(super::check::broken_contracts(control, manifest, &plan.build).await?);
     if !problems.is_empty() {
         return Err(RunError::Problems(problems));
     }
-    plan.build_schema = build_schema(id);
-    let mut judge = Judge::read(control, manifest, &place.target, &plan, request.full_refresh).await?;
-    judge.begin(id);
-    history::record_plan(control, id, &super::outline::outline(manifest, &plan)).await?;
+    let judge = Judge::read(control, manifest, &place.target, &plan, request.full_refresh).await?;
     Ok((plan, judge))
 }
 

@@ -36,6 +36,7 @@ mod metrics;
 mod object_store;
 mod other_database;
 mod pages;
+mod plans;
 mod readers;
 mod sample_api;
 mod schedule;

@@ -161,7 +161,7 @@ pub(super) fn comments(node: &Node, relation: &Relation, what: &str, known: &[Co
 }
 
 /// What YAML and config say of columns must be about columns that are there.
-fn check_columns(node: &Node, known: &[&str]) -> Result<(), Problem> {
+pub(super) fn check_columns(node: &Node, known: &[&str]) -> Result<(), Problem> {
     let unknown = |name: &str, place: Location| {
         Diagnostic::error("unknown-column", format!("`{}` has no column `{name}`", node.name.as_str()))
             .at(place)

@@ -1,45 +1,65 @@
 //! What a source holds, without loading it: as long as that is what was loaded last time, the table stays.
 
 use super::{Watcher, access, of_source, place_of_source};
-use crate::manifest::NodeId;
-use crate::run::task::{Problem, Shared};
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::manifest::Node;
+use crate::run::task::Problem;
+use crate::run::{Observer, Place};
 use crate::source::{self, Fetched, Location, SourceError};
 
+/// What a look at a source found.
+#[derive(Default)]
+pub(in crate::run) struct Looked {
+    pub content: Option<String>,
+    /// What was downloaded for it, by piece.
+    pub downloads: Vec<(String, Fetched)>,
+}
+
 /// A checksum of what the node's source holds now, comparable with what [`recorded`] gave for the table that
-/// is published. `None` where only a load can tell: what it brings is compared then. Files are read whole: size and time prove nothing.
-pub(in crate::run) async fn content(shared: &Shared, id: NodeId) -> Result<Option<String>, Problem> {
-    let node = shared.manifest.node(id);
+/// is published. `None` where only a load can tell: what it brings is compared then. Files are read whole: size
+/// and time prove nothing.
+pub(in crate::run) async fn content(
+    place: &Place,
+    node: &Node,
+    observer: &Arc<dyn Observer>,
+    cancel: &CancellationToken,
+) -> Result<Looked, Problem> {
     if node.config.api.is_some() {
-        return Ok(None);
+        return Ok(Looked::default());
     }
+    let (root, fetch) = (&place.root, &place.fetch);
     let place = place_of_source(node);
     let wrong = |error: SourceError| Box::new(of_source(&error, &place));
     let written = node.config.source.as_deref().unwrap_or_default();
-    let location = Location::parse(written, &shared.place.root).map_err(wrong)?;
+    let location = Location::parse(written, root).map_err(wrong)?;
     match location {
-        Location::Sample { .. } => return Ok(recorded(&location, &[])),
+        Location::Sample { .. } => {
+            return Ok(Looked { content: recorded(&location, &[]), ..Looked::default() });
+        }
         // Another database tells nothing but by sending its rows.
-        Location::Postgres(_) => return Ok(None),
+        Location::Postgres(_) => return Ok(Looked::default()),
         _ => {}
     }
-    let options = access::options(node, &shared.place.fetch);
+    let options = access::options(node, fetch);
     let pieces = source::list(&location, &options).await.map_err(wrong)?;
-    let mut digests = Vec::new();
+    let (mut digests, mut downloads) = (Vec::new(), Vec::new());
     for piece in &pieces {
-        let watcher = Watcher { observer: shared.observer.clone(), node: node.label(), before: 0, total: 0 };
+        let watcher = Watcher { observer: observer.clone(), node: node.label(), before: 0, total: 0 };
         let fetched = tokio::select! {
             fetched = source::fetch(&piece.location, &options, &watcher) => fetched.map_err(wrong)?,
-            () = shared.cancel.cancelled() => return Err(wrong(SourceError::new("cancelled while fetching"))),
+            () = cancel.cancelled() => return Err(wrong(SourceError::new("cancelled while fetching"))),
         };
         if fetched.sha256.is_some() {
-            // A download need not be asked for twice in one run.
             digests.push((piece.name.clone(), fetched.sha256.clone()));
-            shared.keep(id, &piece.name, fetched);
+            downloads.push((piece.name.clone(), fetched));
         } else {
             digests.push((piece.name.clone(), digest(fetched).await.map_err(wrong)?));
         }
     }
-    Ok(recorded(&location, &digests))
+    Ok(Looked { content: recorded(&location, &digests), downloads })
 }
 
 /// What is kept of a load, to compare the source with later. A sample is known by its name and the elt that

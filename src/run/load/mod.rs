@@ -97,6 +97,10 @@ pub(super) async fn load(shared: &Shared, session: &Session, id: NodeId) -> Resu
     let recorded = loads::record(session, shared.run, &record).await;
     recorded.map_err(|error| located(&error, loading.place.clone()))?;
     let content = content::recorded(&location, &loaded.digests);
+    if shared.plan.expected.get(&id).is_some_and(|expected| content.as_ref() != Some(expected)) {
+        let message = format!("the source of {} holds something else than the plan says", node.label());
+        return Err(Box::new(Diagnostic::error("plan-outdated", message).at(loading.place)));
+    }
     Ok(Done { notes, ..Done::built(Built { id, delta, content }, Some(count(loaded.rows))) })
 }
 

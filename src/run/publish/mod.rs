@@ -276,6 +276,20 @@ async fn after_lost_commit(
     }
 }
 
+/// What would refuse to let these be replaced; nothing is locked or changed.
+pub(super) async fn refusal(
+    session: &Session,
+    manifest: &Manifest,
+    replaced: &[NodeId],
+) -> Result<Option<Diagnostic>, DatabaseError> {
+    let built: Vec<Built> = replaced.iter().copied().map(Built::of).collect();
+    match Moving::find(session, manifest, &built, &HashSet::new()).await {
+        Err(Stop::Refused(problem)) => Ok(Some(problem)),
+        Err(Stop::Locked(error) | Stop::Database(error) | Stop::CommitLost(error)) => Err(error),
+        Ok(_) => Ok(None),
+    }
+}
+
 /// Less than the time after which the server looks for deadlocks.
 async fn lock_wait(session: &Session) -> Result<u64, DatabaseError> {
     let sql = "select setting from pg_settings where name = 'deadlock_timeout'";

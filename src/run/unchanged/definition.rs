@@ -101,8 +101,17 @@ impl Definition {
     }
 
     pub fn fingerprint(&self) -> String {
-        hash(&serde_json::to_string(self).expect("text, numbers and JSON values make JSON"))
+        hash(&self.text())
     }
+
+    fn text(&self) -> String {
+        serde_json::to_string(self).expect("text, numbers and JSON values make JSON")
+    }
+}
+
+/// A definition as JSON. It may hold secrets.
+pub(in crate::run) fn text(manifest: &Manifest, target: &Target, id: NodeId) -> String {
+    Definition::of(manifest, target, id).text()
 }
 
 fn column(column: &ColumnProperties) -> Value {

@@ -195,6 +195,7 @@ impl Judge {
             fingerprint: Some(self.fingerprints[built.id.0].clone()),
             inputs: self.inputs(manifest, built.id),
             content: built.content.clone(),
+            definition: None,
             duration_ms,
         }
     }
@@ -247,6 +248,25 @@ impl Judge {
         !self.full_refresh
             && fingerprint.is_some()
             && self.passed.get(&manifest.unit_tests[index].written.name) == fingerprint.as_ref()
+    }
+
+    /// Of a node's definition.
+    pub fn fingerprint(&self, id: NodeId) -> &str {
+        &self.fingerprints[id.0]
+    }
+
+    /// Of what stands where a node is published, and of all that it reads: another one, if anything of that
+    /// was published or changed in between.
+    pub fn state(&self, manifest: &Manifest, id: NodeId) -> String {
+        let stands = self.standing.get(&manifest.published(id));
+        let run = stands.and_then(|stands| stands.entry.as_ref()).map(|entry| entry.run);
+        let shape = stands.map(|stands| stands.shape.as_str());
+        hash(&format!("{shape:?} {run:?} {:?}", self.inputs(manifest, id)))
+    }
+
+    /// As before anything was built.
+    pub fn forget_built(&mut self) {
+        self.built.clear();
     }
 
     /// How long a node took when it was last built, in milliseconds.

@@ -10,5 +10,6 @@ mod definition;
 mod judge;
 mod reason;
 
+pub(super) use definition::text as definition_text;
 pub(super) use judge::{Judge, Verdict};
 pub(super) use reason::Reason;

@@ -14,6 +14,8 @@ pub(in crate::run) enum Reason {
     Modified,
     /// Dropped, replaced, emptied or altered since it was published, and not by elt.
     Touched,
+    /// Of a load: its source does not hold what was loaded.
+    Source,
     /// A parent is built in this run.
     Parent(String),
     /// A parent was published since by another run, or what is called was replaced.
@@ -34,6 +36,7 @@ impl fmt::Display for Reason {
             Self::NoFingerprint => f.write_str("published by an elt that kept no fingerprints"),
             Self::Modified => f.write_str("modified"),
             Self::Touched => f.write_str("the published relation was changed by somebody else"),
+            Self::Source => f.write_str("its source holds something else"),
             Self::Parent(name) => write!(f, "its parent {name} is built"),
             Self::Inputs => f.write_str("what it reads was published anew since"),
             Self::TakesRows => f.write_str("never skipped: it takes new rows"),

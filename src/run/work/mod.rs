@@ -15,7 +15,7 @@ use super::failure::one_line;
 use super::schedule::Schedule;
 use super::start::make_room;
 use super::task::{Built, Done, Problem, Shared, Task};
-use super::unchanged::{Judge, Reason, Verdict};
+use super::unchanged::{Judge, Reason, Verdict, definition_text};
 use super::{Begun, Event, Observer, build, load, unit, verify};
 use crate::database::ledger::Published;
 use crate::database::{Canceller, DatabaseError, Session};
@@ -182,7 +182,15 @@ impl Crew<'_> {
         shared.observer.event(Event::Started { node: shared.label(self.tasks[index]) });
         self.running.spawn(async move {
             let (begun, started_at) = (Instant::now(), Some(Timestamp::now()));
-            let unchanged = load::content(&shared, id).await.map(|now| now == Some(before));
+            let node = shared.manifest.node(id);
+            let looked = load::content(&shared.place, node, &shared.observer, &shared.cancel).await;
+            let unchanged = looked.map(|now| {
+                // A download need not be asked for twice in one run.
+                for (piece, fetched) in now.downloads {
+                    shared.keep(id, &piece, fetched);
+                }
+                now.content == Some(before)
+            });
             Back::Looked { index, unchanged, spent: Spent { started_at, took: begun.elapsed() } }
         });
     }
@@ -266,7 +274,10 @@ impl Crew<'_> {
         if let Some(built) = &done.built {
             self.judge.built(&manifest, built.id);
             let took = i64::try_from(spent.took.as_millis()).ok();
-            self.work.ledger.push(self.judge.record(&manifest, built, took));
+            let place = &self.shared.place;
+            let definition = place.secrets.hide(&definition_text(&manifest, &place.target, built.id));
+            let record = self.judge.record(&manifest, built, took);
+            self.work.ledger.push(Published { definition: Some(definition), ..record });
         }
         if done.status == NodeStatus::Passed {
             let fingerprint = match task {
