@@ -265,7 +265,9 @@ async fn the_macros_of_dbt_and_dbt_utils_write_postgresql() {
         "4 2024-03-01"
     );
     assert_eq!(
-        project.value("select count(*) || ' ' || (current_date - max(date_day)) from stage.recent").await,
+        project
+            .value("select count(*) || ' ' || (current_date - max(date_day)::date) from stage.recent")
+            .await,
         "31 0"
     );
     assert_eq!(
