@@ -16,6 +16,7 @@
 //! source    where raw rows come from: file, http, sample    (files and sockets, no database)
 //! inference which exact type a column of texts has     (pure)
 //! generate  the project's own sample data                   (pure, seeded)
+//! deps      packages from git or a folder, and the lock file (files; starts git)
 //! import    a dbt project's folder made an elt project      (files)
 //! starter   the files of a new project
 //! cluster   a private PostgreSQL started by elt             (processes and files)
@@ -34,6 +35,7 @@ pub mod artifacts;
 pub mod cli;
 pub mod cluster;
 pub mod database;
+pub mod deps;
 pub mod desk;
 pub mod diagnostic;
 pub mod docs;

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 /// Folders of a project that are read. `.elt/` and `target/` are elt's own and not among them.
 const FOLDERS: &[&str] = &["models", "rules", "macros", "tests", "data"];
 /// Files beside them.
-const FILES: &[&str] = &["profiles.yml", "packages.yml", "selectors.yml"];
+const FILES: &[&str] = &["profiles.yml", "packages.yml", "package-lock.yml", "selectors.yml"];
 
 /// How long nothing may happen for a burst to be over, and how long one is at most waited for.
 const QUIET: Duration = Duration::from_millis(80);

@@ -7,6 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use super::import::Import;
 pub use super::selection::{Defer, IndirectSelection, Resource, Selection};
 
+pub use super::deps::Deps;
+pub use super::explain::Explain;
 pub use super::init::Init;
 pub use super::operation::RunOperation;
 pub use super::plan::{Plan, Retry, Run};
@@ -146,6 +148,18 @@ pub enum Command {
         Examples:\n  elt watch\n  elt watch --run\n  elt watch --build --select path:models/prod"
     )]
     Watch(Watch),
+    /// Bring in the packages that packages.yml asks for
+    #[command(
+        after_help = "Macros, tests and models of a package are known as package.macro, package.test and         ref('package', 'model'). package-lock.yml says which commits are used: commit it.\n\n\
+        packages.yml:\n  packages:\n    - git: https://github.com/dbt-labs/dbt-utils.git\n      revision: 1.3.0\n    - local: ../shared\n\n\
+        Examples:\n  elt deps\n  elt deps --upgrade\n  elt deps --locked        # in CI"
+    )]
+    Deps(Deps),
+    /// Say what an error means and how to mend it
+    #[command(
+        after_help = "Examples:\n  elt explain unknown-ref\n  elt explain              # lists all of them"
+    )]
+    Explain(Explain),
     /// Make a new project that runs at once
     #[command(after_help = "Files that are there already stay as they are.\n\n\
         Examples:\n  elt init shop && cd shop && elt run\n  elt init . --example none --name reports")]

@@ -4,7 +4,9 @@
 mod args;
 mod artifacts;
 mod choose;
+mod deps;
 mod docs;
+mod explain;
 mod freshness;
 mod generate;
 mod going;
@@ -115,6 +117,8 @@ async fn dispatch(context: &Context, command: Command) -> Outcome {
         Command::RunOperation(arguments) => operation::operation(context, &arguments).await,
         Command::Import(arguments) => import::import(context, &arguments),
         Command::Watch(arguments) => watch::watch(context, &arguments).await,
+        Command::Deps(arguments) => deps::deps(context, &arguments),
+        Command::Explain(arguments) => explain::explain(context, &arguments),
         Command::Init(arguments) => init::init(context, &arguments),
         Command::Docs(arguments) => docs::docs(context, &arguments).await,
         Command::LineageDiff(arguments) => lineage_diff::lineage_diff(context, &arguments),

@@ -370,8 +370,9 @@ fn project_findings(dbt: &Dbt, findings: &mut Vec<Finding>) {
         let name = name.trim().trim_matches(['"', '\'']);
         let why = match kind {
             "package" if name.ends_with("/dbt_utils") => "the most used of its macros and tests are built in",
-            "package" | "git" | "local" | "tarball" => {
-                "elt's packages are elt projects: import it, too, and name the result in packages.yml"
+            "package" => "name its git repository and revision in packages.yml; then `elt deps`",
+            "git" | "local" | "tarball" => {
+                "name it in packages.yml; then `elt deps` (of dbt's, macros and tests)"
             }
             _ => continue,
         };

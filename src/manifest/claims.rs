@@ -67,7 +67,14 @@ impl Reader<'_> {
         let mut arguments = entry.arguments.clone();
         let mut words = entry.config.clone();
         // What the test itself takes is an argument, even if it is called as a word of config is.
-        let taken = self.project.library.test_parameters(&entry.name);
+        let library = &self.project.library;
+        let of_package = entry.package.as_ref().map(|package| format!("{package}__{}", entry.name));
+        // dbt's own packages: what is built in stays.
+        let is_built_in = library.has_test(&entry.name)
+            && entry.package.as_ref().is_some_and(|package| package.starts_with("dbt_"));
+        let of_package = of_package.filter(|name| library.has_test(name) && !is_built_in);
+        let called = of_package.unwrap_or_else(|| entry.name.clone());
+        let taken = library.test_parameters(&called);
         for word in TEST_WORDS.iter().chain(&["where", "tags", "enabled", "meta"]) {
             if !taken.iter().any(|parameter| parameter == word) {
                 words.extend(arguments.remove(*word).map(|value| ((*word).to_owned(), value)));
@@ -94,13 +101,8 @@ impl Reader<'_> {
         }
         call.extend(arguments);
         let subject = Subject { name: &name, ..Subject::default() };
-        let rendered = self.project.library.render_test(
-            &entry.name,
-            &call,
-            config.only.as_deref(),
-            subject,
-            &entry.place,
-        );
+        let rendered =
+            self.project.library.render_test(&called, &call, config.only.as_deref(), subject, &entry.place);
         let parts: Vec<&str> =
             [entry.name.as_str(), name.as_str()].into_iter().chain(entry.column.as_deref()).collect();
         if let Ok(rendered) = &rendered {

@@ -361,7 +361,7 @@ impl<'a> Reader<'a> {
     fn orphaned_properties(&mut self) {
         for entry in &self.project.properties {
             let disabled = self.project.models.iter().any(|model| model.name == entry.name)
-                || self.project.rules.iter().any(|rule| rule.name == entry.name);
+                || self.project.rule_names.contains(&entry.name);
             if !self.by_name.contains_key(&entry.name) && !disabled {
                 let message = format!("`{}` is described, but there is no such model or rule", entry.name);
                 let hint = did_you_mean(&entry.name, self.by_name.keys().map(String::as_str));
@@ -454,6 +454,8 @@ impl<'a> Reader<'a> {
 
     fn unknown(&mut self, reference: &Reference, file: &Arc<SourceFile>) {
         let disabled = match reference {
+            // Rules that cannot be read: that is told already.
+            Reference::Ref(name) if self.project.rule_names.contains(name) => return,
             Reference::Ref(name) => self.project.models.iter().any(|model| model.name == *name),
             _ => false,
         };

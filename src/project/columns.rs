@@ -54,6 +54,8 @@ enum Tags {
 #[derive(Debug, Clone)]
 pub struct TestEntry {
     pub name: String,
+    /// `dbt_utils` of `dbt_utils.at_least_one`.
+    pub package: Option<String>,
     /// The column it stands under, if any.
     pub column: Option<String>,
     pub arguments: Map<String, Value>,
@@ -141,6 +143,17 @@ fn test_entry(
             }
         }
     }
-    let name = name.rsplit('.').next().unwrap_or(&name).to_owned();
-    Ok(TestEntry { name, column: column.map(str::to_owned), arguments, config, tags: Vec::new(), place })
+    let (package, name) = match name.rsplit_once('.') {
+        Some((package, name)) => (Some(package.to_owned()), name.to_owned()),
+        None => (None, name),
+    };
+    Ok(TestEntry {
+        name,
+        package,
+        column: column.map(str::to_owned),
+        arguments,
+        config,
+        tags: Vec::new(),
+        place,
+    })
 }

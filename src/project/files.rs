@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::packages::Package;
 use crate::diagnostic::{Diagnostic, SourceFile};
+use crate::template::PackageMacros;
 
 /// The files of a project by what they are. Paths are relative to the root, sorted.
 #[derive(Default)]
@@ -20,6 +22,8 @@ pub struct Found {
     pub fixtures: Vec<Arc<SourceFile>>,
     /// Markdown that may hold docs blocks.
     pub docs: Vec<Arc<SourceFile>>,
+    /// The macros of each package.
+    pub package_macros: Vec<PackageMacros>,
 }
 
 impl Found {
@@ -42,11 +46,37 @@ impl Found {
         found
     }
 
+    /// A package's files beside the project's own. Of one written for dbt macros and generic tests alone: its
+    /// models lie in no layer.
+    pub fn walk_package(&mut self, root: &Path, package: &Package, problems: &mut Vec<Diagnostic>) {
+        let is_of_dbt = package.is_of_dbt(root);
+        let folders: &[&str] = match is_of_dbt {
+            true => &["macros", "tests/generic"],
+            false => &["models", "rules", "macros", "tests"],
+        };
+        let own_macros = std::mem::take(&mut self.macros);
+        for folder in folders {
+            let mut paths = Vec::new();
+            list(root, &format!("{}/{folder}", package.folder), &mut paths, problems);
+            paths.sort();
+            for path in paths {
+                let kind = if is_of_dbt { "macros" } else { folder };
+                self.take(root, kind, &path, problems);
+            }
+        }
+        let files = std::mem::replace(&mut self.macros, own_macros);
+        self.package_macros.push(PackageMacros {
+            name: package.name.clone(),
+            folder: package.folder.clone(),
+            files,
+        });
+    }
+
     fn take(&mut self, root: &Path, folder: &str, path: &str, problems: &mut Vec<Diagnostic>) {
         let ending = path.rsplit('.').next().unwrap_or_default();
         let place = match (folder, ending) {
             ("models", "sql") => &mut self.models,
-            ("tests", "csv" | "sql") if path.starts_with("tests/fixtures/") => &mut self.fixtures,
+            ("tests", "csv" | "sql") if path.contains("tests/fixtures/") => &mut self.fixtures,
             ("models" | "rules" | "tests", "yml" | "yaml") => &mut self.properties,
             ("models" | "rules", "md") => &mut self.docs,
             ("rules", "csv") => &mut self.rules,

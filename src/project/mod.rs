@@ -11,6 +11,7 @@ mod files;
 mod freshness;
 mod layer;
 mod loading;
+pub mod packages;
 mod profile;
 mod properties;
 mod reading;
@@ -21,7 +22,7 @@ mod test_config;
 mod unit_tests;
 pub mod yaml;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -64,6 +65,8 @@ pub struct Setting {
 pub struct ModelFile {
     pub name: String,
     pub layer: Layer,
+    /// The package that it is of; `None` is the project itself.
+    pub package: Option<String>,
     /// The folders between layer and file, e.g. `vouchers`.
     pub domain: String,
     pub file: Arc<SourceFile>,
@@ -76,8 +79,11 @@ pub struct Project {
     pub name: String,
     pub profile: Profile,
     pub target: Target,
+    pub packages: Vec<packages::Package>,
     pub models: Vec<ModelFile>,
     pub rules: Vec<Rule>,
+    /// Names of all files of rules, also of those that cannot be read.
+    pub rule_names: BTreeSet<String>,
     /// `tests/**/*.sql`: queries that must return no rows.
     pub singular_tests: Vec<Arc<SourceFile>>,
     pub properties: Vec<Properties>,
@@ -100,18 +106,43 @@ impl Project {
         let mut problems = Vec::new();
         let profile_file = files::profile(root).map_err(|problem| vec![problem])?;
         let (profile, target) = Profile::read(&profile_file, setting)?;
-        let found = files::Found::walk(root, &mut problems);
+        let packages = packages::read(root)?;
+        let mut found = files::Found::walk(root, &mut problems);
+        let mut vars = Map::new();
+        for package in &packages {
+            found.walk_package(root, package, &mut problems);
+            vars.extend(package.vars(root));
+        }
+        let name = profile.name.clone().unwrap_or_else(|| name_of(root));
+        let models: Vec<ModelFile> =
+            found.models.iter().filter_map(|file| model_file(file, &packages, &mut problems)).collect();
 
-        let mut vars = profile.vars.clone();
+        vars.extend(profile.vars.clone());
         vars.extend(target.vars.clone());
         vars.extend(setting.vars.clone());
-        let scope = Scope { vars: vars.clone(), env: setting.env.clone(), target: target.for_templates() };
-        let library = Library::new(&found.macros, scope).map_err(|more| {
-            problems.extend(more);
-            std::mem::take(&mut problems)
-        })?;
+        let mut named: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for package in &packages {
+            named.entry(package.name.clone()).or_default();
+        }
+        for model in &models {
+            let package = model.package.clone().unwrap_or_else(|| name.clone());
+            named.entry(package).or_default().insert(model.name.clone());
+        }
+        for rule in &found.rules {
+            named.entry(name.clone()).or_default().insert(stem(&rule.path).to_owned());
+        }
+        let scope = Scope {
+            vars: vars.clone(),
+            env: setting.env.clone(),
+            target: target.for_templates(),
+            packages: named,
+        };
+        let library =
+            Library::with_packages(&found.macros, &found.package_macros, scope).map_err(|more| {
+                problems.extend(more);
+                std::mem::take(&mut problems)
+            })?;
 
-        let models = found.models.iter().filter_map(|file| model_file(file, &mut problems)).collect();
         let (mut properties, mut sources) = (Vec::new(), Vec::new());
         let (mut exposures, mut unit_tests) = (Vec::new(), Vec::new());
         for file in &found.properties {
@@ -140,11 +171,13 @@ impl Project {
             .collect();
         let project = Self {
             root: root.to_owned(),
-            name: profile.name.clone().unwrap_or_else(|| name_of(root)),
+            name,
+            packages,
             profile,
             target,
             models,
             rules,
+            rule_names: found.rules.iter().map(|file| stem(&file.path).to_owned()).collect(),
             singular_tests: found.tests,
             properties,
             sources,
@@ -186,8 +219,17 @@ pub(crate) fn stem(path: &str) -> &str {
     name.split_once('.').map_or(name, |(stem, _)| stem)
 }
 
-fn model_file(file: &Arc<SourceFile>, problems: &mut Vec<Diagnostic>) -> Option<ModelFile> {
-    let mut folders: Vec<&str> = file.path.split('/').skip(1).collect();
+fn model_file(
+    file: &Arc<SourceFile>,
+    packages: &[packages::Package],
+    problems: &mut Vec<Diagnostic>,
+) -> Option<ModelFile> {
+    let of_package = packages.iter().find_map(|package| {
+        let inside = file.path.strip_prefix(&package.folder)?.strip_prefix('/')?;
+        Some((package.name.clone(), inside))
+    });
+    let inside = of_package.as_ref().map_or(file.path.as_str(), |(_, inside)| inside);
+    let mut folders: Vec<&str> = inside.split('/').skip(1).collect();
     folders.pop();
     let layer = folders.first().and_then(|name| Layer::from_folder(name));
     let Some(layer) = layer else {
@@ -201,6 +243,7 @@ fn model_file(file: &Arc<SourceFile>, problems: &mut Vec<Diagnostic>) -> Option<
     Some(ModelFile {
         name: stem(&file.path).to_owned(),
         layer,
+        package: of_package.as_ref().map(|(name, _)| name.clone()),
         domain: folders[1..].join("/"),
         file: file.clone(),
     })

@@ -25,13 +25,10 @@ fn code(error: &DatabaseError) -> &'static str {
         "42703" => "unknown-column",
         "42883" => "unknown-function",
         "42601" => "sql-syntax",
-        "42P07" | "42710" => "exists-already",
+        "42P06" | "42P07" | "42710" => "exists-already",
         "42501" => "not-permitted",
         "57014" => "cancelled",
-        "53200" => {
-            "the server's table of locks is full: raise max_locks_per_transaction in its configuration (it needs a \
-             restart), or run in parts with --select"
-        }
+        "53200" => "too-many-locks",
         "53100" => "disk-full",
         "" => "connection-lost",
         code if code.starts_with("22") => "bad-value",
@@ -47,6 +44,10 @@ pub(super) fn hint(error: &DatabaseError) -> Option<String> {
     }
     let hint = match error.code.as_deref().unwrap_or_default() {
         "42P01" => "name models by {{ ref('…') }}, so that elt knows the order and the schema",
+        "53200" => {
+            "the server's table of locks is full: raise max_locks_per_transaction in its configuration (it needs a \
+             restart), or run in parts with --select"
+        }
         "53100" => "make room on the database's disk; what this run made is dropped by the next one",
         _ => return None,
     };

@@ -26,7 +26,9 @@ pub struct Macro {
 impl Library {
     /// Every macro, in the order of files.
     pub fn macros(&self) -> Vec<Macro> {
-        let mut files: Vec<&Arc<SourceFile>> = self.files.values().map(|(file, _)| file).collect();
+        let own =
+            self.files.values().map(|(file, _)| file).filter(|file| !self.of_packages.contains(&file.path));
+        let mut files: Vec<&Arc<SourceFile>> = own.collect();
         files.sort_by(|a, b| a.path.cmp(&b.path));
         files.into_iter().flat_map(|file| self.macros_of(file)).collect()
     }

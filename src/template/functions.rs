@@ -50,7 +50,11 @@ pub fn engine() -> Tera {
     let mut tera = Tera::new();
     tera.autoescape_on(Vec::<&'static str>::new());
     tera.register_function("ref", |arguments: Kwargs, _: &State| {
-        refer(Reference::Ref(arguments.must_get::<String>("name")?))
+        let name = arguments.must_get::<String>("name")?;
+        match arguments.get::<String>("model")? {
+            None => refer(Reference::Ref(name)),
+            Some(model) => refer(Reference::Ref(of_package(&name, model)?)),
+        }
     });
     tera.register_function("source", |arguments: Kwargs, _: &State| {
         refer(Reference::Source(arguments.must_get("source")?, arguments.must_get("name")?))
@@ -104,6 +108,31 @@ fn name_references(value: &mut Value, references: &[Reference]) {
         Value::Array(items) => items.iter_mut().for_each(|item| name_references(item, references)),
         Value::Object(fields) => fields.values_mut().for_each(|field| name_references(field, references)),
         _ => {}
+    }
+}
+
+/// `ref('package', 'model')`: the model, if it is the package's.
+fn of_package(package: &str, model: String) -> TeraResult<String> {
+    let fault = with_render(|render| {
+        let packages = &render.scope.packages;
+        match packages.get(package) {
+            None => {
+                let near = did_you_mean(package, packages.keys().map(String::as_str));
+                Some((format!("there is no package `{package}`"), near))
+            }
+            Some(models) if !models.contains(&model) => {
+                let near = did_you_mean(&model, models.iter().map(String::as_str));
+                Some((format!("the package `{package}` has no model `{model}`"), near))
+            }
+            Some(_) => None,
+        }
+    });
+    match fault {
+        None => Ok(model),
+        Some((message, near)) => fail(
+            message,
+            near.as_deref().unwrap_or("packages are named in packages.yml; `elt deps` brings them in"),
+        ),
     }
 }
 

@@ -5,10 +5,11 @@ mod calls;
 mod functions;
 mod marks;
 mod overrides;
+mod packages;
 mod rewrite;
 mod scan;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -19,6 +20,8 @@ pub use calls::Macro;
 use functions::{HINT, engine, with_state};
 pub use marks::{SourceMap, character_range, settle};
 pub use overrides::Overridden;
+pub use packages::PackageMacros;
+use packages::Usable;
 use rewrite::{Rewritten, Signatures};
 
 /// The tests and macros that every project has.
@@ -37,6 +40,8 @@ pub struct Scope {
     pub env: BTreeMap<String, String>,
     /// Schema of each layer and the target's name, for `this.schema` and `target.name`.
     pub target: Map<String, Value>,
+    /// Names of the models of each package, the project itself among them.
+    pub packages: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// What a template refers to, in the order of first mention.
@@ -65,6 +70,12 @@ pub struct Library {
     signatures: Signatures,
     /// By template name, for mapping places back.
     files: HashMap<String, (Arc<SourceFile>, Rewritten)>,
+    /// Files of packages: their macros are not the project's own.
+    of_packages: BTreeSet<String>,
+    /// The folders of packages, and what these are called.
+    folders: Vec<(String, String)>,
+    /// Why a package's macro cannot be used.
+    unusable: BTreeMap<String, String>,
     scope: Arc<Scope>,
 }
 
@@ -79,6 +90,15 @@ pub struct Subject<'a> {
 impl Library {
     /// Reads macro files. All problems of all files come back together.
     pub fn new(macro_files: &[Arc<SourceFile>], scope: Scope) -> Result<Self, Vec<Diagnostic>> {
+        Self::with_packages(macro_files, &[], scope)
+    }
+
+    /// The same beside the macros of packages.
+    pub fn with_packages(
+        macro_files: &[Arc<SourceFile>],
+        packages: &[PackageMacros],
+        scope: Scope,
+    ) -> Result<Self, Vec<Diagnostic>> {
         let built_in = BUILT_IN
             .iter()
             .map(|(path, text)| Arc::new(SourceFile { path: (*path).into(), text: (*text).into() }));
@@ -87,12 +107,31 @@ impl Library {
         for file in &files {
             signatures.extend(rewrite::signatures(&file.text));
         }
-        let mut library = Self { base: engine(), signatures, files: HashMap::new(), scope: Arc::new(scope) };
+        let of_packages = if packages.is_empty() {
+            Usable::default()
+        } else {
+            Self::new(&[], Scope::default())
+                .map(|plain| packages::usable(packages, &plain.signatures, &plain.base))?
+        };
+        signatures.extend(of_packages.signatures);
+        let mut library = Self {
+            base: engine(),
+            signatures,
+            files: HashMap::new(),
+            of_packages: of_packages.texts.iter().map(|(file, _)| file.path.clone()).collect(),
+            folders: packages.iter().map(|one| (format!("{}/", one.folder), one.name.clone())).collect(),
+            unusable: of_packages.unusable,
+            scope: Arc::new(scope),
+        };
         let mut problems = Vec::new();
         let mut texts = Vec::with_capacity(files.len());
+        for (file, rewritten) in of_packages.texts {
+            texts.push((file.path.clone(), rewritten.text.clone()));
+            library.files.insert(file.path.clone(), (file, rewritten));
+        }
         for file in &files {
             let rewritten = rewrite::macros(&file.text, &library.signatures);
-            problems.extend(told_by_rewriter(file, &rewritten));
+            problems.extend(library.told(file, &rewritten));
             texts.push((file.path.clone(), rewritten.text.clone()));
             library.files.insert(file.path.clone(), (file.clone(), rewritten));
         }
@@ -150,8 +189,12 @@ impl Library {
             ]);
         }
         let signatures = self.with_local_macros(&file.text);
-        let rewritten = rewrite::model(&file.text, signatures.as_ref().unwrap_or(&self.signatures));
-        let told = told_by_rewriter(file, &rewritten);
+        let rewritten = rewrite::model(
+            &file.text,
+            signatures.as_ref().unwrap_or(&self.signatures),
+            self.package_of(&file.path),
+        );
+        let told = self.told(file, &rewritten);
         if !told.is_empty() {
             return Err(told);
         }
@@ -298,6 +341,41 @@ impl Library {
         }
     }
 
+    /// The package that a file is of: what that defines is there called by its bare name.
+    fn package_of(&self, path: &str) -> Option<&str> {
+        self.folders.iter().find(|(folder, _)| path.starts_with(folder)).map(|(_, name)| name.as_str())
+    }
+
+    /// What the rewriter knows to be wrong.
+    fn told(&self, file: &Arc<SourceFile>, rewritten: &Rewritten) -> Vec<Diagnostic> {
+        let problems = rewritten.problems.iter();
+        problems
+            .map(|problem| {
+                let why = problem.called.as_ref().and_then(|called| self.unusable.get(called));
+                let hint = why.map(|why| format!("the package has it, but it cannot be used here: {why}"));
+                Diagnostic::error("template", problem.message.clone())
+                    .at(Location::new(file, problem.span.clone()))
+                    .hint(hint.unwrap_or_else(|| problem.hint.clone()))
+            })
+            .collect()
+    }
+
+    /// Why macros and tests of packages cannot be used, by their whole name.
+    pub fn unusable(&self) -> &BTreeMap<String, String> {
+        &self.unusable
+    }
+
+    /// Whether a generic test is there; of a package as `package__test`.
+    pub fn has_test(&self, name: &str) -> bool {
+        self.signatures.contains_key(&format!("test_{name}"))
+    }
+
+    /// How many macros and tests of a package can be used.
+    pub fn usable_of(&self, package: &str) -> usize {
+        let prefixes = [format!("{package}__"), format!("test_{package}__")];
+        self.signatures.keys().filter(|name| prefixes.iter().any(|prefix| name.starts_with(prefix))).count()
+    }
+
     /// A model may define macros for itself.
     fn with_local_macros(&self, text: &str) -> Option<Signatures> {
         if !text.contains("macro ") {
@@ -375,17 +453,6 @@ fn plain_message(text: &str) -> String {
 
 fn strip_marks(text: &str) -> String {
     settle(text, |_| "…".to_owned()).0
-}
-
-fn told_by_rewriter(file: &Arc<SourceFile>, rewritten: &Rewritten) -> Vec<Diagnostic> {
-    let problems = rewritten.problems.iter();
-    problems
-        .map(|problem| {
-            Diagnostic::error("template", problem.message.clone())
-                .at(Location::new(file, problem.span.clone()))
-                .hint(problem.hint.clone())
-        })
-        .collect()
 }
 
 /// The template that a text of YAML is: `ref('x')` alone, or anything with `{{ … }}` in it.

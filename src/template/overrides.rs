@@ -43,6 +43,9 @@ impl Library {
             base: self.base.clone(),
             signatures: self.signatures.clone(),
             files: self.files.clone(),
+            of_packages: self.of_packages.clone(),
+            folders: self.folders.clone(),
+            unusable: self.unusable.clone(),
             scope: self.scope.clone(),
         };
         let (mut problems, mut paths) = (Vec::new(), Vec::new());
@@ -78,7 +81,8 @@ impl Library {
 
     /// The path and the text of the file that defines a macro, with `body` in the place of what it writes.
     fn with_body(&self, name: &str, body: &str) -> Option<(String, String)> {
-        self.files.iter().find_map(|(path, (file, _))| {
+        let mut own = self.files.iter().filter(|(path, _)| !self.of_packages.contains(*path));
+        own.find_map(|(path, (file, _))| {
             let mut tags = tags(&file.text).into_iter();
             let is_meant = |inner: &str| definition(inner).is_some_and(|(found, _)| found == name);
             let start = tags.find(|tag| is_meant(&file.text[tag.inner.clone()]))?;

@@ -30,6 +30,8 @@ pub struct Problem {
     pub span: Range<usize>,
     pub message: String,
     pub hint: String,
+    /// The macro that there is not, as `package__macro`.
+    pub called: Option<String>,
 }
 
 impl Rewritten {
@@ -47,7 +49,7 @@ impl Rewritten {
 
 /// Functions that dbt calls by position, and their parameters' names here.
 const FUNCTIONS: &[(&str, &[&str])] = &[
-    ("ref", &["name"]),
+    ("ref", &["name", "model"]),
     ("source", &["source", "name"]),
     ("var", &["name", "default"]),
     ("env_var", &["name", "default"]),
@@ -94,13 +96,27 @@ const ASKS_THE_DATABASE: &[&str] = &[
 ];
 
 /// Rewrites a model or test: literal text is marked.
-pub fn model(source: &str, signatures: &Signatures) -> Rewritten {
-    Rewriter::new(source, signatures, true).run()
+pub fn model(source: &str, signatures: &Signatures, package: Option<&str>) -> Rewritten {
+    Rewriter { package, ..Rewriter::new(source, signatures, true) }.run()
 }
 
 /// Rewrites a file of macros: nothing is marked, what a macro writes belongs to the place that calls it.
 pub fn macros(source: &str, signatures: &Signatures) -> Rewritten {
     Rewriter::new(source, signatures, false).run()
+}
+
+/// Rewrites a package's file of macros: they are named and find each other by the package's name.
+pub(super) fn package(source: &str, signatures: &Signatures, package: &str) -> Rewritten {
+    Rewriter { package: Some(package), ..Rewriter::new(source, signatures, false) }.run()
+}
+
+/// The signatures of a package's file.
+pub(super) fn signatures_of(source: &str, package: &str) -> Signatures {
+    let named = |name: String| match name.strip_prefix("test_") {
+        Some(test) if !source.contains(&format!("macro {name}")) => format!("test_{package}__{test}"),
+        _ => format!("{package}__{name}"),
+    };
+    signatures(source).into_iter().map(|(name, parameters)| (named(name), parameters)).collect()
 }
 
 /// Reads the signatures of all macros and generic tests of a file.
@@ -149,12 +165,14 @@ struct Rewriter<'a> {
     /// Inside `{% set %}…{% endset %}`, a filter block or a macro, text is a value that may be compared:
     /// it carries no marks.
     unmarked_depth: usize,
+    /// The package whose file it is; its own macros come first.
+    package: Option<&'a str>,
     out: Rewritten,
 }
 
 impl<'a> Rewriter<'a> {
     fn new(source: &'a str, signatures: &'a Signatures, marked: bool) -> Self {
-        Self { source, signatures, marked, unmarked_depth: 0, out: Rewritten::default() }
+        Self { source, signatures, marked, unmarked_depth: 0, package: None, out: Rewritten::default() }
     }
 
     fn run(mut self) -> Rewritten {
@@ -224,7 +242,12 @@ impl<'a> Rewriter<'a> {
         let word = &self.source[start..end];
         if let Some((_, instead)) = UNSUPPORTED.iter().find(|(name, _)| *name == word) {
             let message = format!("`{{% {word} %}}` is not a statement that elt knows");
-            self.out.problems.push(Problem { span: start..end, message, hint: (*instead).to_owned() });
+            self.out.problems.push(Problem {
+                span: start..end,
+                message,
+                hint: (*instead).to_owned(),
+                called: None,
+            });
         }
         self.copy(tag.whole.start..start);
         match word {
@@ -232,6 +255,9 @@ impl<'a> Rewriter<'a> {
                 self.unmarked_depth += 1;
                 let prefix = if word == "macro" { "component " } else { "component test_" };
                 self.insert(prefix, start);
+                if let Some(package) = self.package {
+                    self.insert(&format!("{package}__"), start);
+                }
                 self.copy(skip_spaces(self.source.as_bytes(), end)..tag.whole.end);
             }
             "endmacro" | "endtest" | "enddata_test" => {
@@ -336,10 +362,18 @@ impl<'a> Rewriter<'a> {
             }
             (b'|', false) => None,
             (_, true) => {
-                if let Some(parameters) = self.signatures.get(name) {
+                let own = self.package.map(|package| format!("{package}__{name}"));
+                if let Some((own, parameters)) =
+                    own.and_then(|own| self.signatures.get(&own).map(|parameters| (own, parameters)))
+                {
+                    self.copy(copied..word.start);
+                    self.component(&own, word.start, next + 1..close, parameters);
+                } else if let Some(parameters) = self.signatures.get(name) {
                     self.copy(copied..word.start);
                     self.component(name, word.start, next + 1..close, parameters);
-                } else if name == "this" {
+                } else if matches!(name, "this" | "not" | "and" | "or" | "in" | "is" | "if" | "elif" | "else")
+                {
+                    // `not (a or b)` is no call.
                     return None;
                 } else {
                     let parameters = FUNCTIONS.iter().find(|(known, _)| *known == name);
@@ -352,7 +386,10 @@ impl<'a> Rewriter<'a> {
                     // `range(start=1, …)` and `config(…)` are keyword calls already; their values may
                     // still hold calls.
                     self.copy(copied..next + 1);
-                    let names = parameters.map(|(_, names)| owned(names)).unwrap_or_default();
+                    let mut names = parameters.map(|(_, names)| owned(names)).unwrap_or_default();
+                    if name == "range" && split(self.source, next + 1..close).len() > 1 {
+                        names = owned(&["start", "end", "step_by"]);
+                    }
                     self.keywords(name, next + 1..close, &names);
                     self.copy(close..close + 1);
                 }
@@ -394,7 +431,8 @@ impl<'a> Rewriter<'a> {
             self.component(&full, word.start, open + 1..close, parameters);
             return Some(close + 1);
         }
-        if PACKAGES.contains(&package) {
+        let prefix = format!("{package}__");
+        if PACKAGES.contains(&package) || self.signatures.keys().any(|known| known.starts_with(&prefix)) {
             self.unknown_macro(package, name, word.start..end);
         }
         None
@@ -411,7 +449,8 @@ impl<'a> Rewriter<'a> {
             did_you_mean(name, known)
                 .unwrap_or_else(|| "write the SQL, or a macro of your own in macros/".into())
         };
-        self.out.problems.push(Problem { span, message, hint });
+        let called = (!ASKS_THE_DATABASE.contains(&name)).then(|| format!("{package}__{name}"));
+        self.out.problems.push(Problem { span, message, hint, called });
     }
 
     /// `adapter.dispatch('name')(…)` is PostgreSQL's own macro of that name, else the default one;
@@ -435,14 +474,22 @@ impl<'a> Rewriter<'a> {
             return None;
         }
         let call_end = close_bracket(bytes, call, limit)?;
-        let first = split(self.source, open + 1..close).into_iter().next()?;
-        let written = keyword(self.source, &first).map_or(first.start, |(_, value)| value);
-        let name = self.source[written..first.end].trim().trim_matches(['\'', '"']);
-        let chosen = ["postgres", "default"].map(|adapter| format!("{adapter}__{name}"));
+        let arguments: Vec<&str> = split(self.source, open + 1..close)
+            .into_iter()
+            .map(|part| keyword(self.source, &part).map_or(part.clone(), |(_, value)| value..part.end))
+            .map(|part| self.source[part].trim().trim_matches(['\'', '"']))
+            .collect();
+        let name = arguments.first()?;
+        // The project's own first, then those of the package that is named, or whose file it is.
+        let package = arguments.get(1).copied().or(self.package);
+        let own = ["postgres", "default"].map(|adapter| format!("{adapter}__{name}"));
+        let of_package = own.clone().map(|own| package.map(|package| format!("{package}__{own}")));
+        let chosen: Vec<String> = own.into_iter().chain(of_package.into_iter().flatten()).collect();
         let Some(chosen) = chosen.iter().find(|name| self.signatures.contains_key(*name)) else {
             let message = format!("there is no macro `postgres__{name}` or `default__{name}`");
             let hint = "adapter.dispatch takes the one for PostgreSQL, else the default".to_owned();
-            self.out.problems.push(Problem { span: word.start..call_end + 1, message, hint });
+            let called = package.map(|package| format!("{package}__default__{name}"));
+            self.out.problems.push(Problem { span: word.start..call_end + 1, message, hint, called });
             return None;
         };
         let parameters = self.signatures[chosen].clone();
@@ -500,7 +547,12 @@ impl<'a> Rewriter<'a> {
             [] => format!("`{function}` takes its arguments by name only"),
             names => format!("`{function}` takes {} by position: {}", names.len(), names.join(", ")),
         };
-        self.out.problems.push(Problem { span, message, hint: "write it as `name=value`".into() });
+        self.out.problems.push(Problem {
+            span,
+            message,
+            hint: "write it as `name=value`".into(),
+            called: None,
+        });
     }
 }
 
@@ -590,10 +642,17 @@ mod tests {
     }
 
     #[test]
+    fn words_of_logic_are_no_calls_and_ranges_have_two_ends() {
+        assert_eq!(plain("{% if not (a or b) and (c) %}"), "{% if not (a or b) and (c) %}");
+        assert_eq!(plain("{% for i in range(1, n + 1) %}"), "{% for i in range(start=1, end=n + 1) %}");
+        assert_eq!(plain("{% for i in range(3) %}"), "{% for i in range(end=3) %}");
+    }
+
+    #[test]
     fn too_many_arguments_are_told_with_their_place() {
-        let rewritten = macros("{{ ref('a', 'b') }}", &Signatures::new());
-        assert_eq!(rewritten.problems[0].span, 12..15);
-        assert!(rewritten.problems[0].message.contains("takes 1 by position"));
+        let rewritten = macros("{{ ref('a', 'b', 'c') }}", &Signatures::new());
+        assert_eq!(rewritten.problems[0].span, 17..20);
+        assert!(rewritten.problems[0].message.contains("takes 2 by position"));
     }
 
     #[test]
