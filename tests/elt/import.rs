@@ -139,7 +139,7 @@ async fn a_dbt_project_is_imported_and_what_has_no_word_is_listed_with_its_place
     "#);
 
     project.write("elt/profiles.yml", "vars: {least: 2}\n");
-    project.good(&["run", "--project-dir", "elt"]).says("2 tests passed");
+    project.good(&["run", "--project-dir", "elt"]).says("3 tests passed");
     let rows =
         "select string_agg(format('%s %s %s', customer, max_id, max_amount), ', ') from prod.customers";
     assert_eq!(project.value(rows).await, "a 3 10.5");
