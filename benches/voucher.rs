@@ -1,5 +1,7 @@
 //! POST /getVoucher/ against a constant answer of the same size from a bare actix-web, each a process of its
 //! own with the same workers: requests per second, median latency and CPU for a request, on 64 connections.
+//! And against the same written with FastAPI, where `ELT_BENCH_PYTHON` (or python3) has it
+//! (`pip install fastapi 'uvicorn[standard]'`), with as many processes as elt has workers.
 //!
 //! The bench starts itself as the constant server (`__constant PORT BYTES WORKERS`) and as the load
 //! (`__load PORT SECONDS`).
@@ -83,14 +85,42 @@ fn compare() {
     turn(&ours);
     turn(&floor);
     let turns: Vec<(Turn, Turn)> = (0..ROUNDS).map(|_| (turn(&ours), turn(&floor))).collect();
-    drop(ours);
     drop(floor);
+    let twin = fastapi(&workers_text).map(ready);
+    let beside_twin: Vec<(Turn, Turn)> =
+        twin.iter().flat_map(|twin| (0..3).map(|_| (turn(&ours), turn(twin)))).collect();
+    drop(twin);
+    drop(ours);
     server.drop(&database);
 
     println!("\n{:<28} {:>10} {:>10} {:>7} {:>8}", "getVoucher", "elt", "constant", "ratio", "bar");
     show("requests a second", &turns, |turn| turn.per_second, |ratio| ratio >= 0.92, "≥ 0.92");
     show("median latency, µs", &turns, |turn| turn.median_latency, |ratio| ratio <= 1.1, "≤ 1.10");
     show("server CPU a request, µs", &turns, |turn| turn.cpu_per_request, |ratio| ratio <= 1.1, "≤ 1.10");
+    if !beside_twin.is_empty() {
+        println!("\n{:<28} {:>10} {:>10} {:>7}", "getVoucher", "elt", "FastAPI", "ratio");
+        show("requests a second", &beside_twin, |turn| turn.per_second, |ratio| ratio >= 1.0, "");
+        show("median latency, µs", &beside_twin, |turn| turn.median_latency, |ratio| ratio <= 1.0, "");
+    }
+}
+
+/// The twin, with its processes; `None`, and said, where Python has no FastAPI.
+fn fastapi(workers: &str) -> Option<Service> {
+    let python = std::env::var_os("ELT_BENCH_PYTHON").unwrap_or_else(|| "python3".into());
+    let has = Command::new(&python).args(["-c", "import fastapi, uvicorn"]).stderr(Stdio::null()).status();
+    if !has.is_ok_and(|status| status.success()) {
+        println!("LEFT OUT: {} has no fastapi and uvicorn", python.display());
+        return None;
+    }
+    let port = free_port();
+    let process = Command::new(python)
+        .args(["-m", "uvicorn", "fastapi_twin:app", "--log-level", "error", "--workers", workers, "--port"])
+        .arg(port.to_string())
+        .current_dir(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/support"))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .spawn()
+        .ok()?;
+    Some(Service { process, port })
 }
 
 fn show(what: &str, turns: &[(Turn, Turn)], of: fn(&Turn) -> f64, good: fn(f64) -> bool, bar: &str) {

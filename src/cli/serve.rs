@@ -20,10 +20,14 @@ use crate::project::{Layer, Project};
 use crate::service::{self, LookupDate, Rate, Settings};
 use crate::token::Access;
 
+/// Files that the service may have open: what it can serve, and what macOS allows.
+const MOST_FILES: u64 = 65_536;
+
 /// How long a cancelled run may take to end, and the answer about it to leave.
 const CANCELLING: Duration = Duration::from_secs(5);
 
 pub async fn serve(context: &Context, arguments: &Serve) -> Outcome {
+    raise_file_limit();
     let (project, manifest) = context.project()?;
     let prod_schema = manifest.schema(Layer::Prod).clone();
     let engine = Engine::open(&project.root, &project.target).await?;
@@ -92,6 +96,17 @@ pub async fn serve(context: &Context, arguments: &Serve) -> Outcome {
     }
     engine.close().await?;
     ended.0.map(|()| ExitCode::SUCCESS)
+}
+
+/// Each connection is a file, and many systems let a process open 1,024 unless it asks for more.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let current = limit.maximum.map_or(MOST_FILES, |most| most.min(MOST_FILES));
+    if limit.current.is_some_and(|now| now < current) {
+        // Where it is refused, fewer connections are kept at once.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(current), maximum: limit.maximum });
+    }
 }
 
 /// Runs the pipeline at its hours; never ends.
