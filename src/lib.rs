@@ -21,6 +21,7 @@
 //! starter   the files of a new project
 //! cluster   a private PostgreSQL started by elt             (processes and files)
 //! database  sessions, migrations, lock, ledger, history     (the only one that knows tokio-postgres)
+//! schema    JSON Schemas of the YAML files, for editors       (texts)
 //! artifacts manifest.json and its kin, for other tools       (files; no database)
 //! run       load, build, test, publish, sweep
 //! telemetry traces of runs, by OTLP over HTTP
@@ -52,6 +53,7 @@ pub mod pipeline;
 pub mod project;
 pub mod run;
 pub mod schedule;
+pub mod schema;
 pub mod secret;
 pub mod service;
 pub mod source;

@@ -219,6 +219,13 @@ pub enum Command {
         elt generate purchases --serve 127.0.0.1:9000 --failing 20"
     )]
     Generate(Generate),
+    /// Print the JSON Schemas of a project's YAML files, so that editors complete and complain
+    #[command(
+        after_help = "properties is all YAML under models/, rules/ and tests/. An editor with yaml-language-server takes a schema by a first line \
+        `# yaml-language-server: $schema=PATH`, or for many files by its `yaml.schemas`.\n\n\
+        Examples:\n  elt schema properties\n  elt schema --out .elt/schemas"
+    )]
+    Schema(SchemaArguments),
     /// Write a completion script for your shell: elt completions bash > /etc/bash_completion.d/elt
     Completions(Completions),
     /// Serve the published layer by HTTP
@@ -435,4 +442,34 @@ pub struct Serve {
     /// Seconds that a stop waits for requests and a run under way; then the run is cancelled
     #[arg(long, value_name = "SECONDS", default_value_t = 20)]
     pub stop_timeout: u64,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct SchemaArguments {
+    /// Which file's
+    #[arg(value_enum, required_unless_present = "out")]
+    pub file: Option<SchemaFile>,
+    /// Write them into this folder, each as NAME.schema.json, instead of to standard output
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaFile {
+    /// YAML under models/, rules/ and tests/
+    Properties,
+    /// profiles.yml
+    Profiles,
+    /// selectors.yml
+    Selectors,
+}
+
+impl SchemaFile {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Properties => "properties",
+            Self::Profiles => "profiles",
+            Self::Selectors => "selectors",
+        }
+    }
 }

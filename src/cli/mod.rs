@@ -22,6 +22,7 @@ mod pace;
 mod plan;
 mod progress;
 mod rows;
+mod schema;
 mod selection;
 mod serve;
 mod show;
@@ -124,6 +125,7 @@ async fn dispatch(context: &Context, command: Command) -> Outcome {
         Command::LineageDiff(arguments) => lineage_diff::lineage_diff(context, &arguments),
         Command::Lineage(arguments) => lineage::lineage(context, &arguments),
         Command::Prune(arguments) => work::prune(context, &arguments).await,
+        Command::Schema(arguments) => schema::schema(context, &arguments),
         Command::Debug => inspect::debug(context).await,
         Command::Clean(arguments) => inspect::clean(context, &arguments),
         Command::Generate(arguments) => generate::generate(context, &arguments).await,

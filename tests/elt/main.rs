@@ -42,6 +42,7 @@ mod plans;
 mod readers;
 mod sample_api;
 mod schedule;
+mod schemas;
 mod selection;
 mod selectors;
 mod service;

@@ -91,7 +91,12 @@ impl Project {
     /// Runs and must succeed.
     #[track_caller]
     pub fn good(&self, arguments: &[&str]) -> Ended {
-        self.elt(arguments).expect(0)
+        let ended = self.elt(arguments).expect(0);
+        let reads_all = ["run", "build", "compile", "test", "check", "ls"];
+        if arguments.first().is_some_and(|command| reads_all.contains(command)) {
+            crate::schemas::agree_with(&self.root);
+        }
+        ended
     }
 
     /// Starts and does not wait. Output is kept for who waits.

@@ -1,0 +1,31 @@
+//! `schema`: the JSON Schemas of a project's YAML files, for editors.
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::args::SchemaArguments;
+use super::{Context, Outcome, Stop};
+use crate::schema::ALL;
+
+pub fn schema(context: &Context, arguments: &SchemaArguments) -> Outcome {
+    let name = arguments.file.map(|file| file.name());
+    let chosen = ALL.iter().filter(|(known, _)| name.is_none_or(|name| name == *known));
+    match &arguments.out {
+        Some(folder) => {
+            for (name, text) in chosen {
+                let path = folder.join(format!("{name}.schema.json"));
+                write(folder, &path, text)
+                    .map_err(|error| Stop::error(format!("{}: {error}", path.display())))?;
+                context.terminal.say(&format!("wrote {}", path.display()));
+            }
+        }
+        None => chosen.for_each(|(_, text)| context.terminal.data(text)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write(folder: &Path, path: &Path, text: &str) -> std::io::Result<()> {
+    fs::create_dir_all(folder)?;
+    fs::write(path, text)
+}
