@@ -107,6 +107,29 @@ async fn what_is_wrong_with_a_profile_is_told() {
 
     5 problems; nothing was run.
     "#);
+    project.write(
+        "profiles.yml",
+        "service:\n  cors: ['https://x.example.org/path']\n  trusted_proxies: [here]\n",
+    );
+    insta::assert_snapshot!(project.elt(&["compile"]).expect(2).stderr, @r#"
+    error[bad-address]: the trusted proxy `here` is neither an address nor a network
+     --> profiles.yml:3:21
+      |
+    3 |   trusted_proxies: [here]
+      |                     ^^^^
+      |
+      = help: write it as 10.0.0.7 or 10.0.0.0/8
+
+    error[bad-origin]: `https://x.example.org/path` under service.cors is not the origin of a site
+     --> profiles.yml:2:10
+      |
+    2 |   cors: ['https://x.example.org/path']
+      |          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: write it as https://shop.example.org, without a path
+
+    2 problems; nothing was run.
+    "#);
     project.write("profiles.yml", "target: dve\ntargets: {dev: {}}\n");
     insta::assert_snapshot!(project.elt(&["compile"]).expect(2).stderr, @r#"
     error[unknown-target]: there is no target `dve`
