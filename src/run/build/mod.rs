@@ -4,6 +4,7 @@ pub(super) mod contract;
 mod grants;
 mod hooks;
 mod incremental;
+mod keyed;
 mod materialized_view;
 mod schema_change;
 mod snapshot;

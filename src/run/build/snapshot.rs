@@ -4,6 +4,7 @@
 //! Nothing here ever replaces a table that has history.
 
 use super::incremental::{beside, fit, let_go};
+use super::keyed::{at_start, check_columns, check_keys, joined, keys};
 use super::schema_change::{SchemaChange, find, ident};
 use super::{comments, finish, grants, query};
 use crate::database::catalog::{self, Column};
@@ -42,63 +43,6 @@ pub(super) async fn build(shared: &Shared, session: &Session, id: NodeId) -> Res
         ));
     }
     Ok(done)
-}
-
-fn at_start(node: &Node, error: &DatabaseError) -> Problem {
-    Box::new(located(error, Location::start_of(&node.file)))
-}
-
-/// The columns that config names are there.
-fn check_columns(node: &Node, columns: &[Column]) -> Result<(), Problem> {
-    let all = |name: &&String| *name == "all" && node.config.check_cols.len() == 1;
-    let checked = node.config.check_cols.iter().filter(|name| !all(name));
-    for name in node.config.unique_key.iter().chain(checked) {
-        if find(columns, name).is_none() {
-            let message = format!("`{}` has no column `{name}`", node.name.as_str());
-            let known: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-            let hint = crate::diagnostic::did_you_mean(name, known.iter().copied())
-                .unwrap_or_else(|| format!("it has {}", known.join(", ")));
-            return Err(Box::new(
-                Diagnostic::error("unknown-column", message).at(node.place_of(name)).hint(hint),
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// A key that is NULL, or that two rows have, names no row whose history could be kept.
-async fn check_keys(session: &Session, node: &Node, source: &Relation) -> Result<(), Problem> {
-    let keys = keys(&node.config);
-    let list = joined(keys.iter().map(Ident::to_string), ", ");
-    let empty = joined(keys.iter().map(|key| format!("{key} is null")), " or ");
-    let sql = format!(
-        "select 'NULL', s::text from {source} as s where {empty} union all \
-         (select 'twice', row({list})::text from {source} group by {list} having count(*) > 1) limit 1"
-    );
-    let found = session.table(&sql).await.map_err(|error| at_start(node, &error))?;
-    let Some(row) = found.rows.into_iter().next() else { return Ok(()) };
-    let mut row = row.into_iter().flatten();
-    let (what, shown) = (row.next().unwrap_or_default(), row.next().unwrap_or_default());
-    let name = node.name.as_str();
-    let (message, hint) = match what.as_str() {
-        "NULL" => {
-            (format!("a row of `{name}` has no unique_key: {shown}"), "leave such rows out with `where`")
-        }
-        _ => (
-            format!("`{name}` has two rows with one unique_key, {shown}"),
-            "keep one of them, e.g. by `distinct on`",
-        ),
-    };
-    let place = node.place_of(node.config.unique_key.first().map_or("", String::as_str));
-    Err(Box::new(Diagnostic::error("snapshot-key", message).at(place).hint(hint)))
-}
-
-fn keys(config: &Config) -> Vec<Ident> {
-    config.unique_key.iter().filter_map(|name| Ident::new(name.as_str()).ok()).collect()
-}
-
-fn joined(parts: impl Iterator<Item = String>, by: &str) -> String {
-    parts.collect::<Vec<_>>().join(by)
 }
 
 /// The columns that a snapshot adds to those of its query, for who only asks what it looks like.

@@ -9,6 +9,7 @@
 pub(super) mod endpoints;
 mod late;
 mod moving;
+mod shown;
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -23,7 +24,7 @@ use super::task::{Built, Delta};
 use crate::database::{DatabaseError, Session, catalog, history, ledger};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::{Manifest, NodeId};
-use crate::name::{Ident, Relation};
+use crate::name::Relation;
 use crate::pipeline::{NodeRecord, RunStatus};
 use crate::project::{Layer, Materialization};
 use late::Late;
@@ -185,7 +186,7 @@ async fn attempt(session: &Session, publication: &Publication<'_>) -> Result<Pub
     sql.extend(moving.grants.iter().cloned());
     sql.extend(reader_grants(session, publication).await?);
     sql.extend(endpoints::statements(session, publication).await?);
-    sql.extend(publication_row(session, publication).await?);
+    sql.extend(shown::statements(session, publication).await?);
     run_all(session, &mut sql).await?;
 
     record(session, publication).await?;
@@ -239,7 +240,7 @@ pub(super) async fn nothing(
 ) -> Result<(), DatabaseError> {
     session.run("begin").await?;
     if endpoints::withdraw(session, manifest).await? {
-        session.run(&shows(manifest, run).join("; ")).await?;
+        session.run(&shown::shows(manifest, run).join("; ")).await?;
     }
     ledger::record_passed(session, run, manifest.schema(Layer::Prod).as_str(), passed).await?;
     history::record_nodes(session, run, records).await?;
@@ -338,51 +339,11 @@ async fn reader_grants(
     })
 }
 
-fn publication_table(manifest: &Manifest) -> Relation {
-    let name = Ident::new(catalog::PUBLICATION).expect("a constant name is good");
-    Relation::new(manifest.schema(Layer::Prod).clone(), name)
-}
-
-/// One row in prod says which run its readers see; it changes with the relations.
-async fn publication_row(session: &Session, publication: &Publication<'_>) -> Result<Vec<String>, Stop> {
-    let row = publication_table(publication.manifest);
-    let standing = catalog::existing(session, std::slice::from_ref(&row)).await?;
-    let run = publication.run;
-    let mut sql = Vec::new();
-    match standing.first() {
-        Some(one) if !one.owned => return Err(Stop::Refused(not_ours(&row))),
-        Some(_) => {}
-        None => {
-            sql.push(format!(
-                "create table {row} (run_id bigint not null, published_at timestamptz not null)"
-            ));
-            sql.push(format!(
-                "comment on table {row} is 'Which run this schema shows. One row, written by elt.'"
-            ));
-            sql.push(format!("insert into {row} values ({run}, now())"));
-            if catalog::role_exists(session, &publication.place.target.reader_role).await? {
-                sql.push(format!("grant select on {row} to {}", &publication.place.target.reader_role));
-            }
-        }
-    }
-    sql.extend(shows(publication.manifest, run));
-    Ok(sql)
-}
-
-/// Every publication is told, also one that only changed other layers: who listens looks at the row.
-fn shows(manifest: &Manifest, run: i64) -> [String; 2] {
-    let row = publication_table(manifest);
-    [
-        format!("update {row} set run_id = {run}, published_at = now()"),
-        format!("notify elt_published, '{run}'"),
-    ]
-}
-
 async fn record(session: &Session, publication: &Publication<'_>) -> Result<(), DatabaseError> {
     let manifest = publication.manifest;
     let prod = manifest.schema(Layer::Prod);
     let mut owned = publication.ledger.to_vec();
-    for table in [publication_table(manifest), endpoints::table(manifest)] {
+    for table in [shown::table(manifest), endpoints::table(manifest)] {
         owned.push(ledger::Published::plain(table, "elt", "table"));
     }
     ledger::own(session, publication.run, &owned).await?;
