@@ -49,6 +49,7 @@ pub mod layout;
 pub mod lineage;
 pub mod manifest;
 pub mod name;
+pub mod overview;
 pub mod pipeline;
 pub mod project;
 pub mod run;

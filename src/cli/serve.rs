@@ -16,7 +16,7 @@ use crate::database::Reader;
 use crate::desk::{Desk, Runs};
 use crate::engine::Engine;
 use crate::pipeline::Pipeline;
-use crate::project::{Layer, Project};
+use crate::project::{Layer, Preview, Project};
 use crate::service::{self, LookupDate, Rate, Settings};
 use crate::token::Access;
 
@@ -42,6 +42,11 @@ pub async fn serve(context: &Context, arguments: &Serve) -> Outcome {
         reads: written.reads,
         runs: written.runs.unwrap_or_else(|| closed_to_strangers(&host, written.run_token.is_some())),
         run_token: written.run_token.clone(),
+        preview: match written.preview {
+            Preview::Switch(true) => service::Preview::All,
+            Preview::Switch(false) => service::Preview::Nothing,
+            Preview::Some(_) => service::Preview::Exposed,
+        },
         rate: written
             .rate_limit
             .map(|rate| Rate { per_second: rate.per_second, burst: rate.burst.unwrap_or(rate.per_second) }),

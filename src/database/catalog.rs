@@ -11,8 +11,12 @@ pub const PUBLICATION: &str = "_elt_publication";
 /// The table in prod that says how its relations are served over HTTP.
 pub const ENDPOINTS: &str = "_elt_endpoints";
 
+/// The tables in prod that say what it holds, and how the tests of that ended.
+pub const OVERVIEW: &str = "_elt_overview";
+pub const TESTS: &str = "_elt_tests";
+
 /// The tables in prod that are elt's own.
-pub const OWN_TABLES: [&str; 2] = [PUBLICATION, ENDPOINTS];
+pub const OWN_TABLES: [&str; 4] = [PUBLICATION, ENDPOINTS, OVERVIEW, TESTS];
 
 /// A column of a relation.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,7 +20,7 @@ pub use described::{Described, DescribedColumn, described};
 pub use error::{DatabaseError, Place};
 pub use migrate::migrate;
 pub use reader::{
-    After, Condition, PageRow, Publication, Publications, PublishedSegment, ReadError, Reader, RowFormat,
-    RowQuery, Rows, RowsError, Sort,
+    After, Condition, Overview, PageRow, Publication, Publications, PublishedSegment, ReadError, Reader,
+    RowFormat, RowQuery, Rows, RowsError, Sort, Stored,
 };
 pub use session::{Canceller, Session, TextTable};

@@ -43,7 +43,7 @@ pub use profile::{EMBEDDED_DATABASE, Fetch, Profile, Target};
 pub use properties::Properties;
 pub use reading::{BadRows, BadRowsLimit, ColumnsChange, NameOrNumber, RaggedRows};
 pub use rules::{Rule, RuleColumn};
-pub use service::{RateLimit, Service};
+pub use service::{Preview, RateLimit, Service};
 pub use sources::SourceTable;
 pub use test_config::{TEST_WORDS, TestConfig, Threshold, Verdict};
 pub use unit_tests::{Given, Overrides, Rows, UnitTest};

@@ -26,6 +26,27 @@ pub(super) struct WrittenService {
     rate_limit: Option<RateLimit>,
     trusted_proxies: Vec<Spanned<String>>,
     cors: Vec<Spanned<String>>,
+    preview: Preview,
+}
+
+/// Whose first rows the pages show: `true` (of all of prod), `exposed`, `false`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "true, false or exposed")]
+pub enum Preview {
+    Switch(bool),
+    Some(Exposed),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exposed {
+    Exposed,
+}
+
+impl Default for Preview {
+    fn default() -> Self {
+        Self::Switch(true)
+    }
 }
 
 /// Requests that one caller may send.
@@ -53,6 +74,7 @@ pub struct Service {
     pub trusted_proxies: Vec<IpNet>,
     /// Other sites whose pages may ask.
     pub cors: Vec<String>,
+    pub preview: Preview,
 }
 
 impl Service {
@@ -67,6 +89,7 @@ impl Service {
             rate_limit: written.rate_limit,
             trusted_proxies: every(&written.trusted_proxies, reader, network),
             cors: every(&written.cors, reader, origin),
+            preview: written.preview,
         }
     }
 }

@@ -81,6 +81,16 @@ pub struct Settings {
     pub refresh_interval: Duration,
     /// How many may follow runs by server-sent events at the same time.
     pub most_streams: usize,
+    pub preview: Preview,
+}
+
+/// Whose first rows the pages show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Preview {
+    All,
+    /// Of relations that are served at a path of their own.
+    Exposed,
+    Nothing,
 }
 
 /// The UTC day that the recency of a lookup is counted to.
@@ -123,6 +133,7 @@ impl Settings {
             stop_timeout: Duration::from_secs(30),
             refresh_interval: Duration::from_secs(30),
             most_streams: 64,
+            preview: Preview::All,
         }
     }
 }

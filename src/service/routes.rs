@@ -48,6 +48,8 @@ pub fn routes(config: &mut ServiceConfig) {
     get(config, Need::Read, "/ui/vouchers", pages::vouchers::show);
     form(config, Need::Read, "/ui/runs", pages::runs::list, pages::runs::start);
     get(config, Need::Read, "/ui/runs/{id}", pages::runs::one);
+    get(config, Need::Read, "/ui/data", pages::data::list);
+    get(config, Need::Read, "/ui/data/{table}", pages::data::one);
     get(config, Need::Nothing, "/assets/{file}", pages::file);
     get(config, Need::Read, "/", health::welcome);
 }

@@ -11,13 +11,13 @@ use jiff::civil::Date;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::LookupDate;
 use super::docs::Pages;
 use super::gate::{Gate, Need};
 use super::metrics::Metrics;
 use super::openapi::Guarded;
 use super::problem::Problem;
 use super::snapshot::Snapshot;
+use super::{LookupDate, Preview};
 use crate::database::Reader;
 use crate::name::Ident;
 use crate::pipeline::Pipeline;
@@ -44,6 +44,7 @@ pub struct State {
     /// Reads rows of what is served.
     pub reader: Reader,
     pub schema: Ident,
+    pub preview: Preview,
 }
 
 /// How the last read of the published layer went.
@@ -86,6 +87,7 @@ impl State {
             stopping: CancellationToken::new(),
             reader,
             schema: settings.prod_schema.clone(),
+            preview: settings.preview,
         }
     }
 

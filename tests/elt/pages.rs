@@ -97,6 +97,8 @@ async fn a_browser_finds_its_way_and_a_program_gets_json() {
         "/ui/runs",
         "/ui/runs/",
         "/ui/runs/1",
+        "/ui/data",
+        "/ui/data/shop_sales",
     ] {
         let page = browse(&server, path).await;
         assert_eq!(page.status, 200, "{path}");
@@ -315,4 +317,102 @@ async fn what_went_wrong_is_told_with_its_place_also_of_runs_begun_elsewhere() {
     ]);
     failed.keeps_quiet_about(&["<i>"]);
     browse(&server, "/ui/runs").await.says(&["badge failed", "Start a run"]).keeps_quiet_about(&["password"]);
+}
+
+#[tokio::test]
+async fn tables_of_prod_are_shown_with_columns_tests_lineage_and_no_more_rows_than_may_be() {
+    let yaml = "models:
+  - name: people
+    description: 'Everybody & <b>.'
+    expose: {path: /people, columns: [id]}
+    columns:
+      - {name: id, description: Who it is., tests: [unique, {not_null: {severity: warn}}]}
+  - name: names
+    columns: [{name: \"a \\\"b\\\" <i>\", description: Odd.}]\n";
+    let service = |preview: &str| format!("target: dev\nservice: {{preview: {preview}}}\n");
+    let project = Project::new(&[
+        ("profiles.yml", &service("true")),
+        ("models/raw/given.sql", "{{ config(materialized='table') }} select 1 as id, 'hidden' as email union all select null, 'x'"),
+        ("models/stage/clean.sql", "select * from {{ ref('given') }}"),
+        ("models/prod/shop/people.sql", "{{ config(materialized='table') }} select * from {{ ref('clean') }}"),
+        ("models/prod/shop/names.sql", "select repeat('long ', 100) as \"a \"\"b\"\" <i>\", '<script>' as other from {{ ref('people') }}"),
+        ("models/prod/shop/shop.yml", yaml),
+    ])
+    .await;
+    let server = Server::start(&project, &[]);
+    server.wait_for("/readyz", |readiness| readiness["code"] == "not_published").await;
+    browse(&server, "/ui/data").await.says(&["Nothing is published yet"]);
+    project.good(&["run"]);
+    project.value("create table prod.by_hand as select 'not elt''s' as secret; select 1").await;
+    server.serves_run(1).await;
+
+    let list = browse(&server, "/ui/data").await;
+    list.says(&[
+        "<a href=\"../ui/data/people\">people</a>",
+        "Everybody &amp; &lt;b&gt;.",
+        "badge warned",
+        " 1 of 2",
+        ">names</a>",
+    ]);
+    list.keeps_quiet_about(&["by_hand", "_elt_", "clean", "given"]);
+    let people = browse(&server, "/ui/data/people").await;
+    people.says(&[
+        "<th scope=\"row\">id</th><td>integer</td><td class=\"told\">Who it is.</td>",
+        "<th scope=\"row\">email</th>",
+        "about 2",
+        "<a href=\"../../people\"><code>/people</code></a>",
+        "unique_people_id",
+        "<td class=\"number\">1</td><td><a href=\"../../ui/runs/1\">Run 1</a></td>",
+        "data-node=\"raw.given\"",
+        "data-node=\"stage.clean\"",
+        "class=\"node chosen\" data-node=\"prod.people\"",
+        "<a href=\"../../ui/data/names\">",
+        "First rows",
+    ]);
+    people.keeps_quiet_about(&["hidden"]);
+    let names = browse(&server, "/ui/data/names/").await;
+    names
+        .says(&["a &quot;b&quot; &lt;i&gt;", "Odd.", "&lt;script&gt;", "long …"])
+        .keeps_quiet_about(&["<script>", "<i>"]);
+    for path in ["people", "names/", ""] {
+        let path = format!("/ui/data/{path}");
+        for link in links(&server, &path, &browse(&server, &path).await) {
+            let status =
+                server.client.get(&link).header("accept", BROWSER).send().await.expect("it answers").status();
+            assert_eq!(status, 200, "{path} leads to {link}");
+        }
+    }
+    for nothing in ["by_hand", "clean", "_elt_overview", "_elt_tests", "people%22%20where", "..%2fraw", "%ff"]
+    {
+        assert_eq!(browse(&server, &format!("/ui/data/{nothing}")).await.status, 404, "{nothing}");
+    }
+
+    // What the profile forbids; and a test is told as it ended last, also if it is run alone with its model.
+    for (preview, table, told) in [
+        ("false", "people", "This service shows no rows here"),
+        ("exposed", "names", "This table is not exposed"),
+    ] {
+        project.write("profiles.yml", &service(preview));
+        let server = Server::start(&project, &[]);
+        let page = browse(&server, &format!("/ui/data/{table}")).await;
+        page.says(&[told]).keeps_quiet_about(&["long …"]);
+    }
+    project.write("profiles.yml", &service("some"));
+    project.elt(&["compile"]).expect(2).says("true, false or exposed");
+    project.write("profiles.yml", &service("true"));
+    project.write(
+        "models/raw/given.sql",
+        "{{ config(materialized='table') }} select 1 as id, 'hidden' as email",
+    );
+    project.good(&["run", "--select", "given", "clean", "people"]);
+    server.serves_run(2).await;
+    let mended = browse(&server, "/ui/data/people").await;
+    mended
+        .says(&["Run 2</a>", "badge passed", "data-node=\"prod.names\""])
+        .keeps_quiet_about(&["badge warned"]);
+    project.remove("models/prod/shop/names.sql");
+    project.write("models/prod/shop/shop.yml", "models: [{name: people}]\n");
+    project.good(&["run", "--full-refresh"]);
+    server.serves_run(3).await;
+    browse(&server, "/ui/data").await.says(&[">people</a>"]).keeps_quiet_about(&["names", "badge"]);
 }

@@ -78,6 +78,22 @@ await inBrowser(address, LOOKS, async (page, { look, picture, judge }) => {
   await page.getByRole("link", { name: "All runs" }).click();
   await heading("Runs");
   await seen("runs");
+
+  // The data: from table to table along the lineage.
+  await go("Data");
+  await heading("Data");
+  await seen("data");
+  await page.getByRole("link", { name: "segments_derived" }).click();
+  await heading("segments_derived");
+  await page.getByText("The value used most.").waitFor();
+  assert.ok(await page.getByRole("region", { name: "The first rows" }).getByRole("row").count() > 8, "rows are shown");
+  await seen("table");
+  await go("Data");
+  await page.getByRole("link", { name: "monthly_revenue" }).click();
+  await heading("monthly_revenue");
+  assert.ok(await page.locator("g.node").count() > 2, "the lineage is drawn");
+  await go("API docs");
+  await page.getByText("Answers from what the last successful run published").waitFor();
 });
 
 // Without scripts a run's page loads itself anew until the run has ended.

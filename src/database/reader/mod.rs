@@ -2,6 +2,7 @@
 //! relation, and the notice that a new run has published. It names prod relations only and never writes; the
 //! role behind its connector can do no more.
 
+mod overview;
 mod publication;
 mod rows;
 
@@ -11,6 +12,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::{Connector, DatabaseError, Session};
 use crate::name::Ident;
+pub use overview::{Overview, Stored};
 pub use publication::{Publication, PublishedSegment};
 pub use rows::{After, Condition, PageRow, RowFormat, RowQuery, Rows, RowsError, Sort};
 
@@ -112,6 +114,12 @@ impl Reader {
         let status = self.row_pool.status();
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         Sessions { open: count(status.size), idle: count(status.available), waiting: count(status.waiting) }
+    }
+
+    /// What prod tells of itself; `None` where no run has written that yet.
+    pub async fn overview(&self, schema: &Ident) -> Result<Option<Overview>, RowsError> {
+        let client = self.row_pool.get().await.map_err(|error| RowsError::Away(unreached(error)))?;
+        overview::read(client, schema).await
     }
 
     /// Whether the server takes `value` for one of `data_type`, as the catalogue writes the type.

@@ -149,7 +149,7 @@ pub(super) async fn fits(client: &Object, data_type: &str, value: &str) -> Resul
     }
 }
 
-fn classify(error: tokio_postgres::Error) -> RowsError {
+pub(super) fn classify(error: tokio_postgres::Error) -> RowsError {
     let error = DatabaseError::from(error);
     let class = error.code.as_deref().and_then(|code| code.get(..2));
     if error.is("57014") {

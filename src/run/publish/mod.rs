@@ -9,6 +9,7 @@
 pub(super) mod endpoints;
 mod late;
 mod moving;
+mod overview;
 mod shown;
 
 use std::collections::{HashMap, HashSet};
@@ -186,6 +187,7 @@ async fn attempt(session: &Session, publication: &Publication<'_>) -> Result<Pub
     sql.extend(moving.grants.iter().cloned());
     sql.extend(reader_grants(session, publication).await?);
     sql.extend(endpoints::statements(session, publication).await?);
+    sql.extend(overview::statements(session, publication).await?);
     sql.extend(shown::statements(session, publication).await?);
     run_all(session, &mut sql).await?;
 
@@ -343,7 +345,8 @@ async fn record(session: &Session, publication: &Publication<'_>) -> Result<(), 
     let manifest = publication.manifest;
     let prod = manifest.schema(Layer::Prod);
     let mut owned = publication.ledger.to_vec();
-    for table in [shown::table(manifest), endpoints::table(manifest)] {
+    let own = [shown::table(manifest), endpoints::table(manifest)];
+    for table in own.into_iter().chain(overview::tables(manifest)) {
         owned.push(ledger::Published::plain(table, "elt", "table"));
     }
     ledger::own(session, publication.run, &owned).await?;

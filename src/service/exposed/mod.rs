@@ -127,11 +127,19 @@ fn headers(
 
 /// What the database's refusal means for the caller.
 async fn refused(call: &Call, asked: &Asked, error: RowsError) -> Problem {
+    match &error {
+        RowsError::Value(_) => wrong_value(call, asked, &error).await,
+        other => unread(other),
+    }
+}
+
+/// The same where no value of the caller's takes part.
+pub fn unread(error: &RowsError) -> Problem {
     let away = |code, message: &'static str| {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, message)
             .with_header(RETRY_AFTER, HeaderValue::from_static("5"))
     };
-    let problem = match &error {
+    let problem = match error {
         RowsError::Away(_) => away("database_away", "The database cannot be reached at the moment."),
         RowsError::Slow(_) => Problem::new(
             StatusCode::GATEWAY_TIMEOUT,
@@ -139,12 +147,11 @@ async fn refused(call: &Call, asked: &Asked, error: RowsError) -> Problem {
             "The rows took longer than the service waits.",
         )
         .with_hint("Ask for fewer rows, or filter by an indexed column."),
-        RowsError::Value(_) => return wrong_value(call, asked, &error).await,
         // A publication came between the look at the path and the reading.
         RowsError::Broken(error) if error.is("42P01") || error.is("42703") => {
             away("changing", "What is published here is changing in this moment.")
         }
-        RowsError::Broken(_) => Problem::from_status(StatusCode::INTERNAL_SERVER_ERROR),
+        RowsError::Value(_) | RowsError::Broken(_) => Problem::from_status(StatusCode::INTERNAL_SERVER_ERROR),
     };
     problem.caused_by(error.to_string())
 }

@@ -26,6 +26,7 @@ pub enum Section {
     Boards,
     Vouchers,
     Runs,
+    Data,
     Other,
 }
 
@@ -99,6 +100,7 @@ impl Page {
                                 (self.link(root, "/ui/vouchers", Section::Vouchers, "Vouchers"))
                             }
                             (self.link(root, "/ui/runs", Section::Runs, "Runs"))
+                            (self.link(root, "/ui/data", Section::Data, "Data"))
                             a href={ (root) "/docs/" } { "API docs" }
                         }
                     }

@@ -4,6 +4,7 @@
 
 mod assets;
 pub mod board;
+pub mod data;
 mod frame;
 mod graph;
 pub mod runs;

@@ -13,6 +13,12 @@ pub fn title(name: &str) -> String {
     }
 }
 
+/// Whether a column of this type, as PostgreSQL writes it, holds numbers.
+pub fn is_number(data_type: &str) -> bool {
+    let plain = data_type.split('(').next().unwrap_or_default();
+    matches!(plain, "smallint" | "integer" | "bigint" | "numeric" | "real" | "double precision")
+}
+
 pub fn moment(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }

@@ -5,6 +5,7 @@ use crate::database::{Condition, RowFormat, RowQuery, Sort};
 use crate::endpoint::{ChartKind, Published};
 use crate::name::{Ident, Relation};
 use crate::service::exposed::visible;
+use crate::service::pages::text::is_number;
 
 pub struct Data {
     pub columns: Vec<String>,
@@ -16,11 +17,8 @@ pub struct Data {
 impl Data {
     pub fn new(published: &Published, rows: Vec<Vec<Option<String>>>) -> Self {
         let columns = visible(published);
-        let numeric = |data_type: &str| {
-            matches!(data_type, "smallint" | "integer" | "bigint" | "numeric" | "real" | "double precision")
-        };
         Self {
-            numeric: columns.iter().map(|column| numeric(&column.data_type)).collect(),
+            numeric: columns.iter().map(|column| is_number(&column.data_type)).collect(),
             columns: columns.into_iter().map(|column| column.name.clone()).collect(),
             rows,
         }

@@ -61,7 +61,7 @@ fn kind(value: &str, problem: Option<&str>) -> Markup {
 
 pub fn answer(outcome: &Outcome) -> Markup {
     html! {
-        section class="panel" aria-labelledby="answer" {
+        section class="panel answer" aria-labelledby="answer" {
             h2 id="answer" { "The answer" }
             @if let Some(refusal) = &outcome.refusal { p class="notice" { (refusal) } }
             @if let Some(voucher) = &outcome.voucher { (found(voucher)) }

@@ -1,0 +1,81 @@
+//! Data: the tables of prod, and one of them with its columns, tests, lineage and first rows. All of it is what
+//! prod tells of itself, so it is of the same run as the rows.
+
+mod family;
+mod one;
+mod preview;
+
+use maud::{Markup, html};
+
+use super::frame::{Page, Section};
+use super::root;
+use super::table::scrolled;
+use super::text::{badge, thousands};
+use crate::database::{Overview, Stored};
+use crate::overview::OverviewNode;
+use crate::service::exposed::unread;
+use crate::service::problem::Problem;
+use crate::service::routes::{Answer, Call};
+
+pub use one::one;
+
+pub async fn list(call: Call) -> Answer {
+    let overview = overview(&call).await?;
+    let root = root(&call.request);
+    let tables = tables(&overview);
+    let content = html! {
+        h1 { "Data" }
+        @if tables.is_empty() { p { "Nothing is published yet." } } @else {
+            (scrolled("The tables of prod", html! { table {
+                thead { tr {
+                    th scope="col" { "Table" } th scope="col" { "What it holds" } th scope="col" { "Kind" }
+                    th scope="col" class="number" { "Rows" } th scope="col" { "Tests" }
+                } }
+                tbody { @for (node, stored) in &tables { tr {
+                    th scope="row" { a href={ (root) "/ui/data/" (address(&stored.name)) } { (stored.name) } }
+                    td class="told" { (node.description.lines().next().unwrap_or_default()) }
+                    td { (node.kind) }
+                    td class="number" { (rows_of(stored)) }
+                    td { (tested(&overview, node)) }
+                } } }
+            } }))
+            p class="quiet" { "Rows are counted by the statistics; views are not counted." }
+        }
+    };
+    Page::new(Section::Data, "Data", content).answer(&call)
+}
+
+async fn overview(call: &Call) -> Result<Overview, Problem> {
+    let read = call.state.reader.overview(&call.state.schema).await.map_err(|error| unread(&error))?;
+    read.ok_or_else(|| call.state.no_snapshot())
+}
+
+/// What elt has published and still stands.
+fn tables(overview: &Overview) -> Vec<(&OverviewNode, &Stored)> {
+    let stored = |node: &OverviewNode| {
+        let name = node.relation.as_deref()?;
+        overview.stored.iter().find(|stored| stored.name == name)
+    };
+    overview.nodes.iter().filter_map(|node| Some((node, stored(node)?))).collect()
+}
+
+fn rows_of(stored: &Stored) -> String {
+    stored.rows.map(thousands).unwrap_or_default()
+}
+
+fn tested(overview: &Overview, node: &OverviewNode) -> Markup {
+    let of_node = || overview.tests.iter().filter(|test| test.node == node.node);
+    let (all, good) = (of_node().count(), of_node().filter(|test| test.status == "passed").count());
+    html! {
+        @match all {
+            0 => {},
+            all if all == good => { (badge("passed")) " " (all) },
+            all => { (badge("warned")) " " (all - good) " of " (all) },
+        }
+    }
+}
+
+/// A name as a part of an address.
+fn address(name: &str) -> String {
+    percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC).to_string()
+}

@@ -1,0 +1,82 @@
+//! The first rows of a table of prod, as far as they may be shown: never a column that its endpoint hides.
+
+use crate::database::catalog::PUBLICATION;
+use crate::database::{RowFormat, RowQuery, RowsError, Stored};
+use crate::name::{Ident, Relation};
+use crate::service::Preview;
+use crate::service::exposed::visible;
+use crate::service::pages::text::is_number;
+use crate::service::routes::Call;
+
+const ROWS: u64 = 20;
+
+/// Letters of a field that are shown.
+const LETTERS: usize = 200;
+
+pub struct Shown {
+    /// Name, and whether it holds numbers.
+    pub columns: Vec<(String, bool)>,
+    pub rows: Vec<Vec<Option<String>>>,
+}
+
+/// The error says why there is nothing to see.
+pub async fn of(call: &Call, stored: &Stored) -> Result<Shown, &'static str> {
+    let snapshot = call.state.snapshot.load_full();
+    let published = snapshot.iter().flat_map(|snapshot| &snapshot.endpoints);
+    let exposed = published.filter(|one| one.relation == stored.name).map(visible).next();
+    let columns: Vec<(String, bool)> = match (call.state.preview, exposed) {
+        (Preview::Nothing, _) => return Err("This service shows no rows here (`preview: false`)."),
+        (Preview::Exposed, None) => {
+            return Err("This table is not exposed; only rows of exposed ones are shown here.");
+        }
+        (_, Some(visible)) => {
+            visible.into_iter().map(|column| (column.name.clone(), is_number(&column.data_type))).collect()
+        }
+        (Preview::All, None) => {
+            let all = stored.columns.iter();
+            all.map(|column| (column.name.clone(), is_number(&column.data_type))).collect()
+        }
+    };
+    if columns.is_empty() {
+        return Err("It has no columns.");
+    }
+    let rows = match query(call, stored, &columns) {
+        Some(query) => read(call, &query).await,
+        None => return Err("It has a name that cannot be asked for."),
+    };
+    let rows = rows.map_err(|error| {
+        tracing::warn!(%error, table = stored.name, "the first rows cannot be shown");
+        "Its rows cannot be read at the moment."
+    })?;
+    Ok(Shown { columns, rows })
+}
+
+fn query(call: &Call, stored: &Stored, columns: &[(String, bool)]) -> Option<RowQuery> {
+    let schema = &call.state.schema;
+    Some(RowQuery {
+        relation: Relation::new(schema.clone(), Ident::new(&stored.name).ok()?),
+        publication: Relation::new(schema.clone(), Ident::new(PUBLICATION).ok()?),
+        format: RowFormat::Texts,
+        columns: columns.iter().map(|(name, _)| Ident::new(name).ok()).collect::<Option<_>>()?,
+        conditions: Vec::new(),
+        order: Vec::new(),
+        after: None,
+        limit: ROWS,
+    })
+}
+
+async fn read(call: &Call, query: &RowQuery) -> Result<Vec<Vec<Option<String>>>, RowsError> {
+    let mut rows = call.state.reader.rows(query).await?;
+    let mut read = Vec::new();
+    while let Some(row) = rows.next().await? {
+        read.push(row.fields.into_iter().map(|field| field.map(short)).collect());
+    }
+    Ok(read)
+}
+
+fn short(field: String) -> String {
+    match field.char_indices().nth(LETTERS) {
+        Some((end, _)) => format!("{}…", &field[..end]),
+        None => field,
+    }
+}
