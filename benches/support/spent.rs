@@ -22,8 +22,13 @@ pub struct Spent {
 }
 
 /// Runs a command that must succeed, to its end.
-#[expect(clippy::zombie_processes, reason = "wait4 waits for it, and tells what it used")]
 pub fn run(command: &mut Command, server: Option<&Server>) -> Spent {
+    tried(command, server).unwrap_or_else(|status| panic!("{command:?} ended with {status}"))
+}
+
+/// Runs a command to its end; the error is its exit code.
+#[expect(clippy::zombie_processes, reason = "wait4 waits for it, and tells what it used")]
+pub fn tried(command: &mut Command, server: Option<&Server>) -> Result<Spent, i32> {
     let server_before = server.map_or(f64::NAN, Server::cpu);
     let begun = Instant::now();
     let child = command.stdout(Stdio::null()).spawn().expect("the program starts");
@@ -37,13 +42,15 @@ pub fn run(command: &mut Command, server: Option<&Server>) -> Spent {
         watching.thread().unpark();
         (waited, wall, watching.join().expect("watching does not panic"))
     });
-    assert!(status == 0, "{command:?} ended with {status}");
+    if status != 0 {
+        return Err(status);
+    }
     let server_cpu = server.map_or(f64::NAN, Server::cpu) - server_before;
     // Linux counts in KiB, macOS in bytes.
     let unit = if cfg!(target_os = "macos") { 1024.0 * 1024.0 } else { 1024.0 };
     // A program that ends at once may not have begun when it was looked at.
     let peak_mib = watched.filter(|_| wall > 0.05).unwrap_or(usage.ru_maxrss as f64 / unit);
-    Spent { wall, cpu: cpu(&usage), server_cpu, peak_mib }
+    Ok(Spent { wall, cpu: cpu(&usage), server_cpu, peak_mib })
 }
 
 /// The peak that the system tells while the process lives: Linux counts the peak of the bench itself, whose
