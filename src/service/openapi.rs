@@ -204,9 +204,18 @@ fn run_id() -> Parameter {
 }
 
 fn run_events() -> Operation {
-    let text = ObjectBuilder::new().schema_type(Type::String).description(Some(
-        "`started`, `finished` (a RunNode), `publishing`, and `end` or, of a run in another process, `state`",
-    ));
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    let names = ["started", "finished", "publishing", "state", "end"];
+    let of_one = ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .description(Some(
+            "One event. The data of `finished` is a RunNode; `state` is of a run in another process.",
+        ))
+        .property("event", text().enum_values(Some(names)))
+        .required("event")
+        .property("data", text().description(Some("JSON")))
+        .required("data")
+        .property("id", text());
     operation("runEvents", "One run as it goes, by server-sent events", "runs")
         .description(Some(
             "Of a run that this service began, all steps so far and then each as it is taken. Of another one how \
@@ -216,7 +225,7 @@ fn run_events() -> Operation {
         .response(
             "200",
             response("The events")
-                .content("text/event-stream", ContentBuilder::new().schema(Some(text)).build()),
+                .content("text/event-stream", ContentBuilder::new().schema(Some(of_one)).build()),
         )
         .response("404", error("run_unknown"))
         .response("503", unavailable("history_unavailable, too_many_streams"))
