@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use super::Library;
-use super::rewrite::definition;
-use super::scan::{Tag, TagKind, end_of_string, identifier_end, skip_spaces, tags};
+use super::rewrite::{Definition, definitions};
+use super::scan::{TagKind, end_of_string, identifier_end, skip_spaces, tags};
 use crate::diagnostic::SourceFile;
 
 /// A macro or generic test as it is written.
@@ -34,27 +34,15 @@ impl Library {
     }
 
     fn macros_of(&self, file: &Arc<SourceFile>) -> Vec<Macro> {
-        let mut found = Vec::new();
-        let mut open: Option<(String, Tag)> = None;
-        for tag in tags(&file.text) {
-            let inner = &file.text[tag.inner.clone()];
-            if let Some((name, _)) = definition(inner) {
-                open = Some((name, tag));
-            } else if inner.trim().starts_with("end")
-                && matches!(inner.trim(), "endmacro" | "endtest" | "enddata_test")
-                && let Some((name, start)) = open.take()
-            {
-                found.push(Macro {
-                    parameters: self.signatures.get(&name).cloned().unwrap_or_default(),
-                    text: file.text[start.whole.start..tag.whole.end].to_owned(),
-                    calls: self.calls(&file.text[start.whole.end..tag.whole.start]),
-                    file: file.clone(),
-                    is_builtin: file.path.starts_with('('),
-                    name,
-                });
-            }
-        }
-        found
+        let found = definitions(&file.text).into_iter().map(|Definition { name, start, end }| Macro {
+            parameters: self.signatures.get(&name).cloned().unwrap_or_default(),
+            text: file.text[start.whole.start..end.whole.end].to_owned(),
+            calls: self.calls(&file.text[start.whole.end..end.whole.start]),
+            file: file.clone(),
+            is_builtin: file.path.starts_with('('),
+            name,
+        });
+        found.collect()
     }
 
     /// The names of the macros that a template calls, each once.

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::rewrite::{self, definition};
-use super::scan::tags;
+use super::rewrite::{self, Definition, definitions};
 use super::{Library, Rendered, Subject};
-use crate::diagnostic::{Diagnostic, SourceFile, did_you_mean};
+use crate::diagnostic::{Diagnostic, SourceFile};
 
 /// What is other than in the project.
 pub struct Overridden<'a> {
@@ -39,16 +38,8 @@ impl Library {
 
     /// The library with other bodies in some macros.
     fn with_macros(&self, macros: &[(&str, String)]) -> Result<Self, Vec<Diagnostic>> {
-        let mut library = Self {
-            base: self.base.clone(),
-            signatures: self.signatures.clone(),
-            files: self.files.clone(),
-            of_packages: self.of_packages.clone(),
-            folders: self.folders.clone(),
-            unusable: self.unusable.clone(),
-            scope: self.scope.clone(),
-        };
-        let (mut problems, mut paths) = (Vec::new(), Vec::new());
+        let mut library = self.clone();
+        let mut problems = Vec::new();
         for (name, text) in macros {
             let full = match name.split_once('.') {
                 Some((package, name)) => format!("{package}__{name}"),
@@ -58,15 +49,12 @@ impl Library {
             let meant = [full, format!("dbt__{bare}"), bare.to_owned()];
             let found = meant.iter().find_map(|name| library.with_body(name, text));
             let Some((path, changed)) = found else {
-                let known = self.signatures.keys().filter(|known| !known.starts_with("test_"));
-                let problem = Diagnostic::error("unknown-macro", format!("there is no macro `{name}`"));
-                problems.push(problem.maybe_hint(did_you_mean(name, known.map(String::as_str))));
+                problems.push(self.unknown_macro(name));
                 continue;
             };
             let file = Arc::new(SourceFile { path: path.clone(), text: changed });
             let rewritten = rewrite::macros(&file.text, &library.signatures);
-            library.files.insert(path.clone(), (file, rewritten));
-            paths.push(path);
+            library.files.insert(path, (file, rewritten));
         }
         if !problems.is_empty() {
             return Err(problems);
@@ -75,7 +63,9 @@ impl Library {
             library.files.iter().map(|(path, (_, rewritten))| (path.as_str(), rewritten.text.as_str()));
         match library.base.add_raw_templates(texts) {
             Ok(()) => Ok(library),
-            Err(error) => Err(vec![Diagnostic::error("template", super::plain_message(&error.to_string()))]),
+            Err(error) => {
+                Err(vec![Diagnostic::error("template", super::faults::plain_message(&error.to_string()))])
+            }
         }
     }
 
@@ -83,10 +73,8 @@ impl Library {
     fn with_body(&self, name: &str, body: &str) -> Option<(String, String)> {
         let mut own = self.files.iter().filter(|(path, _)| !self.of_packages.contains(*path));
         own.find_map(|(path, (file, _))| {
-            let mut tags = tags(&file.text).into_iter();
-            let is_meant = |inner: &str| definition(inner).is_some_and(|(found, _)| found == name);
-            let start = tags.find(|tag| is_meant(&file.text[tag.inner.clone()]))?;
-            let end = tags.find(|tag| file.text[tag.inner.clone()].trim() == "endmacro")?;
+            let found = definitions(&file.text).into_iter().find(|one| one.name == name);
+            let Definition { start, end, .. } = found?;
             let (before, after) = (&file.text[..start.whole.end], &file.text[end.whole.start..]);
             Some((path.clone(), format!("{before}{{% raw %}}{body}{{% endraw %}}{after}")))
         })

@@ -8,8 +8,7 @@ use std::sync::Arc;
 use tera::{ErrorKind, Tera};
 
 use super::functions::engine;
-use super::rewrite::{self, Problem, Rewritten, Signatures};
-use super::scan::{Tag, tags};
+use super::rewrite::{self, Definition, Problem, Rewritten, Signatures, definitions};
 use crate::diagnostic::SourceFile;
 
 /// A package's name, and its files of macros and generic tests.
@@ -111,22 +110,11 @@ impl File<'_> {
 
 fn blocks(package: &str, text: &str) -> Vec<Block> {
     let mut found = Vec::new();
-    let mut open: Option<Tag> = None;
-    for tag in tags(text) {
-        let inner = text[tag.inner.clone()].trim();
-        if rewrite::definition(inner).is_some() {
-            open = Some(tag);
-        } else if matches!(inner, "endmacro" | "endtest" | "enddata_test")
-            && let Some(start) = open.take()
-        {
-            let defined = rewrite::signatures_of(&text[start.whole.clone()], package);
-            let whole = start.whole.start..tag.whole.end;
-            found.extend(defined.into_iter().map(|(name, parameters)| Block {
-                name,
-                parameters,
-                whole: whole.clone(),
-            }));
-        }
+    for Definition { start, end, .. } in definitions(text) {
+        let whole = start.whole.start..end.whole.end;
+        let defined = rewrite::signatures_of(&text[start.whole], package);
+        let block = |(name, parameters)| Block { name, parameters, whole: whole.clone() };
+        found.extend(defined.into_iter().map(block));
     }
     found
 }

@@ -1,0 +1,120 @@
+//! Renders generic tests and single macros: calls with arguments by name, checked before they are made.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use tera::Context;
+
+use super::{Library, Rendered, Subject, rewrite};
+use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
+
+impl Library {
+    /// Renders a generic test: `test_<name>` with `arguments`. Strings that read `ref('…')` or
+    /// `source('…', '…')`, or hold `{{ … }}`, are rendered first; with `only` the model is the rows for which
+    /// that holds. Problems are placed at `place`, in the YAML that asked.
+    pub fn render_test(
+        &self,
+        name: &str,
+        arguments: &Map<String, Value>,
+        only: Option<&str>,
+        subject: Subject<'_>,
+        place: &Location,
+    ) -> Result<Rendered, Vec<Diagnostic>> {
+        let component = format!("test_{name}");
+        let Some(parameters) = self.signatures.get(&component) else {
+            let known = self.signatures.keys().filter_map(|known| known.strip_prefix("test_"));
+            return Err(vec![
+                Diagnostic::error("unknown-test", format!("there is no generic test `{name}`"))
+                    .at(place.clone())
+                    .maybe_hint(did_you_mean(name, known)),
+            ]);
+        };
+        if let Some(problem) = unknown_argument("test", name, arguments, parameters) {
+            return Err(vec![problem.at(place.clone())]);
+        }
+        let (mut before, mut call) = (String::new(), format!("{{{{ <{component}"));
+        let mut context = Context::new();
+        let argument = |key: &str, value: &Value, before: &mut String, context: &mut Context| {
+            let name = format!("argument_{key}");
+            match value.as_str().and_then(template_of) {
+                Some(text) => {
+                    let text = rewrite::macros(&text, &self.signatures).text;
+                    before.push_str(&format!("{{% set {name} %}}{text}{{% endset %}}"));
+                }
+                None => context.insert(name, value),
+            }
+        };
+        for (key, value) in arguments {
+            argument(key, value, &mut before, &mut context);
+            match only.filter(|_| key == "model") {
+                Some(only) => {
+                    argument("where", &Value::from(only), &mut before, &mut context);
+                    call.push_str(
+                        " model={'(select * from ' ~ argument_model ~ ' where ' ~ argument_where ~ ') as filtered'}",
+                    );
+                }
+                None => call.push_str(&format!(" {key}={{argument_{key}}}")),
+            }
+        }
+        let text = format!("{before}{call} /> }}}}");
+        self.render_beside(&self.scope, "test", &text, false, &context, subject)
+            .map_err(|error| vec![self.diagnose_at(&error, place)])
+    }
+
+    /// Renders a macro's call with arguments by name, as `{{ name(…) }}` would.
+    pub fn render_macro(
+        &self,
+        name: &str,
+        arguments: &Map<String, Value>,
+    ) -> Result<Rendered, Vec<Diagnostic>> {
+        let Some(parameters) = self.signatures.get(name) else {
+            return Err(vec![self.unknown_macro(name)]);
+        };
+        if let Some(problem) = unknown_argument("macro", name, arguments, parameters) {
+            return Err(vec![problem]);
+        }
+        let mut text = format!("{{{{ <{name}");
+        let mut context = Context::new();
+        for (key, value) in arguments {
+            context.insert(format!("argument_{key}"), value);
+            text.push_str(&format!(" {key}={{argument_{key}}}"));
+        }
+        text.push_str(" /> }}");
+        let call = Arc::new(SourceFile { path: "(call)".into(), text: text.clone() });
+        self.render_beside(&self.scope, "(call)", &text, false, &context, Subject::default()).map_err(
+            |error| {
+                let mut problem = self.diagnose(&error, &call, None);
+                if problem.location.as_ref().is_some_and(|place| place.file.path == call.path) {
+                    problem.location = self.macro_place(name);
+                }
+                vec![problem]
+            },
+        )
+    }
+}
+
+/// What to say of an argument that the test or macro does not take.
+fn unknown_argument(
+    kind: &str,
+    name: &str,
+    arguments: &Map<String, Value>,
+    parameters: &[String],
+) -> Option<Diagnostic> {
+    let key = arguments.keys().find(|key| !parameters.contains(key))?;
+    let takes = || match parameters {
+        [] => "it takes none".to_owned(),
+        names => format!("it takes {}", names.join(", ")),
+    };
+    let hint = did_you_mean(key, parameters.iter().map(String::as_str)).unwrap_or_else(takes);
+    let message = format!("the {kind} `{name}` takes no argument `{key}`");
+    Some(Diagnostic::error("unknown-argument", message).hint(hint))
+}
+
+/// The template that a text of YAML is: `ref('x')` alone, or anything with `{{ … }}` in it.
+fn template_of(text: &str) -> Option<String> {
+    let bare = text.trim();
+    if (bare.starts_with("ref(") || bare.starts_with("source(")) && bare.ends_with(')') {
+        return Some(format!("{{{{ {bare} }}}}"));
+    }
+    text.contains("{{").then(|| text.to_owned())
+}

@@ -1,0 +1,105 @@
+use super::*;
+use crate::diagnostic::Location;
+
+fn file(text: &str) -> Arc<SourceFile> {
+    Arc::new(SourceFile { path: "models/m.sql".into(), text: text.into() })
+}
+
+fn library(macros: &str) -> Library {
+    let scope = Scope { vars: Map::from_iter([("days".to_owned(), Value::from(30))]), ..Scope::default() };
+    let macros = Arc::new(SourceFile { path: "macros/m.sql".into(), text: macros.into() });
+    Library::new(&[macros], scope).unwrap_or_else(|problems| panic!("{}", problems[0].render(false)))
+}
+
+fn sql(rendered: &Rendered) -> String {
+    settle(&rendered.marked, |index| rendered.references[index].to_string()).0
+}
+
+fn rendered(library: &Library, text: &str) -> Rendered {
+    library
+        .render(&file(text), Subject { name: "m", schema: "stage", incremental: false })
+        .unwrap_or_else(|problems| panic!("{}", problems[0].render(false)))
+}
+
+#[test]
+fn a_dbt_model_renders_unchanged() {
+    let library =
+        library("{% macro cents(column, scale=2) %}round({{ column }} / 100.0, {{ scale }}){% endmacro %}");
+    let out = rendered(
+        &library,
+        "{{ config(materialized='table', tags=['a', 'b']) }}\nselect {{ cents('amount') }}, {{ cents('x', 4) }}\nfrom {{ ref('orders') }}\nwhere age < {{ var('days') }} {% if is_incremental() %} and t > (select max(t) from {{ this }}) {% endif %}",
+    );
+    insta::assert_snapshot!(sql(&out), @r"
+
+    select round(amount / 100.0, 2), round(x / 100.0, 4)
+    from ref('orders')
+    where age < 30 
+    ");
+    assert_eq!(out.config["tags"], serde_json::json!(["a", "b"]));
+    assert_eq!(out.references, [Reference::Ref("orders".into())]);
+}
+
+#[test]
+fn places_of_sql_map_back_through_loops_and_trimmed_tags() {
+    let library = library("");
+    let text = "{%- set xs = ['a','b'] -%}\nselect\n{%- for x in xs %}\n  {{ x }} as col_{{ x }},\n{%- endfor %}\n  nope from t";
+    let out = rendered(&library, text);
+    let (sql, map) = settle(&out.marked, |_| String::new());
+    assert_eq!(sql, "select\n  a as col_a,\n  b as col_b,\n  nope from t");
+    assert_eq!(map.source_of(sql.find("nope").unwrap()), text.find("nope"));
+    assert_eq!(map.source_of(sql.rfind("as col_").unwrap()), text.find("as col_"));
+    assert_eq!(map.source_of(sql.find("a as").unwrap()), text.find("{{ x }}"));
+}
+
+#[test]
+fn an_unknown_variable_is_told_at_its_place_with_the_nearest_name() {
+    let problems =
+        library("").render(&file("select 1\nwhere {{ var('dayz') }}"), Subject::default()).unwrap_err();
+    insta::assert_snapshot!(problems[0].render(false), @r"
+    error[template]: the variable `dayz` is not set
+     --> models/m.sql:2:10
+      |
+    2 | where {{ var('dayz') }}
+      |          ^^^^^^^^^^^
+      |
+      = help: did you mean `days`?
+    ");
+}
+
+#[test]
+fn a_syntax_error_and_an_unknown_function_have_places() {
+    for (text, at) in [
+        ("a\n{{ 1 + }}", "models/m.sql:2:"),
+        ("a\n{{ nosuch('x') }}", "models/m.sql:2:"),
+        ("{% if x %}", "models/m.sql:1:"),
+    ] {
+        let problems = library("").render(&file(text), Subject::default()).unwrap_err();
+        let place = problems[0].location.as_ref().unwrap().to_string();
+        assert!(place.starts_with(at), "{text}: {place}: {}", problems[0].message);
+    }
+}
+
+#[test]
+fn set_blocks_compare_as_plain_text() {
+    let out = rendered(&library(""), "{% set x %}abc{% endset %}{% if x == 'abc' %}yes{% endif %}");
+    assert_eq!(sql(&out), "yes");
+}
+
+#[test]
+fn generic_tests_render_and_follow_refs() {
+    let library = library("");
+    let place = Location::start_of(&file("to: ref('customers')"));
+    let arguments = serde_json::json!({"model": "ref('x')", "column_name": "\"id\"", "to": "ref('customers')", "field": "id"});
+    let out = library
+        .render_test(
+            "relationships",
+            arguments.as_object().unwrap(),
+            Some("id > 1"),
+            Subject::default(),
+            &place,
+        )
+        .unwrap();
+    assert!(sql(&out).contains("select id from ref('customers')"), "{}", sql(&out));
+    let problems = library.render_test("uniqe", &Map::new(), None, Subject::default(), &place).unwrap_err();
+    assert_eq!(problems[0].hint.as_deref(), Some("did you mean `unique`?"));
+}
