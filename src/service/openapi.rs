@@ -167,9 +167,13 @@ fn guard(operation: &mut Operation, guarded: Guarded, path: &str) {
             ResponseBuilder::from(error("unauthorized: no token, or a wrong one"))
                 .header("WWW-Authenticate", challenge),
         ));
-        if is_run {
-            refusals.push(("403", error("forbidden: the token may only read").into()));
-        }
+    }
+    if is_run {
+        refusals.push((
+            "403",
+            error("other_site: a browser came from another site's page; forbidden: the token may only read")
+                .into(),
+        ));
     }
     if guarded.rate || guarded.reads || guarded.runs {
         let limited = ResponseBuilder::from(error("too_many_requests"));

@@ -29,8 +29,8 @@ async fn runs_nodes_loads_and_owned_relations_are_recorded() {
     );
     assert_eq!(
         project.value("select count(*) from elt.relations").await,
-        "5",
-        "with the row that names the run and the table of endpoints"
+        "7",
+        "with what tells of the publication: its run, endpoints, tables and tests"
     );
     assert_eq!(project.value("select run_id from prod._elt_publication").await, "1");
 

@@ -228,7 +228,7 @@ async fn a_run_is_started_by_the_form_and_followed_to_its_end() {
         .keeps_quiet_about(&["let me in"]);
     let foreign = send(&server, "/ui/runs", "http://evil.example", "token=let+me+%26+in").await;
     assert_eq!(foreign.status, 403);
-    foreign.says(&["<h1>This form came from another site."]);
+    foreign.says(&["<h1>A page of another site may not start runs here."]);
     assert_eq!(project.value("select count(*)::text from elt.runs").await, "0", "nothing was begun");
     let begun = send(&server, "/ui/runs/", &server.base, "token=let+me+%26+in").await;
     assert_eq!((begun.status, begun.header("location")), (303, "../../ui/runs/1"));

@@ -4,12 +4,13 @@
 
 mod address;
 mod limit;
+mod origin;
 
 use std::net::IpAddr;
 
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE};
 use arc_swap::ArcSwapOption;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -34,6 +35,9 @@ pub enum Need {
     Run,
 }
 
+/// The code of the refusal that a page of another site gets.
+pub const OTHER_SITE: &str = "other_site";
+
 pub struct Gate {
     reads: Access,
     runs: Access,
@@ -42,6 +46,8 @@ pub struct Gate {
     /// `None` until they were read for the first time.
     tokens: ArcSwapOption<Vec<Token>>,
     proxies: Proxies,
+    /// Other sites whose pages may ask.
+    cors: Vec<String>,
     limits: Limits,
 }
 
@@ -58,6 +64,7 @@ impl Gate {
             run_token: settings.run_token.as_deref().map(|token| Digest::of(token.as_bytes())),
             tokens: ArcSwapOption::empty(),
             proxies: Proxies(settings.proxies.clone()),
+            cors: settings.cors.clone(),
             limits: Limits::new(settings.rate),
         }
     }
@@ -102,6 +109,9 @@ impl Gate {
         request: &HttpRequest,
         credentials: Credentials<'_>,
     ) -> Result<(), Problem> {
+        if need == Need::Run && !self.may_come_from(request.headers()) {
+            return Err(foreign());
+        }
         let access = self.access(need);
         if need == Need::Nothing || (access == Access::Open && !self.limits.any()) {
             return Ok(());
@@ -121,6 +131,13 @@ impl Gate {
         }
         let caller = known.map_or(Caller::Address(address), |(id, _)| Caller::Token(id));
         self.limits.count(caller).map_err(|wait| too_many(wait, "Too many requests."))
+    }
+
+    /// A page of another site can send its visitors' browsers anywhere, and needs no answer to start a run.
+    fn may_come_from(&self, headers: &HeaderMap) -> bool {
+        let is_named =
+            |origin: &HeaderValue| self.cors.iter().any(|named| named.as_bytes() == origin.as_bytes());
+        origin::is_own(headers) || headers.get(ORIGIN).is_some_and(is_named)
     }
 
     /// Whose token it is, by its id, and what it allows. Where nothing is closed, a wrong one is as good as
@@ -195,6 +212,13 @@ fn unauthorized_wrong() -> Problem {
 fn refusal(message: &'static str) -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
         .with_hint("Send the header `Authorization: Bearer <token>`; `elt token create` makes one.")
+}
+
+fn foreign() -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, OTHER_SITE, "A page of another site may not start runs here.")
+        .with_hint(
+            "Start it from a page of this service, or name the site under service.cors in profiles.yml.",
+        )
 }
 
 fn forbidden() -> Problem {

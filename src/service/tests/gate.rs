@@ -174,3 +174,17 @@ async fn other_sites_may_ask_only_where_they_are_named() {
     assert_eq!(preflight.status(), 200);
     assert!(preflight.headers().contains_key("access-control-allow-methods"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_other_sites_start_no_runs_even_where_everybody_may() {
+    let settings = Settings { cors: vec!["https://shop.example.org".into()], ..settings() };
+    let served = served_alone(settings).await;
+    let foreign = served.run_pipeline().header("origin", "https://evil.example.org");
+    let (status, refused) = answer(foreign).await;
+    assert_eq!((status.as_u16(), &refused["code"]), (403, &json!("other_site")));
+    let foreign = served.run_pipeline().header("sec-fetch-site", "cross-site");
+    assert_eq!(answer(foreign).await.0, 403);
+    for own in [served.base.as_str(), "https://shop.example.org"] {
+        assert_eq!(answer(served.run_pipeline().header("origin", own)).await.0, 200, "{own}");
+    }
+}
