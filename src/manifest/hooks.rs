@@ -70,6 +70,33 @@ impl Reader<'_> {
         }
         hooks
     }
+
+    /// Those before and after a whole run.
+    pub(super) fn run_hooks(&mut self) -> Hooks {
+        let profile = &self.project.profile;
+        let mut render = |statements: &[String]| {
+            let written = statements.iter().map(|sql| WrittenHook { sql: sql.clone(), transaction: false });
+            let written: Vec<WrittenHook> = written.collect();
+            let mut hooks = self.hooks(&written, &[&profile.file], Subject::default());
+            for hook in &mut hooks {
+                hook.text.targets = self.targets(&hook.text.rendered.references, None, &hook.file);
+            }
+            hooks
+        };
+        Hooks { before: render(&profile.on_run_start), after: render(&profile.on_run_end) }
+    }
+
+    /// What a node's hooks read.
+    pub(super) fn resolve_hooks(&mut self, own: NodeId) -> Vec<NodeId> {
+        let mut hooks = std::mem::take(&mut self.nodes[own.0].hooks);
+        let mut read = Vec::new();
+        for hook in hooks.all_mut() {
+            hook.text.targets = self.targets(&hook.text.rendered.references, Some(own), &hook.file);
+            read.extend(hook.text.targets.iter().copied());
+        }
+        self.nodes[own.0].hooks = hooks;
+        read
+    }
 }
 
 /// The file that holds a statement, and one that holds it alone at the same place, for rendering.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::read::{resolved, unknown};
+use super::resolve::{resolved, unknown};
 use super::{Manifest, Sql, Text};
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::template::Rendered;

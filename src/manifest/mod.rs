@@ -3,12 +3,17 @@
 mod claims;
 mod contracts;
 mod endpoints;
+mod exposures;
 mod graph;
 mod hooks;
 mod identity;
 mod inline;
 mod loading;
+mod materializations;
+mod models;
 mod read;
+mod resolve;
+mod rules;
 pub mod select;
 mod sources;
 mod sql;

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::{Value, json};
 
 use super::identity::hash;
-use super::read::{Reader, resolved};
+use super::read::Reader;
+use super::resolve::resolved;
 use super::{Body, Manifest, NodeId, Sql, Test, Text};
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::name::Relation;

@@ -1,0 +1,130 @@
+//! A model file becomes a node: it is rendered, its config is read beside that of its YAML, and what the two
+//! say is checked. What it refers to is resolved later.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::endpoints;
+use super::loading::{faults, without_secrets};
+use super::read::{Reader, keys_of};
+use super::{Body, Hooks, Node, Text};
+use crate::diagnostic::{Diagnostic, Location, SourceFile};
+use crate::project::{Config, Layer, Materialization, ModelFile, Properties};
+use crate::template::{Reference, Rendered, Subject};
+
+/// Words of a config that hold hooks.
+const HOOKS: &[&str] = &["pre_hook", "pre-hook", "post_hook", "post-hook"];
+
+impl<'a> Reader<'a> {
+    pub(super) fn model(&mut self, model: &'a ModelFile) {
+        let properties = self.properties.get(model.name.as_str()).copied();
+        let schema = self.project.target.schema(model.layer).as_str();
+        let subject = Subject { name: &model.name, schema, incremental: false };
+        let full = self.rendered(model, subject);
+        let mut words = properties.map(|own| self.rendered_words(own)).unwrap_or_default();
+        words.extend(full.config.clone());
+        let from_yaml = full.config.is_empty() && !words.is_empty();
+        let place = place_of_config(model, properties.filter(|_| from_yaml));
+        let config = self.config(&words, &place);
+        if config.enabled == Some(false) {
+            return;
+        }
+        let default = if model.layer == Layer::Raw && config.source.is_some() {
+            Materialization::Load
+        } else {
+            Materialization::View
+        };
+        let materialization = config.materialized.unwrap_or(default);
+        let takes_env = !full.env_used.is_empty();
+        self.check(model, properties, materialization, &config, takes_env, &place);
+        let incremental = (materialization == Materialization::Incremental)
+            .then(|| self.rendered(model, Subject { incremental: true, ..subject }));
+        let files: Vec<&Arc<SourceFile>> =
+            std::iter::once(&model.file).chain(properties.map(|own| &own.place.file)).collect();
+        let hooks = Hooks {
+            before: self.hooks(&config.pre_hook, &files, subject),
+            after: self.hooks(&config.post_hook, &files, subject),
+        };
+        let mut references = vec![full.references.clone()];
+        references[0].extend(keys_of(&config).map(|keys| Reference::Ref(keys.from.clone())));
+        references.extend(incremental.as_ref().map(|text| text.references.clone()));
+        let told = without_secrets(words, &full.env_used, &self.project.env);
+        let text = |rendered| Box::new(Text { rendered, targets: Vec::new() });
+        self.add(&model.name, Location::start_of(&model.file), references, |name| Node {
+            name,
+            layer: model.layer,
+            domain: model.domain.clone(),
+            file: model.file.clone(),
+            materialization,
+            config,
+            words: told,
+            yaml_words: properties.map(|own| own.config.clone()).unwrap_or_default(),
+            description: properties.map(|own| own.description.clone()).unwrap_or_default(),
+            described_in: properties.map(|own| own.place.file.clone()),
+            columns: properties.map(|own| own.columns.clone()).unwrap_or_default(),
+            endpoint: endpoints::of(properties),
+            constraints: properties.map(|own| own.constraints.clone()).unwrap_or_default(),
+            hooks,
+            body: Body::Model { full: text(full), incremental: incremental.map(text) },
+            parents: Vec::new(),
+        });
+    }
+
+    /// Where that fails the name is taken all the same, so that those who refer to it are not blamed too.
+    fn rendered(&mut self, model: &ModelFile, subject: Subject<'_>) -> Rendered {
+        self.project.library.render(&model.file, subject).unwrap_or_else(|problems| {
+            self.problems.extend(problems);
+            Rendered::default()
+        })
+    }
+
+    /// What the config must agree on: with the way the model becomes a relation, its contract, its source.
+    fn check(
+        &mut self,
+        model: &ModelFile,
+        properties: Option<&Properties>,
+        materialization: Materialization,
+        config: &Config,
+        takes_env: bool,
+        place: &Location,
+    ) {
+        self.check_materialization(model, materialization, config, place);
+        match properties {
+            Some(own) if config.contract.enforced => self.check_contract(own, materialization),
+            None if config.contract.enforced => {
+                let message =
+                    format!("`{}` is under contract, but no YAML says what its columns are", model.name);
+                let problem = Diagnostic::error("bad-contract", message).at(place.clone());
+                self.problems.push(problem.hint("list its columns with their data_type"));
+            }
+            _ => {}
+        }
+        if materialization == Materialization::Load {
+            let told_secrets = takes_env || properties.is_some_and(|own| !own.config.is_empty());
+            for (message, hint) in faults(&model.name, config, told_secrets) {
+                self.problems.push(Diagnostic::error("bad-config", message).at(place.clone()).hint(hint));
+            }
+        }
+    }
+
+    /// The config of a YAML file, its `{{ env_var(…) }}` filled in. Hooks know `this` and are rendered later.
+    fn rendered_words(&mut self, own: &Properties) -> Map<String, Value> {
+        let mut words = own.config.clone();
+        for (word, value) in &mut words {
+            if !HOOKS.contains(&word.as_str()) {
+                self.fill_in(value, &own.config_place);
+            }
+        }
+        words
+    }
+}
+
+/// The `config:` of its YAML where all of it stands there, else the model's call of `config(…)`.
+fn place_of_config(model: &ModelFile, from_yaml: Option<&Properties>) -> Location {
+    match (from_yaml, model.file.text.find("config(")) {
+        (Some(own), _) => own.config_place.clone(),
+        (None, Some(at)) => Location::new(&model.file, at..at + "config".len()),
+        (None, None) => Location::start_of(&model.file),
+    }
+}
