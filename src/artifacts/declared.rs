@@ -1,16 +1,56 @@
-//! What a manifest holds beside nodes and tests: macros, docs blocks, exposures and unit tests.
+//! What a manifest holds beside nodes and tests: sources, macros, docs blocks, exposures and unit tests.
 
 use indexmap::IndexMap;
 use serde_json::json;
 
 use super::config;
-use super::entries::{Argument, DependsOn, DocsBlock, Exposure, Macro, Nothing, SHOWN, UnitTest};
+use super::entries::{Argument, DependsOn, DocsBlock, Exposure, Macro, Nothing, SHOWN, Source, UnitTest};
 use super::manifest::{BUILTIN, Writer, inside};
-use crate::manifest as compiled;
+use super::nodes::columns;
+use crate::manifest::{self as compiled, Body};
 use crate::project::Rows;
 use crate::template;
 
 impl<'a> Writer<'a> {
+    pub fn sources(&self) -> IndexMap<String, Source<'a>> {
+        let mut sources = IndexMap::new();
+        for id in self.manifest.ids() {
+            let node = self.manifest.node(id);
+            let Body::Source { schema, table, description } = &node.body else { continue };
+            let source = Source {
+                database: self.database,
+                schema: schema.as_str(),
+                name: table,
+                resource_type: "source",
+                package_name: &self.manifest.project,
+                path: &node.file.path,
+                original_file_path: &node.file.path,
+                unique_id: self.ids[id.0].clone(),
+                fqn: self.manifest.fqn(id),
+                source_name: &node.domain,
+                source_description: description,
+                loader: "",
+                identifier: node.name.as_str(),
+                quoting: Nothing {},
+                loaded_at_field: node.config.loaded_at_field.as_deref(),
+                freshness: node.config.freshness.as_ref(),
+                external: None,
+                description: &node.description,
+                columns: columns(&node.columns),
+                meta: config::meta(&node.config.meta),
+                source_meta: Nothing {},
+                tags: &node.config.tags,
+                config: config::of_source(node, self.secrets),
+                patch_path: None,
+                unrendered_config: Nothing {},
+                relation_name: self.relation(&self.manifest.published(id)),
+                created_at: self.created_at,
+            };
+            sources.insert(source.unique_id.clone(), source);
+        }
+        sources
+    }
+
     pub fn macro_entry(&self, one: template::Macro) -> (String, Macro<'a>) {
         let unique_id = self.macro_id(&one.name);
         let entry = Macro {

@@ -8,6 +8,7 @@ mod declared;
 mod entries;
 mod former;
 mod manifest;
+mod nodes;
 mod run_results;
 mod sources;
 
