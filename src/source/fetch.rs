@@ -15,7 +15,7 @@ use super::file::OpenFile;
 use super::http::cache::{self, Cache};
 use super::http::download::Download;
 use super::http::drive;
-use super::{Location, SourceError, compression, object, read};
+use super::{Location, SourceError, compression, digest, object};
 
 /// How a source is fetched. Local files need only `cache_dir`, and that only when a packed Parquet file is
 /// unpacked.
@@ -215,7 +215,7 @@ impl Fetched {
         let mut buffer = vec![0; super::CHUNK_BYTES];
         loop {
             match reader.read(&mut buffer).map_err(|error| compression::read_error(&self.location, error))? {
-                0 => return Ok(read::hex(&hasher.finalize())),
+                0 => return Ok(digest::hex(&hasher.finalize())),
                 read => hasher.update(&buffer[..read]),
             }
         }

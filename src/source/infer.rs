@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::fetch::Fetched;
-use super::read::{Body, Opened};
+use super::opened::{Body, Opened};
 use super::{ReadOptions, SourceError};
 use crate::inference::Narrowing;
 

@@ -8,6 +8,7 @@ mod archive;
 mod binary;
 mod columns;
 mod compression;
+mod digest;
 mod error;
 mod fetch;
 mod file;
@@ -17,6 +18,7 @@ mod infer;
 mod list;
 mod location;
 mod object;
+mod opened;
 mod place;
 mod place_map;
 mod read;
@@ -30,6 +32,7 @@ mod tests;
 
 pub use api::{ApiRequest, Earlier, KeyBatches, Paging, Spool, collect, forget};
 pub use columns::Target;
+pub use digest::{hex, sha256};
 pub use error::SourceError;
 pub use fetch::{FetchOptions, Fetched, Progress, fetch};
 pub use format::{ChangedColumns, Format, Ragged, ReadOptions};
@@ -38,7 +41,7 @@ pub use infer::Inference;
 pub use list::{Piece, list};
 pub use location::Location;
 pub use place::RowPlace;
-pub use read::{Rows, columns, hex, new_columns, open, sha256};
+pub use read::{Rows, columns, new_columns, open};
 pub use rows::Destination;
 
 /// About how much [`Rows::next_chunk`] gives at a time.

@@ -13,8 +13,8 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::part::Part;
+use crate::source::digest::hex;
 use crate::source::file::OpenFile;
-use crate::source::read::hex;
 use crate::source::{FetchOptions, SourceError};
 
 #[derive(Clone)]

@@ -15,9 +15,9 @@ use super::cache::{Cache, Kept, Validator};
 use super::headers::{continues, number, retry_after, set, validator};
 use super::part::Part;
 use super::{Http, RequestError, chain, check_step, drive};
+use crate::source::digest::hex;
 use crate::source::file::OpenFile;
 use crate::source::format::looks_like_html;
-use crate::source::read::hex;
 use crate::source::{FetchOptions, Progress, SourceError};
 
 /// A web page is read no further, in bytes.
