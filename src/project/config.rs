@@ -3,114 +3,16 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::freshness::FreshnessLimits;
 use super::loading::{Api, Auth, Incremental};
+use super::materialization::{
+    HardDeletes, Materialization, MetaColumns, OnConfigurationChange, OnSchemaChange, SnapshotStrategy,
+    Strategy,
+};
 use super::reading::{BadRows, BadRowsLimit, ColumnsChange, NameOrNumber, RaggedRows};
-use crate::diagnostic::{Diagnostic, Location, did_you_mean};
-
-/// How a node becomes a relation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Materialization {
-    /// A raw table filled from outside.
-    Load,
-    /// A rules file as a table.
-    Seed,
-    View,
-    Table,
-    #[serde(rename = "materialized_view")]
-    MaterializedView,
-    Incremental,
-    /// Every version that a row ever had, with the time it was valid.
-    Snapshot,
-    /// No relation: its SQL goes into those who refer to it.
-    Ephemeral,
-}
-
-impl Materialization {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Load => "load",
-            Self::Seed => "seed",
-            Self::View => "view",
-            Self::Table => "table",
-            Self::MaterializedView => "materialized_view",
-            Self::Snapshot => "snapshot",
-            Self::Incremental => "incremental",
-            Self::Ephemeral => "ephemeral",
-        }
-    }
-
-    /// Whether its published table stays and is only added to.
-    pub fn is_added_to(self) -> bool {
-        matches!(self, Self::Incremental | Self::Snapshot)
-    }
-}
-
-/// How an incremental model's new rows meet the old ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Strategy {
-    #[serde(rename = "append")]
-    Append,
-    #[serde(rename = "delete+insert")]
-    DeleteInsert,
-    #[serde(rename = "merge")]
-    Merge,
-}
-
-/// What becomes of a published incremental table whose model has other columns now.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnSchemaChange {
-    #[default]
-    Fail,
-    /// New columns are left out.
-    Ignore,
-    AppendNewColumns,
-    SyncAllColumns,
-}
-
-/// How a snapshot finds out that a row changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SnapshotStrategy {
-    Timestamp,
-    Check,
-}
-
-/// What a snapshot does about rows that are gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum HardDeletes {
-    Ignore,
-    /// Their last version ends.
-    Invalidate,
-    /// It ends, and a version that says so begins.
-    NewRecord,
-}
-
-/// What a snapshot's own columns are called, where not as in dbt.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct MetaColumns {
-    pub dbt_scd_id: Option<String>,
-    pub dbt_updated_at: Option<String>,
-    pub dbt_valid_from: Option<String>,
-    pub dbt_valid_to: Option<String>,
-    pub dbt_is_deleted: Option<String>,
-}
-
-/// What becomes of a materialized view whose indexes are configured otherwise now.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OnConfigurationChange {
-    #[default]
-    Apply,
-    Continue,
-    Fail,
-}
+use super::written_hook::{WrittenHook, hooks};
 
 /// Which descriptions become comments in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -250,90 +152,6 @@ pub struct Config {
     pub distribute: Value,
 }
 
-const AUTH: &str = "it is a map of `bearer`, `basic` with `user` and `password`, `headers`, or \
-                    `access_key_id` and `secret_access_key`";
-
-/// Every word that a config may hold.
-const KNOWN: &[&str] = &[
-    "materialized",
-    "enabled",
-    "tags",
-    "indexes",
-    "report",
-    "unique_key",
-    "incremental_strategy",
-    "on_schema_change",
-    "merge_update_columns",
-    "merge_exclude_columns",
-    "incremental_predicates",
-    "predicates",
-    "full_refresh",
-    "strategy",
-    "updated_at",
-    "check_cols",
-    "hard_deletes",
-    "invalidate_hard_deletes",
-    "dbt_valid_to_current",
-    "snapshot_meta_column_names",
-    "on_configuration_change",
-    "contract",
-    "pre_hook",
-    "pre-hook",
-    "post_hook",
-    "post-hook",
-    "unlogged",
-    "persist_docs",
-    "grants",
-    "source",
-    "format",
-    "delimiter",
-    "quote",
-    "escape",
-    "null",
-    "encoding",
-    "comment",
-    "skip_lines",
-    "header",
-    "ragged",
-    "sheet",
-    "records",
-    "member",
-    "infer",
-    "on_columns_change",
-    "bad_rows",
-    "max_bad_rows",
-    "allow_empty",
-    "auth",
-    "query",
-    "table",
-    "endpoint",
-    "region",
-    "api",
-    "incremental",
-    "metadata",
-    "freshness",
-    "loaded_at_field",
-    "loaded_at_query",
-    "severity",
-    "where",
-    "meta",
-    "docs",
-    "group",
-    "access",
-    "distribute",
-];
-
-/// Words of dbt that a folder or a name decides here, and what to do instead.
-const DECIDED_ELSEWHERE: &[(&str, &str)] = &[
-    ("alias", "a relation is named as its file: rename the file, or refer to it by this name"),
-    (
-        "schema",
-        "the layer decides: move the file to models/raw, stage or prod; the profile's `schemas:` names them",
-    ),
-    ("database", "a run builds in one database: the target's url in profiles.yml names it"),
-    ("quoting", "elt quotes every name as it is written"),
-];
-
 /// Roles that hold a privilege: one, or a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -345,39 +163,6 @@ impl Config {
         let old = if self.invalidate_hard_deletes { HardDeletes::Invalidate } else { HardDeletes::Ignore };
         self.hard_deletes.unwrap_or(old)
     }
-
-    /// From the words as written. Every unknown or mistyped word is told, at `place`.
-    pub fn read(words: &Map<String, Value>, place: &Location) -> Result<Self, Vec<Diagnostic>> {
-        let mut problems = Vec::new();
-        for word in words.keys().filter(|word| !KNOWN.contains(&word.as_str())) {
-            let elsewhere = DECIDED_ELSEWHERE.iter().find(|(known, _)| known == word);
-            let hint = elsewhere
-                .map(|(_, hint)| (*hint).to_owned())
-                .or_else(|| did_you_mean(word, KNOWN.iter().copied()))
-                .unwrap_or_else(|| format!("config knows: {}", KNOWN.join(", ")));
-            problems.push(
-                Diagnostic::error("unknown-config", format!("config has no word `{word}`"))
-                    .at(place.closer(word))
-                    .hint(hint),
-            );
-        }
-        for (word, value) in words.iter().filter(|(word, _)| KNOWN.contains(&word.as_str())) {
-            // A word at a time, so that the message names the word that is wrong.
-            let single = Value::Object(Map::from_iter([(word.clone(), value.clone())]));
-            if let Err(error) = serde_json::from_value::<Self>(single) {
-                // The error would repeat the value, and in `auth` that is a secret.
-                let why = if word == "auth" { AUTH.to_owned() } else { error.to_string() };
-                problems.push(
-                    Diagnostic::error("bad-config", format!("config's `{word}` is wrong: {why}"))
-                        .at(place.closer(word)),
-                );
-            }
-        }
-        if !problems.is_empty() {
-            return Err(problems);
-        }
-        Ok(serde_json::from_value(Value::Object(words.clone())).expect("each word was read just above"))
-    }
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -386,45 +171,6 @@ pub struct Contract {
     pub enforced: bool,
     /// dbt's; PostgreSQL knows its aliases itself.
     pub alias_types: Option<bool>,
-}
-
-/// A statement before or after a relation is built, not rendered yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WrittenHook {
-    pub sql: String,
-    /// In the transaction that builds the relation.
-    #[serde(default = "yes")]
-    pub transaction: bool,
-}
-
-fn yes() -> bool {
-    true
-}
-
-fn hooks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<WrittenHook>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum One {
-        Plain(String),
-        Whole(WrittenHook),
-    }
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "a statement, {'sql': …, 'transaction': false}, or a list of these")]
-    enum Written {
-        One(One),
-        Many(Vec<One>),
-        None,
-    }
-    let hook = |one| match one {
-        One::Plain(sql) => WrittenHook { sql, transaction: true },
-        One::Whole(hook) => hook,
-    };
-    Ok(match Written::deserialize(deserializer)? {
-        Written::One(one) => vec![hook(one)],
-        Written::Many(many) => many.into_iter().map(hook).collect(),
-        Written::None => Vec::new(),
-    })
 }
 
 fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {

@@ -4,6 +4,7 @@
 mod calling;
 mod columns;
 mod config;
+mod config_words;
 mod constraints;
 mod docs_blocks;
 mod exposures;
@@ -11,6 +12,7 @@ mod files;
 mod freshness;
 mod layer;
 mod loading;
+mod materialization;
 pub mod packages;
 mod profile;
 mod properties;
@@ -20,6 +22,7 @@ mod service;
 mod sources;
 mod test_config;
 mod unit_tests;
+mod written_hook;
 pub mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,16 +32,17 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 pub use columns::{ColumnProperties, TestEntry};
-pub use config::{
-    Config, Contract, HardDeletes, Index, Materialization, MetaColumns, OnConfigurationChange,
-    OnSchemaChange, PersistDocs, Roles, SnapshotStrategy, Strategy, WrittenHook,
-};
+pub use config::{Config, Contract, Index, PersistDocs, Roles};
 pub use constraints::{Constraint, ConstraintKind};
 pub use docs_blocks::DocsBlock;
 pub use exposures::{Exposure, ExposureType, Maturity};
 pub use freshness::{FreshnessLimits, FreshnessStatus, Period, Tolerance};
 pub use layer::Layer;
 pub use loading::{Api, Auth, Basic, Cursor, Incremental, Keys, Method, Paging, Whole};
+pub use materialization::{
+    HardDeletes, Materialization, MetaColumns, OnConfigurationChange, OnSchemaChange, SnapshotStrategy,
+    Strategy,
+};
 pub use profile::{EMBEDDED_DATABASE, Fetch, Profile, Target};
 pub use properties::Properties;
 pub use reading::{BadRows, BadRowsLimit, ColumnsChange, NameOrNumber, RaggedRows};
@@ -47,6 +51,7 @@ pub use service::{Preview, RateLimit, Service};
 pub use sources::SourceTable;
 pub use test_config::{TEST_WORDS, TestConfig, Threshold, Verdict};
 pub use unit_tests::{Given, Overrides, Rows, UnitTest};
+pub use written_hook::WrittenHook;
 
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 use crate::template::{Library, Scope};
