@@ -4,14 +4,19 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use super::import::Import;
-pub use super::selection::{Defer, IndirectSelection, Resource, Selection};
-
 pub use super::deps::Deps;
+pub use super::docs::Docs;
 pub use super::explain::Explain;
+pub use super::generate::Generate;
+pub use super::import::Import;
 pub use super::init::Init;
+pub use super::lineage::Arguments as Lineage;
+pub use super::lineage_diff::LineageDiff;
+pub use super::list::List;
 pub use super::operation::RunOperation;
 pub use super::plan::{Plan, Retry, Run};
+pub use super::schema::SchemaArguments;
+pub use super::selection::{Defer, IndirectSelection, Resource, Selection};
 pub use super::show::Show;
 pub use super::token::TokenCommand;
 pub use super::watch::Watch;
@@ -295,74 +300,11 @@ pub struct Compile {
     pub inline: Option<String>,
 }
 
-#[derive(Debug, Clone, Args)]
-pub struct List {
-    #[command(flatten)]
-    pub selection: Selection,
-    /// How to write the list
-    #[arg(long, short = 'o', value_enum, default_value_t = ListOutput::Name)]
-    pub output: ListOutput,
-    /// Of JSON only these keys: --output-keys name config.materialized
-    #[arg(long, value_name = "KEY", num_args = 1..)]
-    pub output_keys: Vec<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ListOutput {
-    /// layer.name, one a line
-    Name,
-    /// The files
-    Path,
-    /// What selects each one and nothing else
-    Selector,
-    /// One JSON object a line, with config, parents and tests
-    Json,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Output {
     Table,
     Csv,
     Json,
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct LineageDiff {
-    /// What to compare with: a folder, or a revision of the project's git repository
-    #[arg(long, value_name = "REVISION|DIR", default_value = "main")]
-    pub against: String,
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct Docs {
-    /// The folder to write index.html to [default: docs in the target path]
-    #[arg(long, short = 'o', value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    /// Ask no database
-    #[arg(long)]
-    pub offline: bool,
-    /// Open it in the browser
-    #[arg(long)]
-    pub open: bool,
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct Lineage {
-    /// A model, rule or source, or one of its columns: model, model.column, layer.model.column
-    #[arg(value_name = "MODEL[.COLUMN]")]
-    pub column: String,
-    /// Only what it comes from
-    #[arg(long, conflicts_with = "downstream")]
-    pub upstream: bool,
-    /// Only what comes of it
-    #[arg(long)]
-    pub downstream: bool,
-    /// At most so many steps
-    #[arg(long, value_name = "N")]
-    pub depth: Option<usize>,
-    /// Also what only decides about rows: filters, joins, groups, order
-    #[arg(long)]
-    pub all: bool,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -377,47 +319,6 @@ pub struct Clean {
     /// Also remove the embedded cluster with everything in it
     #[arg(long)]
     pub database: bool,
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct Generate {
-    /// Which sample: vouchers, shop, purchases, streaming
-    pub sample: String,
-    /// vouchers: how many rows (100000); purchases: how many customers (10000)
-    #[arg(long)]
-    pub rows: Option<u64>,
-    /// vouchers: spelling of the 2018 or of the 2020 edition (2018)
-    #[arg(long)]
-    pub edition: Option<u32>,
-    /// shop, purchases, streaming: which table (the customers)
-    #[arg(long, value_name = "NAME")]
-    pub table: Option<String>,
-    /// shop, streaming: so many times the usual 1,000 or 2,000 customers (1)
-    #[arg(long, value_name = "N")]
-    pub scale: Option<u64>,
-    /// The same seed gives the same file
-    #[arg(long, default_value_t = 7)]
-    pub seed: u64,
-    #[arg(long, value_enum, default_value_t = FileFormat::Csv)]
-    pub format: FileFormat,
-    /// The file to write; `-` is standard output
-    #[arg(long, short = 'o', value_name = "FILE", required_unless_present = "serve")]
-    pub out: Option<PathBuf>,
-    /// purchases: answer POST /purchase-history at this address until Ctrl-C (127.0.0.1:8090)
-    #[arg(
-        long, value_name = "HOST:PORT", num_args = 0..=1, default_missing_value = "127.0.0.1:8090",
-        conflicts_with_all = ["out", "rows", "table", "scale", "edition", "format"]
-    )]
-    pub serve: Option<String>,
-    /// With --serve: so many of 100 requests are answered with 503, to try how a load bears it
-    #[arg(long, value_name = "N", requires = "serve", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=99))]
-    pub failing: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum FileFormat {
-    Csv,
-    Parquet,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -442,34 +343,4 @@ pub struct Serve {
     /// Seconds that a stop waits for requests and a run under way; then the run is cancelled
     #[arg(long, value_name = "SECONDS", default_value_t = 20)]
     pub stop_timeout: u64,
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct SchemaArguments {
-    /// Which file's
-    #[arg(value_enum, required_unless_present = "out")]
-    pub file: Option<SchemaFile>,
-    /// Write them into this folder, each as NAME.schema.json, instead of to standard output
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum SchemaFile {
-    /// YAML under models/, rules/ and tests/
-    Properties,
-    /// profiles.yml
-    Profiles,
-    /// selectors.yml
-    Selectors,
-}
-
-impl SchemaFile {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Properties => "properties",
-            Self::Profiles => "profiles",
-            Self::Selectors => "selectors",
-        }
-    }
 }

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 
+use clap::Args;
 use serde_json::json;
 
-use super::args::Docs;
 use super::{Context, Outcome, Stop};
 use crate::database::{Described, described, history};
 use crate::docs::{Facts, site};
@@ -15,6 +16,19 @@ use crate::lineage::{Catalog, Lineage};
 use crate::manifest::{Manifest, NodeId};
 use crate::pipeline::LastRecord;
 use crate::project::{Layer, Project};
+
+#[derive(Debug, Clone, Args)]
+pub struct Docs {
+    /// The folder to write index.html to [default: docs in the target path]
+    #[arg(long, short = 'o', value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Ask no database
+    #[arg(long)]
+    pub offline: bool,
+    /// Open it in the browser
+    #[arg(long)]
+    pub open: bool,
+}
 
 /// What a database says of a project.
 #[derive(Default)]

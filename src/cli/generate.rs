@@ -2,18 +2,59 @@
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::args::{FileFormat, Generate};
 use super::terminal::{strong, thousands};
 use super::{Context, Outcome, Stop};
 use crate::diagnostic::did_you_mean;
 use crate::generate::{self, GENERATORS, Sample};
 use crate::service::{SampleApi, start_sample_api};
+
+#[derive(Debug, Clone, Args)]
+pub struct Generate {
+    /// Which sample: vouchers, shop, purchases, streaming
+    pub sample: String,
+    /// vouchers: how many rows (100000); purchases: how many customers (10000)
+    #[arg(long)]
+    pub rows: Option<u64>,
+    /// vouchers: spelling of the 2018 or of the 2020 edition (2018)
+    #[arg(long)]
+    pub edition: Option<u32>,
+    /// shop, purchases, streaming: which table (the customers)
+    #[arg(long, value_name = "NAME")]
+    pub table: Option<String>,
+    /// shop, streaming: so many times the usual 1,000 or 2,000 customers (1)
+    #[arg(long, value_name = "N")]
+    pub scale: Option<u64>,
+    /// The same seed gives the same file
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+    #[arg(long, value_enum, default_value_t = FileFormat::Csv)]
+    pub format: FileFormat,
+    /// The file to write; `-` is standard output
+    #[arg(long, short = 'o', value_name = "FILE", required_unless_present = "serve")]
+    pub out: Option<PathBuf>,
+    /// purchases: answer POST /purchase-history at this address until Ctrl-C (127.0.0.1:8090)
+    #[arg(
+        long, value_name = "HOST:PORT", num_args = 0..=1, default_missing_value = "127.0.0.1:8090",
+        conflicts_with_all = ["out", "rows", "table", "scale", "edition", "format"]
+    )]
+    pub serve: Option<String>,
+    /// With --serve: so many of 100 requests are answered with 503, to try how a load bears it
+    #[arg(long, value_name = "N", requires = "serve", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=99))]
+    pub failing: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FileFormat {
+    Csv,
+    Parquet,
+}
 
 pub async fn generate(context: &Context, arguments: &Generate) -> Outcome {
     let generator = generate::find(&arguments.sample).map_err(|message| Stop::Error {

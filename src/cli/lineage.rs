@@ -2,14 +2,33 @@
 
 use std::process::ExitCode;
 
+use clap::Args;
 use serde_json::json;
 
-use super::args::Lineage as Arguments;
 use super::terminal::{faint, strong};
 use super::{Context, Outcome, Stop};
 use crate::diagnostic::{Location, did_you_mean};
 use crate::lineage::{Catalog, ColumnLineage, Direction, Index, Input, Lineage, Step};
 use crate::manifest::{Manifest, NodeId};
+
+#[derive(Debug, Clone, Args)]
+pub struct Arguments {
+    /// A model, rule or source, or one of its columns: model, model.column, layer.model.column
+    #[arg(value_name = "MODEL[.COLUMN]")]
+    pub column: String,
+    /// Only what it comes from
+    #[arg(long, conflicts_with = "downstream")]
+    pub upstream: bool,
+    /// Only what comes of it
+    #[arg(long)]
+    pub downstream: bool,
+    /// At most so many steps
+    #[arg(long, value_name = "N")]
+    pub depth: Option<usize>,
+    /// Also what only decides about rows: filters, joins, groups, order
+    #[arg(long)]
+    pub all: bool,
+}
 
 pub fn lineage(context: &Context, arguments: &Arguments) -> Outcome {
     let (_, manifest) = context.project()?;

@@ -4,13 +4,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use super::args::LineageDiff;
+use clap::Args;
+
 use super::{Context, Outcome, Stop};
 use crate::diagnostic::Severity;
 use crate::lineage::diff::{Side, diff};
 use crate::lineage::{Catalog, Lineage, markdown};
 use crate::manifest::{Manifest, compile};
 use crate::project::Project;
+
+#[derive(Debug, Clone, Args)]
+pub struct LineageDiff {
+    /// What to compare with: a folder, or a revision of the project's git repository
+    #[arg(long, value_name = "REVISION|DIR", default_value = "main")]
+    pub against: String,
+}
 
 pub fn lineage_diff(context: &Context, arguments: &LineageDiff) -> Outcome {
     let (project, manifest) = context.project()?;

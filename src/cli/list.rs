@@ -2,12 +2,37 @@
 
 use std::process::ExitCode;
 
+use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
-use super::args::{List, ListOutput};
+use super::args::Selection;
 use super::{Context, Outcome};
 use crate::manifest::select::{Chosen, Indirect, Item, ResourceType};
 use crate::manifest::{Body, Exposure, Manifest, NodeId, Test, UnitTest};
+
+#[derive(Debug, Clone, Args)]
+pub struct List {
+    #[command(flatten)]
+    pub selection: Selection,
+    /// How to write the list
+    #[arg(long, short = 'o', value_enum, default_value_t = ListOutput::Name)]
+    pub output: ListOutput,
+    /// Of JSON only these keys: --output-keys name config.materialized
+    #[arg(long, value_name = "KEY", num_args = 1..)]
+    pub output_keys: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ListOutput {
+    /// layer.name, one a line
+    Name,
+    /// The files
+    Path,
+    /// What selects each one and nothing else
+    Selector,
+    /// One JSON object a line, with config, parents and tests
+    Json,
+}
 
 pub fn list(context: &Context, arguments: &List) -> Outcome {
     let (project, manifest) = context.project()?;

@@ -1,12 +1,43 @@
 //! `schema`: the JSON Schemas of a project's YAML files, for editors.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::args::SchemaArguments;
+use clap::{Args, ValueEnum};
+
 use super::{Context, Outcome, Stop};
 use crate::schema::ALL;
+
+#[derive(Debug, Clone, Args)]
+pub struct SchemaArguments {
+    /// Which file's
+    #[arg(value_enum, required_unless_present = "out")]
+    pub file: Option<SchemaFile>,
+    /// Write them into this folder, each as NAME.schema.json, instead of to standard output
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaFile {
+    /// YAML under models/, rules/ and tests/
+    Properties,
+    /// profiles.yml
+    Profiles,
+    /// selectors.yml
+    Selectors,
+}
+
+impl SchemaFile {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Properties => "properties",
+            Self::Profiles => "profiles",
+            Self::Selectors => "selectors",
+        }
+    }
+}
 
 pub fn schema(context: &Context, arguments: &SchemaArguments) -> Outcome {
     let name = arguments.file.map(|file| file.name());
