@@ -9,6 +9,7 @@
 pub(super) mod endpoints;
 mod late;
 mod moving;
+mod obstacles;
 mod overview;
 mod shown;
 
@@ -19,7 +20,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::Place;
 use super::build::relation_word;
-use super::failure::hint;
 use super::sweep::{build_schema, kind_word, old_schema};
 use super::task::{Built, Delta};
 use crate::database::{DatabaseError, Session, catalog, history, ledger};
@@ -30,6 +30,8 @@ use crate::pipeline::{NodeRecord, RunStatus};
 use crate::project::{Layer, Materialization};
 use late::Late;
 use moving::{Moving, Stop, not_ours, recreate};
+pub(super) use obstacles::failed;
+use obstacles::{after_lost_commit, cancelled, locked};
 
 /// How long, in all, to try for the locks.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -250,35 +252,6 @@ pub(super) async fn nothing(
     session.run("commit").await.map(drop)
 }
 
-/// The record of the run was written in the same transaction: where it says so, all was published.
-async fn after_lost_commit(
-    publication: &Publication<'_>,
-    lost: &DatabaseError,
-) -> Result<Published, Box<Diagnostic>> {
-    let prod = publication.manifest.schema(Layer::Prod).as_str();
-    let asked = async {
-        let session = publication.place.connector.connect().await?;
-        history::run(&session, prod, publication.run).await
-    };
-    match asked.await {
-        Ok(Some(run)) if run.status == RunStatus::Succeeded => {
-            let notes = vec![format!("the connection broke after the commit: {lost}")];
-            Ok(Published { relations: publication.built.len(), notes })
-        }
-        Ok(_) => Err(failed(lost)),
-        Err(_) => {
-            let message = format!(
-                "the connection broke during the commit; it is not known whether run {} published: {lost}",
-                publication.run
-            );
-            Err(Box::new(
-                Diagnostic::error("publish", message)
-                    .hint("when the server is back, `elt run` again: it begins with what it finds"),
-            ))
-        }
-    }
-}
-
 /// What would refuse to let these be replaced; nothing is locked or changed.
 pub(super) async fn refusal(
     session: &Session,
@@ -353,31 +326,4 @@ async fn record(session: &Session, publication: &Publication<'_>) -> Result<(), 
     ledger::record_passed(session, publication.run, prod.as_str(), publication.passed).await?;
     history::record_nodes(session, publication.run, publication.records).await?;
     history::finish(session, publication.run, RunStatus::Succeeded, None).await
-}
-
-pub(super) fn failed(error: &DatabaseError) -> Box<Diagnostic> {
-    let message = format!("publishing failed, prod is as it was: {error}");
-    Box::new(Diagnostic::error("publish", message).maybe_hint(hint(error)))
-}
-
-fn cancelled() -> Box<Diagnostic> {
-    Box::new(Diagnostic::error("cancelled", "cancelled while waiting to publish; prod is as it was"))
-}
-
-async fn locked(session: &Session, publication: &Publication<'_>, error: &DatabaseError) -> Box<Diagnostic> {
-    let relations: Vec<Relation> =
-        publication.built.iter().map(|built| publication.manifest.published(built.id)).collect();
-    let oids = match catalog::existing(session, &relations).await {
-        Ok(existing) => existing.iter().map(|one| one.oid).collect(),
-        Err(_) => Vec::new(),
-    };
-    let holders = catalog::lock_holders(session, &oids).await.unwrap_or_default();
-    let message =
-        format!("published relations were in use for {} s, prod is as it was: {error}", PATIENCE.as_secs());
-    let hint = if holders.is_empty() {
-        "run again when long transactions on prod have ended".to_owned()
-    } else {
-        format!("in the way: {}", holders.join("; "))
-    };
-    Box::new(Diagnostic::error("prod-in-use", message).hint(hint))
 }
