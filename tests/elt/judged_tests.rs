@@ -153,9 +153,14 @@ async fn failing_rows_are_kept_where_only_who_owns_them_sees_them() {
     project.database.run("create table prod_failures.late as select 'mine' as whose").await;
     let ended = project.elt(&["test", "--store-failures"]).expect(1);
     let ended = ended.says("select * from prod_failures.later");
-    ended.says(
-        "the failures of late are not kept: prod_failures.late is there already, and elt did not make it",
-    );
+    let told = ended.stderr.split("\n\n").find(|told| told.contains("[failures-not-kept]"));
+    insta::assert_snapshot!(told.unwrap_or_default(), @r"
+    warning[failures-not-kept]: the failures of late are not kept: prod_failures.late is there already, and elt did not make it
+     --> models/prod/orders.yml:1:33
+      |
+    1 | models: [{name: orders, tests: [{expression: {name: late, expression: id < 12}}, {expression: {name: later, expression: id < 11}}]}]
+      |                                 ^
+    ");
     assert_eq!(project.value("select whose from prod_failures.late").await, "mine");
     let quick = project.elt(&["test", "--fail-fast", "--threads", "1"]).expect(1);
     assert!(quick.stderr.contains("late found 1 row") && !quick.stderr.contains("later found"), "{quick}");

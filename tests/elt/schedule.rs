@@ -116,17 +116,33 @@ async fn a_schedule_that_cannot_be_is_told_with_its_place() {
     let profile =
         "schedule:\n  cron: 0 25 * * *\n  time_zone: Mars/Olympus\nwebhooks:\n  on_failure: ftp://x\n";
     let project = Project::new(&[("profiles.yml", profile)]).await;
-    project
-        .elt(&["compile"])
-        .expect(2)
-        .says("there is no time zone `Mars/Olympus`")
-        .says("profiles.yml:3:14")
-        .says("the webhook's address is no http or https URL")
-        .says("profiles.yml:5:15");
+    insta::assert_snapshot!(project.elt(&["compile"]).expect(2).stderr, @r"
+    error[bad-time-zone]: there is no time zone `Mars/Olympus`
+     --> profiles.yml:3:14
+      |
+    3 |   time_zone: Mars/Olympus
+      |              ^^^^^^^^^^^^
+      |
+      = help: write a name of the tz database, e.g. Europe/Berlin
+
+    error[bad-webhook]: the webhook's address is no http or https URL
+     --> profiles.yml:5:15
+      |
+    5 |   on_failure: ftp://x
+      |               ^^^^^^^
+
+    2 problems; nothing was run.
+    ");
     project.write("profiles.yml", "schedule: {cron: 0 25 * * *}\n");
-    project
-        .elt(&["compile"])
-        .expect(2)
-        .says("the schedule `0 25 * * *` cannot be read")
-        .says("profiles.yml:1:18");
+    insta::assert_snapshot!(project.elt(&["compile"]).expect(2).stderr, @r"
+    error[bad-schedule]: the schedule `0 25 * * *` cannot be read: Component error: Number out of bounds.
+     --> profiles.yml:1:18
+      |
+    1 | schedule: {cron: 0 25 * * *}
+      |                  ^^^^^^^^^^
+      |
+      = help: minute, hour, day of the month, month, day of the week: `0 6 * * MON-FRI` is six o'clock on workdays
+
+    1 problem; nothing was run.
+    ");
 }

@@ -177,6 +177,43 @@ async fn what_is_wrong_with_the_files_of_a_project_is_told_all_at_once() {
     error: there is no selector method `nosuch:`
     hint: elt knows fqn: tag: path: file: layer: config: source: exposure: resource_type: package: group: access: version: test_type: test_name: unit_test: state: result: source_status:
     "#);
+    project.write(
+        "selectors.yml",
+        "selectors:\n  - {name: x, definition: {method: tag}}\n  - {name: y, default: true, definition: {method: selector, value: z}}\n  - {name: z, default: true, definition: {method: selector, value: y}}\n",
+    );
+    insta::assert_snapshot!(project.elt(&["ls", "--selector", "x"]).expect(2).stderr, @r"
+    error[bad-selector]: `method: tag` has no value
+     --> selectors.yml:2:12
+      |
+    2 |   - {name: x, definition: {method: tag}}
+      |            ^
+      |
+      = help: docs/selectors.md shows selectors.yml by example
+
+    error[bad-selector]: selectors refer to each other in a circle: y -> z -> y
+     --> selectors.yml:3:12
+      |
+    3 |   - {name: y, default: true, definition: {method: selector, value: z}}
+      |            ^
+      |
+      = help: docs/selectors.md shows selectors.yml by example
+
+    error[bad-selector]: selectors refer to each other in a circle: z -> y -> z
+     --> selectors.yml:4:12
+      |
+    4 |   - {name: z, default: true, definition: {method: selector, value: y}}
+      |            ^
+      |
+      = help: docs/selectors.md shows selectors.yml by example
+
+    error[bad-selector]: two selectors are the default
+     --> selectors.yml:1:1
+      |
+    1 | selectors:
+      | ^
+
+    4 problems; nothing was run.
+    ");
     insta::assert_snapshot!(project.elt(&["run-operation", "nosuch"]).expect(2).stderr, @r#"
     error[unknown-macro]: there is no macro `nosuch`
 

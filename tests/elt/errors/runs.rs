@@ -1,6 +1,8 @@
 //! What stands in the way of a run, in whole texts.
 
-use crate::support::Project;
+use std::time::{Duration, Instant};
+
+use crate::support::{Ended, Project};
 
 #[tokio::test]
 async fn what_stands_in_the_way_of_a_run_is_told() {
@@ -61,4 +63,38 @@ async fn what_stands_in_the_way_of_a_run_is_told() {
       |
       = help: rename the model, or rename or drop the table yourself
     "#);
+}
+
+#[tokio::test]
+async fn a_source_that_changes_under_a_planned_run_is_told() {
+    let project = Project::new(&[
+        ("profiles.yml", "target: dev\non_run_start: [select pg_advisory_lock_shared(4711)]\n"),
+        ("n.csv", "n\n1\n"),
+        ("models/raw/n.sql", "{{ config(materialized='load', source='n.csv') }} n integer"),
+    ])
+    .await;
+    project.good(&["run"]);
+    project.write("n.csv", "n\n2\n");
+    project.good(&["plan", "--out", "plan.json"]);
+    let gate = project.database.session().await;
+    gate.run("select pg_advisory_lock(4711)").await.expect("nobody else holds it");
+    let run = project.start(&["-q", "run", "--plan", "plan.json"]);
+    let waits = "select count(*) from pg_locks where locktype = 'advisory' and not granted \
+                 and database = (select oid from pg_database where datname = current_database())";
+    let until = Instant::now() + Duration::from_secs(20);
+    while project.value(waits).await != "1" {
+        assert!(Instant::now() < until, "the run has not begun");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    project.write("n.csv", "n\n3\n");
+    gate.run("select pg_advisory_unlock(4711)").await.expect("it was held");
+    let ended = Ended::new(&["run"], run.wait_with_output().expect("it ends")).expect(1);
+    insta::assert_snapshot!(ended.stderr, @r"
+    error[plan-outdated]: the source of raw.n holds something else than the plan says
+     --> models/raw/n.sql:1:32
+      |
+    1 | {{ config(materialized='load', source='n.csv') }} n integer
+      |                                ^^^^^^
+    ");
+    assert_eq!(project.value("select n from raw.n").await, "1");
 }

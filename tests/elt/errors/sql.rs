@@ -44,10 +44,15 @@ async fn what_postgresql_refuses_is_told_at_the_users_own_line() {
     let project = Project::new(&[
         ("models/stage/value.sql", "{{ config(materialized='table') }}\nselect 1 / (n - 1) as a from generate_series(1, 2) as n"),
         ("models/stage/there.sql", "{{ config(pre_hook='create schema stage') }}\nselect 1 as a"),
+        ("models/stage/pay.sql", "{{ config(materialized='table') }}\nselect n from public.pay"),
         ("models/prod/theirs.sql", "select 1 as a"),
         ("models/stage/key.sql", "{{ config(materialized='table', post_hook='alter table {{ this }} add check (a > 1)') }}\nselect 1 as a"),
     ])
     .await;
+    project
+        .database
+        .run("create table public.salaries (n int); create view public.pay as select n from public.salaries; alter view public.pay owner to pg_monitor")
+        .await;
     project.database.run("create schema prod; create table prod.theirs (a int); create schema stage").await;
     insta::assert_snapshot!(project.elt(&["-q", "run"]).expect(2).stderr, @r#"
     error[not-ours]: prod.theirs is there already, and elt did not make it
@@ -64,6 +69,12 @@ async fn what_postgresql_refuses_is_told_at_the_users_own_line() {
      --> models/stage/key.sql:1:1
       |
     1 | {{ config(materialized='table', post_hook='alter table {{ this }} add check (a > 1)') }}
+      | ^
+
+    error[not-permitted]: permission denied for table salaries
+     --> models/stage/pay.sql:1:1
+      |
+    1 | {{ config(materialized='table') }}
       | ^
 
     error[exists-already]: schema "stage" already exists

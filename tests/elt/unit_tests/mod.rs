@@ -144,7 +144,17 @@ unit_tests:
 "#;
     let project = project(tests).await;
     let fixture = project.elt(&["compile"]).expect(2);
-    fixture.says("there is no fixture `two_peple`").says("did you mean `two_people`?");
+    insta::assert_snapshot!(told(&fixture), @r#"
+    error[bad-unit-test]: there is no fixture `two_peple` in tests/fixtures
+      --> tests/totals.yml:11:13
+       |
+    11 |     given: [{input: "source('shop', 'people')", fixture: two_peple, format: csv}]
+       |             ^
+       |
+       = help: did you mean `two_people`?
+
+    1 problem; nothing was run.
+    "#);
     project.write("tests/totals.yml", tests.split("  - name: c").next().unwrap_or_default());
     insta::assert_snapshot!(told(&project.elt(&["compile"]).expect(2)), @r#"
     error[unknown-model]: there is no model `total`
@@ -171,6 +181,37 @@ unit_tests:
 
     3 problems; nothing was run.
     "#);
+
+    let tests = r#"
+unit_tests:
+  - {name: none, model: orders, expect: {rows: []}}
+  - {name: maybe, model: totals, overrides: {macros: {is_incremental: maybe}}, expect: {rows: []}}
+  - {name: list, model: totals, overrides: {macros: {today: [x]}}, expect: {rows: []}}
+"#;
+    project.write("tests/totals.yml", tests);
+    insta::assert_snapshot!(told(&project.elt(&["compile"]).expect(2)), @r"
+    error[bad-unit-test]: `orders` is no model of SQL that rows can be given to
+     --> tests/totals.yml:3:25
+      |
+    3 |   - {name: none, model: orders, expect: {rows: []}}
+      |                         ^^^^^^
+
+    error[bad-unit-test]: `is_incremental` is true or false
+     --> tests/totals.yml:4:55
+      |
+    4 |   - {name: maybe, model: totals, overrides: {macros: {is_incremental: maybe}}, expect: {rows: []}}
+      |                                                       ^^^^^^^^^^^^^^
+
+    error[bad-unit-test]: what the macro `today` writes is a text or a number
+     --> tests/totals.yml:5:54
+      |
+    5 |   - {name: list, model: totals, overrides: {macros: {today: [x]}}, expect: {rows: []}}
+      |                                                      ^^^^^
+      |
+      = help: put it in quotes, as it shall stand in the SQL
+
+    3 problems; nothing was run.
+    ");
 
     let tests = r#"
 unit_tests:
