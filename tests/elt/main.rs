@@ -2,6 +2,7 @@
 
 #[path = "../support/database.rs"]
 mod database;
+mod gate;
 mod server;
 mod support;
 mod twice;

@@ -1,7 +1,6 @@
 //! What stands in the way of a run, in whole texts.
 
-use std::time::{Duration, Instant};
-
+use crate::gate::Gate;
 use crate::support::{Ended, Project};
 
 #[tokio::test]
@@ -76,18 +75,11 @@ async fn a_source_that_changes_under_a_planned_run_is_told() {
     project.good(&["run"]);
     project.write("n.csv", "n\n2\n");
     project.good(&["plan", "--out", "plan.json"]);
-    let gate = project.database.session().await;
-    gate.run("select pg_advisory_lock(4711)").await.expect("nobody else holds it");
+    let gate = Gate::closed(&project).await;
     let run = project.start(&["-q", "run", "--plan", "plan.json"]);
-    let waits = "select count(*) from pg_locks where locktype = 'advisory' and not granted \
-                 and database = (select oid from pg_database where datname = current_database())";
-    let until = Instant::now() + Duration::from_secs(20);
-    while project.value(waits).await != "1" {
-        assert!(Instant::now() < until, "the run has not begun");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    gate.somebody_comes().await;
     project.write("n.csv", "n\n3\n");
-    gate.run("select pg_advisory_unlock(4711)").await.expect("it was held");
+    gate.open().await;
     let ended = Ended::new(&["run"], run.wait_with_output().expect("it ends")).expect(1);
     insta::assert_snapshot!(ended.stderr, @r"
     error[plan-outdated]: the source of raw.n holds something else than the plan says

@@ -6,9 +6,7 @@ mod runs;
 mod stops;
 
 use std::process::Command;
-use std::time::{Duration, Instant};
 
-use elt::database::Session;
 use serde_json::{Value, json};
 
 use crate::support::{Ended, Project};
@@ -16,9 +14,6 @@ use crate::support::{Ended, Project};
 /// What recency is counted to in these tests.
 const REFERENCE: &str = "2020-06-01";
 const SAMPLE: &str = "{voucher_history: 'sample://vouchers?rows=3000&seed=3'}";
-
-/// Holds back whoever reads it, until the test lets go of the lock.
-const GATE: &str = "{{ config(materialized='table') }} select 1 as n from pg_advisory_lock_shared(4711)";
 
 /// The shipped project, counting recency to [`REFERENCE`].
 async fn shipped() -> Project {
@@ -49,28 +44,6 @@ fn customer(segment: &str, orders: i64, last_order: Option<&str>) -> Value {
 fn days_before_reference(days: i64) -> String {
     let reference: jiff::civil::Date = REFERENCE.parse().expect("it is a date");
     reference.checked_sub(jiff::Span::new().days(days)).expect("it is near").to_string()
-}
-
-/// Whoever reads [`GATE`] waits while this session lives.
-async fn closed_gate(project: &Project) -> Session {
-    let session = project.database.session().await;
-    session.run("select pg_advisory_lock(4711)").await.expect("nobody else holds it");
-    session
-}
-
-async fn open(gate: Session) {
-    gate.run("select pg_advisory_unlock(4711)").await.expect("it was held");
-}
-
-/// Waits until a run waits at the gate.
-async fn somebody_at_the_gate(project: &Project) {
-    let sql = "select count(*) > 0 from pg_locks where locktype = 'advisory' and objid = 4711 and not granted \
-               and database = (select oid from pg_database where datname = current_database())";
-    let until = Instant::now() + Duration::from_secs(20);
-    while project.value(sql).await != "t" {
-        assert!(Instant::now() < until, "no run came to the gate");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 /// Runs elt on the project's own cluster.

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::{GATE, SAMPLE, closed_gate, customer, open, shipped, somebody_at_the_gate, tiny};
+use super::{SAMPLE, customer, shipped, tiny};
+use crate::gate::{GATE, Gate};
 use crate::server::Server;
 use crate::support::Ended;
 
@@ -37,9 +38,9 @@ async fn the_first_run_is_started_over_http_and_served_soon_after() {
 async fn a_second_run_is_refused_whoever_began_the_first() {
     let project = tiny(&[("models/stage/gate.sql", GATE)]).await;
     let server = Server::start(&project, &[]);
-    let gate = closed_gate(&project).await;
+    let gate = Gate::closed(&project).await;
     let run = server.begin_run().await;
-    somebody_at_the_gate(&project).await;
+    gate.somebody_comes().await;
     let (status, busy) = server.run_pipeline().await;
     assert_eq!(
         (status, &busy["code"], &busy["details"]["run_id"]),
@@ -48,17 +49,17 @@ async fn a_second_run_is_refused_whoever_began_the_first() {
     );
     assert_eq!(busy["details"]["location"], format!("/runs/{run}"));
     project.elt(&["run"]).expect(2).says(&format!("run {run} (run by "));
-    open(gate).await;
+    gate.open().await;
     assert_eq!(server.wait_for_end(run).await["status"], "succeeded");
 
-    let gate = closed_gate(&project).await;
+    let gate = Gate::closed(&project).await;
     let typed = project.start(&["run"]);
-    somebody_at_the_gate(&project).await;
+    gate.somebody_comes().await;
     let (status, busy) = server.run_pipeline().await;
     assert_eq!((status, &busy["code"]), (409, &json!("run_busy")), "{busy}");
     let typed_run = busy["details"]["run_id"].as_i64().expect("it is told who is first");
     assert_eq!(server.get(&format!("/runs/{typed_run}")).await.1["status"], "running");
-    open(gate).await;
+    gate.open().await;
     Ended::new(&["run"], typed.wait_with_output().expect("it ends")).expect(0);
     assert_eq!(server.wait_for_end(typed_run).await["status"], "succeeded");
 }
@@ -113,14 +114,14 @@ async fn a_broken_model_is_a_500_with_its_step_and_the_old_prod_is_still_served(
 async fn a_client_that_goes_away_does_not_stop_its_run() {
     let project = tiny(&[("models/stage/gate.sql", GATE)]).await;
     let server = Server::start(&project, &[]);
-    let gate = closed_gate(&project).await;
+    let gate = Gate::closed(&project).await;
     let request = server.client.post(format!("{}/runPipeline/", server.base));
     let waiting = tokio::spawn(request.send());
-    somebody_at_the_gate(&project).await;
+    gate.somebody_comes().await;
     waiting.abort();
     assert!(waiting.await.is_err_and(|error| error.is_cancelled()));
     assert_eq!(server.get("/runs/1").await.1["status"], "running");
-    open(gate).await;
+    gate.open().await;
     assert_eq!(server.wait_for_end(1).await["status"], "succeeded");
     server.serves_run(1).await;
 }

@@ -5,10 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{
-    GATE, SAMPLE, closed_gate, customer, embedded, embedded_command, open, shipped, somebody_at_the_gate,
-    tiny,
-};
+use super::{SAMPLE, customer, embedded, embedded_command, shipped, tiny};
+use crate::gate::{GATE, Gate};
 use crate::server::{Server, signal};
 use crate::support::Ended;
 
@@ -17,9 +15,9 @@ async fn a_stop_lets_a_run_end_and_answers_who_waits_for_it() {
     let project = tiny(&[("models/stage/gate.sql", GATE)]).await;
     let mut server = Server::start(&project, &[]);
     assert_eq!(server.get("/healthz").await.0, 200);
-    let gate = closed_gate(&project).await;
+    let gate = Gate::closed(&project).await;
     let waiting = tokio::spawn(server.client.post(format!("{}/runPipeline/", server.base)).send());
-    somebody_at_the_gate(&project).await;
+    gate.somebody_comes().await;
     signal(server.process.id(), "TERM");
     let address = server.base.trim_start_matches("http://").to_owned();
     let until = Instant::now() + Duration::from_secs(10);
@@ -27,7 +25,7 @@ async fn a_stop_lets_a_run_end_and_answers_who_waits_for_it() {
         assert!(Instant::now() < until, "it still takes connections");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    open(gate).await;
+    gate.open().await;
     let answer = waiting.await.expect("it was sent").expect("it is answered");
     assert_eq!(answer.status(), 200);
     let until = Instant::now() + Duration::from_secs(10);
@@ -47,14 +45,14 @@ async fn a_run_that_outlasts_the_stop_is_cancelled_and_recorded() {
     for somebody_waits in [false, true] {
         let project = tiny(&[("models/stage/gate.sql", GATE)]).await;
         let mut server = Server::start(&project, &["--stop-timeout", "1"]);
-        let _gate = closed_gate(&project).await;
+        let gate = Gate::closed(&project).await;
         let waiting = if somebody_waits {
             Some(tokio::spawn(server.client.post(format!("{}/runPipeline/", server.base)).send()))
         } else {
             server.begin_run().await;
             None
         };
-        somebody_at_the_gate(&project).await;
+        gate.somebody_comes().await;
         let (code, took) = server.terminate().await;
         assert_eq!(code, Some(0), "{}", server.told());
         assert!(took < Duration::from_secs(6), "{took:?}");
