@@ -18,6 +18,7 @@ use crate::pipeline::{Answer, Begun, Pipeline, PlannedNode, Refused, RunRecord, 
 use crate::project::{Project, Setting};
 use crate::run::{self, Event, Observer, Request, RunError};
 use crate::secret::Secrets;
+use crate::telemetry::{self, Trace};
 use crate::token::{Keyring, Token};
 
 /// The pipeline of one project and target.
@@ -84,7 +85,7 @@ impl Runs {
 }
 
 impl Desk {
-    async fn start(self) -> Result<Begun, Refused> {
+    async fn start(self, parent: Option<String>) -> Result<Begun, Refused> {
         // Held from before the run exists, so that there is no moment at which nobody waits for it.
         let token = self.runs.under_way.token();
         if self.runs.under_way.is_closed() {
@@ -114,10 +115,12 @@ impl Desk {
         })?;
         let id = begun.id;
         let runs = self.runs.clone();
-        let chronicle = Arc::new(runs.chronicle(id));
+        let chronicle: Arc<dyn Observer> = Arc::new(runs.chronicle(id));
+        let trace = trace(&project, parent, &chronicle);
         let (webhooks, name) = (project.profile.webhooks.clone(), project.name.clone());
         let running = tokio::spawn(async move {
-            let outcome = begun.finish(chronicle, runs.cancel.clone()).await;
+            let observer = trace.clone().map_or(chronicle, |trace| trace as Arc<dyn Observer>);
+            let outcome = begun.finish(observer, runs.cancel.clone()).await;
             runs.forget(id);
             for note in &outcome.notes {
                 tracing::warn!(run = id, "{note}");
@@ -127,6 +130,12 @@ impl Desk {
             let told = record.clone();
             // Whoever waits for the run's end does not wait for this, but a stop does.
             tokio::spawn(async move {
+                if let Some(trace) = trace
+                    && let Err(error) =
+                        trace.send(&[("elt.command", "serve")], told.failed_step.as_deref()).await
+                {
+                    tracing::warn!(run = id, "{error}");
+                }
                 webhooks.run_ended(&name, &told).await;
                 drop(token);
             });
@@ -166,6 +175,21 @@ impl Desk {
     }
 }
 
+/// The trace of a run, where the environment names a collector; under its caller's, where that has one.
+fn trace(project: &Project, parent: Option<String>, next: &Arc<dyn Observer>) -> Option<Arc<Trace>> {
+    let mut env = project.env.clone();
+    if let Some(parent) = parent {
+        env.insert("TRACEPARENT".into(), parent);
+    }
+    match telemetry::Settings::of(&env)? {
+        Ok(settings) => Some(Arc::new(Trace::new(settings, "elt serve: run", next.clone()))),
+        Err(error) => {
+            tracing::warn!("{error}");
+            None
+        }
+    }
+}
+
 /// A sentence each, with its place and without secrets: it leaves elt.
 fn told(problems: &[Diagnostic], secrets: &Secrets) -> Vec<String> {
     let sentence = |problem: &Diagnostic| match &problem.location {
@@ -186,8 +210,8 @@ impl Keyring for Desk {
 }
 
 impl Pipeline for Desk {
-    fn begin(&self) -> Answer<Result<Begun, Refused>> {
-        Box::pin(self.clone().start())
+    fn begin(&self, parent: Option<String>) -> Answer<Result<Begun, Refused>> {
+        Box::pin(self.clone().start(parent))
     }
 
     fn runs(&self, limit: i64) -> Answer<Result<Vec<RunRecord>, String>> {

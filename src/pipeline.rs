@@ -159,8 +159,8 @@ pub struct Begun {
 }
 
 pub trait Pipeline: Send + Sync + 'static {
-    /// Starts the whole pipeline. The run goes on even if the answer's `finished` is dropped.
-    fn begin(&self) -> Answer<Result<Begun, Refused>>;
+    /// Starts the whole pipeline. `parent` is the trace of who asks, as W3C's `traceparent`. The run goes on even if the answer's `finished` is dropped.
+    fn begin(&self, parent: Option<String>) -> Answer<Result<Begun, Refused>>;
 
     /// The newest runs first, at most `limit`. The error is a sentence for the log, not for the client.
     fn runs(&self, limit: i64) -> Answer<Result<Vec<RunRecord>, String>>;

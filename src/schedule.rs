@@ -99,7 +99,7 @@ async fn missed(schedule: &Schedule, pipeline: &Arc<dyn Pipeline>, told: &impl F
 }
 
 async fn begin(pipeline: &Arc<dyn Pipeline>, told: &impl Fn(String)) {
-    match pipeline.begin().await {
+    match pipeline.begin(None).await {
         // It goes on whether or not anybody waits for its end.
         Ok(begun) => tracing::info!(run = begun.id, "a scheduled run has begun"),
         Err(Refused::Busy { id, since }) => {

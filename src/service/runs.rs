@@ -20,7 +20,7 @@ pub const LARGEST_LIMIT: i64 = 100;
 pub async fn start(call: Call) -> Answer {
     // Nothing in it is needed, but what is not read within the limits would be cut off without an answer.
     body::read(&call.request, call.payload, &call.state).await?;
-    let Begun { id, finished } = begin(&call.state).await?;
+    let Begun { id, finished } = begin(&call.state, call.request.headers()).await?;
     if wants_no_wait(call.request.headers()) {
         let accepted = Accepted::new(id);
         return Ok(HttpResponse::Accepted()
@@ -32,10 +32,11 @@ pub async fn start(call: Call) -> Answer {
     finished_run(record.map_err(|panic| Problem::internal(format!("run {id}: {panic}")))?)
 }
 
-/// Starts a run, for who may.
-pub async fn begin(state: &State) -> Result<Begun, Problem> {
+/// Starts a run, for who may, in the caller's trace.
+pub async fn begin(state: &State, headers: &HeaderMap) -> Result<Begun, Problem> {
     let pipeline = state.pipeline.clone();
-    let begun = state.runtime.spawn(async move { pipeline.begin().await }).await;
+    let parent = headers.get("traceparent").and_then(|parent| Some(parent.to_str().ok()?.to_owned()));
+    let begun = state.runtime.spawn(async move { pipeline.begin(parent).await }).await;
     begun.map_err(|panic| Problem::internal(panic.to_string()))?.map_err(refused)
 }
 

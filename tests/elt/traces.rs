@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 
 use serde_json::Value;
 
+use crate::server::Server;
 use crate::support::Project;
 
 /// Takes one request: its head and its body.
@@ -30,6 +31,23 @@ fn collector() -> (String, JoinHandle<(String, Value)>) {
         }
     });
     (address, taken)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_asked_for_by_http_is_part_of_the_trace_of_who_asked() {
+    let (address, taken) = collector();
+    let project = Project::new(&[("models/prod/a.sql", "select 1 as n")]).await;
+    let project = project.env("OTEL_EXPORTER_OTLP_ENDPOINT", &address);
+    let server = Server::start(&project, &[]);
+    let (trace, caller) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
+    let request = server.client.post(format!("{}/runPipeline", server.base));
+    let (status, _) = server.send(request.header("traceparent", format!("00-{trace}-{caller}-01"))).await;
+    assert_eq!(status, 200);
+    let (_, body) = taken.join().unwrap();
+    let spans = body["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().unwrap();
+    let root = spans.iter().find(|span| span["name"] == "elt serve: run").expect("the run has a span");
+    assert_eq!((root["traceId"].as_str(), root["parentSpanId"].as_str()), (Some(trace), Some(caller)));
+    assert!(spans.iter().any(|span| span["name"] == "build prod.a"), "{body}");
 }
 
 #[tokio::test]

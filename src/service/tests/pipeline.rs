@@ -70,7 +70,7 @@ fn inside_words() -> String {
 }
 
 impl Pipeline for FakePipeline {
-    fn begin(&self) -> Answer<Result<Begun, Refused>> {
+    fn begin(&self, _: Option<String>) -> Answer<Result<Begun, Refused>> {
         if self.mood() == Mood::Broken {
             return Box::pin(async { Err(Refused::Failed(inside_words())) });
         }

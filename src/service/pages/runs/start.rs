@@ -49,7 +49,7 @@ pub async fn start(mut call: Call) -> Answer {
     let typed = form_urlencoded::parse(&sent).find(|(name, _)| name == "token");
     let token = typed.map(|(_, token)| token).unwrap_or_default();
     let begun = match call.state.gate.admit_typed(Need::Run, &call.request, &token) {
-        Ok(()) => runs::begin(&call.state).await,
+        Ok(()) => runs::begin(&call.state, call.request.headers()).await,
         Err(refusal) => Err(refusal),
     };
     match begun {
