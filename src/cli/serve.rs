@@ -43,9 +43,10 @@ pub async fn serve(context: &Context, arguments: &Serve) -> Outcome {
         runs: written.runs.unwrap_or_else(|| closed_to_strangers(&host, written.run_token.is_some())),
         run_token: written.run_token.clone(),
         preview: match written.preview {
-            Preview::Switch(true) => service::Preview::All,
-            Preview::Switch(false) => service::Preview::Nothing,
-            Preview::Some(_) => service::Preview::Exposed,
+            Some(Preview::Switch(true)) => service::Preview::All,
+            Some(Preview::Switch(false)) => service::Preview::Nothing,
+            None if is_loopback(&host) => service::Preview::All,
+            None | Some(Preview::Some(_)) => service::Preview::Exposed,
         },
         rate: written
             .rate_limit
@@ -140,9 +141,12 @@ async fn schedule(
 /// Whether starting a run asks for a token where the profile does not say: it does wherever others than this
 /// machine's own users can ask, or a token is set.
 fn closed_to_strangers(host: &str, has_token: bool) -> Access {
-    let is_loopback =
-        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    if is_loopback && !has_token { Access::Open } else { Access::Token }
+    if is_loopback(host) && !has_token { Access::Open } else { Access::Token }
+}
+
+/// Whether only this machine's own users can ask.
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Waits for Ctrl-C or SIGTERM.

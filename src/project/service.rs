@@ -26,7 +26,7 @@ pub(super) struct WrittenService {
     rate_limit: Option<RateLimit>,
     trusted_proxies: Vec<Spanned<String>>,
     cors: Vec<Spanned<String>>,
-    preview: Preview,
+    preview: Option<Preview>,
 }
 
 /// Whose first rows the pages show: `true` (of all of prod), `exposed`, `false`.
@@ -41,12 +41,6 @@ pub enum Preview {
 #[serde(rename_all = "snake_case")]
 pub enum Exposed {
     Exposed,
-}
-
-impl Default for Preview {
-    fn default() -> Self {
-        Self::Switch(true)
-    }
 }
 
 /// Requests that one caller may send.
@@ -74,7 +68,8 @@ pub struct Service {
     pub trusted_proxies: Vec<IpNet>,
     /// Other sites whose pages may ask.
     pub cors: Vec<String>,
-    pub preview: Preview,
+    /// `None`: as the address that is listened on suggests.
+    pub preview: Option<Preview>,
 }
 
 impl Service {
