@@ -1,5 +1,6 @@
 //! What is said of queries that PostgreSQL would not take as a view, and of tables whose columns are not
-//! known. That lineage is right where it can be is tested against PostgreSQL itself, in `tests/elt/lineage.rs`.
+//! known. That lineage is right where it can be is tested against PostgreSQL itself, in
+//! `tests/elt/lineage/records.rs`.
 
 use super::*;
 
