@@ -106,6 +106,7 @@ impl Desk {
             store_failures: false,
             vars: Default::default(),
             planned: None,
+            retried: None,
         };
         let manifest = Arc::new(manifest);
         let begun = run::prepare(&place, manifest, &request).await.map_err(|error| match error {

@@ -34,11 +34,13 @@ pub enum NodeStatus {
     Skipped,
     /// Not built, because what is published is what it would come to.
     Unchanged,
+    /// Not built, because an earlier run that did not publish had built it. Of a test: it held there.
+    Kept,
 }
 
 impl NodeStatus {
-    pub const ALL: [Self; 6] =
-        [Self::Built, Self::Passed, Self::Warned, Self::Failed, Self::Skipped, Self::Unchanged];
+    pub const ALL: [Self; 7] =
+        [Self::Built, Self::Kept, Self::Passed, Self::Warned, Self::Failed, Self::Skipped, Self::Unchanged];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -48,6 +50,7 @@ impl NodeStatus {
             Self::Failed => "failed",
             Self::Skipped => "skipped",
             Self::Unchanged => "unchanged",
+            Self::Kept => "kept",
         }
     }
 

@@ -120,7 +120,8 @@ fn entry(record: &NodeRecord) -> ResultEntry {
 /// elt's words in dbt's: a test that found rows is a `fail`, one whose query broke an `error`.
 fn status(record: &NodeRecord) -> &'static str {
     match (record.status, record.kind.as_str()) {
-        (NodeStatus::Built, _) => "success",
+        (NodeStatus::Kept, "test" | "unit test") => "pass",
+        (NodeStatus::Built | NodeStatus::Kept, _) => "success",
         (NodeStatus::Passed, _) => "pass",
         (NodeStatus::Warned, _) => "warn",
         (NodeStatus::Failed, "test") if record.rows.is_some() => "fail",

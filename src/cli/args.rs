@@ -78,10 +78,12 @@ pub enum Command {
         elt plan --out plan.json && elt run --plan plan.json"
     )]
     Plan(Plan),
-    /// Ask once more what the last run was asked, if it failed or was cancelled
+    /// Go on with the last run from where it failed or was stopped
     #[command(
-        after_help = "With the same selection, options and variables. A failed run publishes nothing: what it had built is built again, \
-        what was published and is unchanged is left. What does not exist any more is left out.\n\nExample: elt run || elt retry"
+        after_help = "With the same selection, options and variables. What the failed run had built is kept until the next run: it is \
+        taken over where it is what would be built now, and no test that reads it failed. The rest is built, and all is published \
+        together. What does not exist any more is left out. To read all sources anew: elt run.\n\n\
+        Examples:\n  elt run || elt retry\n  elt retry --threads 1"
     )]
     Retry(Retry),
     /// Like run, without loading: rules and models from what is loaded already

@@ -166,7 +166,10 @@ pub(super) fn counts(records: &[NodeRecord]) -> String {
             .iter()
             .filter(|record| record.status == status)
             .partition(|record| record.kind.ends_with("test"));
-        let of_tests = matches!(status, NodeStatus::Passed | NodeStatus::Warned | NodeStatus::Unchanged);
+        let of_tests = matches!(
+            status,
+            NodeStatus::Kept | NodeStatus::Passed | NodeStatus::Warned | NodeStatus::Unchanged
+        );
         let (tests, nodes) =
             if of_tests { (tests.len(), nodes.len()) } else { (0, tests.len() + nodes.len()) };
         let number = |number: usize| thousands(i64::try_from(number).unwrap_or(i64::MAX));

@@ -140,7 +140,8 @@ pub async fn retry(context: &Context, arguments: &Retry) -> Outcome {
     let context = &with_vars(context, &written);
     let (mut project, manifest) = context.project()?;
     set_threads(&mut project, arguments.threads);
-    let (request, gone) = written.read(&manifest);
+    let (mut request, gone) = written.read(&manifest);
+    request.retried = Some(last.run);
     for name in gone {
         context.terminal.note(&format!("{name} is gone since, and left out"));
     }

@@ -35,7 +35,10 @@ impl Progress {
             bar.inc(1);
         }
         // Counted at the end, not listed.
-        if matches!(record.status, NodeStatus::Passed | NodeStatus::Unchanged) {
+        let is_test = record.kind.ends_with("test");
+        if matches!(record.status, NodeStatus::Passed | NodeStatus::Unchanged)
+            || is_test && record.status == NodeStatus::Kept
+        {
             return;
         }
         let rows = match (record.kind.as_str(), record.rows) {
@@ -43,12 +46,16 @@ impl Progress {
             (_, Some(rows)) => format!("{} rows", thousands(rows)),
             (_, None) => String::new(),
         };
+        let took = match (&record.message, record.status) {
+            (Some(message), NodeStatus::Kept) => message.clone(),
+            _ => duration(record.duration_ms),
+        };
         let line = format!(
             "  {} {:<11} {:<34} {rows:>18}  {}",
             status(record.status),
             record.kind,
             record.node,
-            faint(&duration(record.duration_ms))
+            faint(&took)
         );
         self.terminal.say(line.trim_end());
     }

@@ -132,7 +132,7 @@ impl Terminal {
 /// A status word in its colour.
 pub fn status(status: NodeStatus) -> String {
     let style = match status {
-        NodeStatus::Built | NodeStatus::Passed => GOOD,
+        NodeStatus::Built | NodeStatus::Kept | NodeStatus::Passed => GOOD,
         NodeStatus::Failed => BAD,
         NodeStatus::Warned => ODD,
         NodeStatus::Skipped | NodeStatus::Unchanged => FAINT,

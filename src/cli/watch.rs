@@ -170,6 +170,7 @@ impl Watching<'_> {
             store_failures: false,
             vars: self.context.setting.vars.clone(),
             planned: None,
+            retried: None,
         };
         let cancel = self.stop.child_token();
         let written = &self.arguments.selection;

@@ -61,6 +61,7 @@ pub(super) fn request(
         store_failures: work.store_failures,
         vars: context.setting.vars.clone(),
         planned: None,
+        retried: None,
     }))
 }
 

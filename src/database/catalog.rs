@@ -121,6 +121,8 @@ pub struct Dependent {
     pub definition: String,
     /// `security_barrier=true, …`, or empty.
     pub options: String,
+    /// By a failed run, which may be that of another target.
+    pub kept: bool,
 }
 
 /// The columns of a relation in their order; empty where there is no such relation.
@@ -190,7 +192,8 @@ pub async fn users_of_columns(
     relation: &Relation,
     columns: &[&str],
 ) -> Result<Vec<(String, String)>, DatabaseError> {
-    let sql = "select distinct a.attname, case c.relkind when 'm' then 'the materialized view ' else 'the view ' end \
+    let sql = format!(
+        "select distinct a.attname, case c.relkind when 'm' then 'the materialized view ' else 'the view ' end \
                  || n.nspname || '.' || c.relname \
                from pg_depend d join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid \
                join pg_rewrite w on d.classid = 'pg_rewrite'::regclass and w.oid = d.objid \
@@ -198,21 +201,27 @@ pub async fn users_of_columns(
                join pg_namespace n on n.oid = c.relnamespace \
                left join elt.relations r on r.schema_name = n.nspname and r.name = c.relname \
                where d.refclassid = 'pg_class'::regclass and d.refobjid = to_regclass($1) \
-                 and a.attname = any($2::text[]) and r.name is null \
+                 and a.attname = any($2::text[]) and r.name is null and not {KEPT} \
                union \
                select distinct a.attname, 'the function ' || p.oid::regprocedure::text \
                from pg_depend d join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid \
                join pg_proc p on d.classid = 'pg_proc'::regclass and p.oid = d.objid \
                where d.refclassid = 'pg_class'::regclass and d.refobjid = to_regclass($1) \
-                 and a.attname = any($2::text[]) order by 1, 2";
-    let rows = session.client.query(sql, &[&relation.to_string(), &columns]).await?;
+                 and a.attname = any($2::text[]) order by 1, 2"
+    );
+    let rows = session.client.query(&sql, &[&relation.to_string(), &columns]).await?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
+
+/// Of the schema `n`: it holds what a run that has ended keeps for `elt retry`.
+const KEPT: &str = "exists (select from elt.kept_nodes k join elt.runs kr on kr.id = k.run_id \
+                    where k.schema_name = n.nspname and kr.status <> 'running')";
 
 /// Everything that depends on the relations `oids` and is not among them: views first, nearest first.
 /// Names in definitions carry their schema only where the search path is empty: set it before.
 pub async fn dependents(session: &Session, oids: &[u32]) -> Result<Vec<Dependent>, DatabaseError> {
-    let sql = "with recursive found(oid, depth) as ( \
+    let sql = format!(
+        "with recursive found(oid, depth) as ( \
                  select unnest($1::oid[]), 0 \
                  union \
                  select r.ev_class, f.depth + 1 from found f \
@@ -222,11 +231,12 @@ pub async fn dependents(session: &Session, oids: &[u32]) -> Result<Vec<Dependent
                  where f.depth < 1000 \
                ), deepest as (select oid, max(depth) as depth from found group by oid) \
                select n.nspname, c.relname, c.relkind, pg_get_viewdef(c.oid), \
-                 coalesce(array_to_string(c.reloptions, ', '), ''), c.oid \
+                 coalesce(array_to_string(c.reloptions, ', '), ''), c.oid, {KEPT} \
                from deepest f join pg_class c on c.oid = f.oid join pg_namespace n on n.oid = c.relnamespace \
-               where f.oid <> all($1::oid[]) order by f.depth";
+               where f.oid <> all($1::oid[]) order by f.depth"
+    );
     let oids: Vec<Oid> = oids.to_vec();
-    let rows = session.client.query(sql, &[&oids]).await?;
+    let rows = session.client.query(&sql, &[&oids]).await?;
     rows.iter()
         .map(|row| {
             Ok(Dependent {
@@ -235,6 +245,7 @@ pub async fn dependents(session: &Session, oids: &[u32]) -> Result<Vec<Dependent
                 definition: row.get::<_, Option<String>>(3).unwrap_or_default(),
                 options: row.get(4),
                 oid: row.get(5),
+                kept: row.get(6),
             })
         })
         .collect()
@@ -268,19 +279,20 @@ pub async fn grants(session: &Session, oids: &[u32]) -> Result<Vec<(Relation, St
     rows.iter().map(|row| Ok((relation(row.get(0), row.get(1))?, row.get(2)))).collect()
 }
 
-/// Relations of a schema that no view reads: these can be dropped. At most `limit`.
+/// Relations of a schema that no view reads: these can be dropped. At most `limit`, and none of `spared`.
 pub async fn droppable(
     session: &Session,
     schema: &Ident,
+    spared: &[String],
     limit: i64,
 ) -> Result<Vec<(Relation, char)>, DatabaseError> {
     let sql = "select n.nspname, c.relname, c.relkind from pg_class c \
                join pg_namespace n on n.oid = c.relnamespace \
-               where n.nspname = $1 and c.relkind in ('r', 'p', 'v', 'm', 'f') and not exists ( \
+               where n.nspname = $1 and c.relkind in ('r', 'p', 'v', 'm', 'f') and c.relname <> all($3) and not exists ( \
                  select from pg_depend d join pg_rewrite r on r.oid = d.objid and r.ev_class <> c.oid \
                  where d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid \
                    and d.classid = 'pg_rewrite'::regclass) limit $2";
-    let rows = session.client.query(sql, &[&schema.as_str(), &limit]).await?;
+    let rows = session.client.query(sql, &[&schema.as_str(), &limit, &spared]).await?;
     rows.iter()
         .map(|row| Ok((relation(row.get(0), row.get(1))?, row.get::<_, i8>(2) as u8 as char)))
         .collect()

@@ -168,7 +168,7 @@ pub async fn last_records(
     let sql = "select distinct on (n.node) n.node, n.run_id, r.started_at, n.status, n.row_count, \
                  n.duration_ms, n.message \
                from elt.run_nodes n join elt.runs r on r.id = n.run_id \
-               where r.prod_schema = $1 and n.status not in ('skipped', 'unchanged') \
+               where r.prod_schema = $1 and n.status not in ('skipped', 'unchanged', 'kept') \
                order by n.node, n.run_id desc";
     let rows = session.client.query(sql, &[&prod_schema]).await?;
     let record = |row: &Row| LastRecord {

@@ -23,6 +23,7 @@ pub struct Standing {
 /// What was written down of a relation when it was published.
 #[derive(Debug, Clone, Default)]
 pub struct Entry {
+    /// That built it.
     pub run: i64,
     pub fingerprint: Option<String>,
     pub inputs: Option<String>,
@@ -38,6 +39,8 @@ pub struct Published {
     pub relation: Relation,
     pub node: String,
     pub kind: &'static str,
+    /// Who built it, where that is not the run that publishes it.
+    pub built_by: Option<i64>,
     pub fingerprint: Option<String>,
     pub inputs: Option<String>,
     pub content: Option<String>,
@@ -53,6 +56,7 @@ impl Published {
             relation,
             node: node.to_owned(),
             kind,
+            built_by: None,
             fingerprint: None,
             inputs: None,
             content: None,
@@ -75,7 +79,7 @@ pub struct Function {
 }
 
 /// Of the relation `c`: its number, kind and file, its query's version, its columns.
-const SHAPE: &str = "concat_ws(' ', c.oid, c.relkind, c.relfilenode, \
+pub(super) const SHAPE: &str = "concat_ws(' ', c.oid, c.relkind, c.relfilenode, \
     (select w.xmin::text from pg_rewrite w where w.ev_class = c.oid and w.rulename = '_RETURN'), \
     (select bit_xor(hashtextextended(concat_ws(' ', a.attname, a.atttypid, a.atttypmod), a.attnum)) \
      from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped))";
@@ -122,9 +126,10 @@ pub async fn own(session: &Session, run: i64, published: &[Published]) -> Result
         "insert into elt.relations \
            (schema_name, name, node, kind, fingerprint, inputs, content, duration_ms, definition, run_id, shape, \
             grants) \
-         select p.*, $10, {SHAPE}, {GRANTS} from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], \
-           $6::text[], $7::text[], $8::bigint[], $9::text[]) as p(schema_name, name, node, kind, fingerprint, inputs, content, \
-           duration_ms, definition) \
+         select p.schema_name, p.name, p.node, p.kind, p.fingerprint, p.inputs, p.content, p.duration_ms, \
+           p.definition, coalesce(p.built_by, $10), {SHAPE}, {GRANTS} from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], \
+           $6::text[], $7::text[], $8::bigint[], $9::text[], $11::bigint[]) as p(schema_name, name, node, kind, fingerprint, inputs, \
+           content, duration_ms, definition, built_by) \
          join pg_namespace n on n.nspname = p.schema_name \
          join pg_class c on c.relnamespace = n.oid and c.relname = p.name \
          on conflict (schema_name, name) do update \
@@ -136,7 +141,8 @@ pub async fn own(session: &Session, run: i64, published: &[Published]) -> Result
     let text = |of: fn(&Published) -> &str| published.iter().map(of).collect::<Vec<&str>>();
     let maybe = |of: fn(&Published) -> Option<&str>| published.iter().map(of).collect::<Vec<Option<&str>>>();
     let durations: Vec<Option<i64>> = published.iter().map(|one| one.duration_ms).collect();
-    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 10] = [
+    let built_by: Vec<Option<i64>> = published.iter().map(|one| one.built_by).collect();
+    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 11] = [
         &text(|one| one.relation.schema.as_str()),
         &text(|one| one.relation.name.as_str()),
         &text(|one| &one.node),
@@ -147,6 +153,7 @@ pub async fn own(session: &Session, run: i64, published: &[Published]) -> Result
         &durations,
         &maybe(|one| one.definition.as_deref()),
         &run,
+        &built_by,
     ];
     session.client.execute(&sql, &values).await?;
     Ok(())

@@ -7,6 +7,7 @@ mod copy_out;
 mod described;
 mod error;
 pub mod history;
+pub mod kept;
 pub mod ledger;
 pub mod loads;
 mod migrate;

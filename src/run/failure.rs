@@ -38,6 +38,10 @@ fn code(error: &DatabaseError) -> &'static str {
     }
 }
 
+pub(super) fn is_disk_full(error: &DatabaseError) -> bool {
+    error.is("53100")
+}
+
 pub(super) fn hint(error: &DatabaseError) -> Option<String> {
     if let Some(hint) = &error.hint {
         return Some(hint.clone());

@@ -10,6 +10,7 @@ mod failure;
 mod failures;
 mod forecast;
 mod freshness;
+mod kept;
 mod load;
 mod outline;
 mod plan;
@@ -32,11 +33,11 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::database::{Connector, DatabaseError, Session, history};
+use crate::database::{self, Connector, DatabaseError, Session, history};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::Manifest;
-use crate::pipeline::{NodeRecord, RunStatus};
-use crate::project::{Project, Target};
+use crate::pipeline::{NodeRecord, NodeStatus, RunStatus};
+use crate::project::{Layer, Project, Target};
 use crate::secret::Secrets;
 use crate::source::FetchOptions;
 
@@ -127,6 +128,7 @@ pub struct Begun {
     manifest: Arc<Manifest>,
     plan: Plan,
     judge: unchanged::Judge,
+    kept: kept::Kept,
 }
 
 impl Begun {
@@ -168,6 +170,7 @@ impl Begun {
             }
         } else if outcome.failed_step.is_none() {
             observer.event(Event::Publishing);
+            self.leave_rest().await;
             let publication = publish::Publication {
                 run: id,
                 manifest: &self.manifest,
@@ -202,7 +205,7 @@ impl Begun {
             outcome.notes.push("an on_run_end hook failed; the run itself ended before it".into());
             outcome.problems.push(*problem);
         }
-        self.close(&mut outcome).await;
+        self.close(&mut outcome, built.keeper).await;
         outcome
     }
 
@@ -235,14 +238,36 @@ impl Begun {
         build::of_run(&session, &self.manifest, hooks).await
     }
 
-    /// Records a run that did not publish, and sweeps.
-    async fn close(self, outcome: &mut Outcome) {
+    /// What was not taken over of an earlier run may read what is to be replaced.
+    async fn leave_rest(&self) {
+        let prod = self.manifest.schema(Layer::Prod).as_str();
+        let swept = async {
+            database::kept::forget_others(&self.control, prod, self.id).await?;
+            sweep::sweep_but(&self.control, prod, Some(self.id)).await
+        };
+        if self.kept.are_read()
+            && let Err(error) = swept.await
+        {
+            // If it is in the way, publishing tells.
+            tracing::debug!(%error, "what an earlier run had built is still there");
+        }
+    }
+
+    /// Records a run that did not publish, with what it leaves to the next, and sweeps.
+    async fn close(self, outcome: &mut Outcome, keeper: kept::Keeper) {
         if outcome.status != RunStatus::Succeeded
             && let Err(error) = self.record_failure(outcome).await
         {
             outcome.notes.push(format!("the end of run {} could not be recorded: {error}", self.id));
         }
-        let schema = self.manifest.schema(crate::project::Layer::Prod).as_str();
+        let failed = outcome.status != RunStatus::Succeeded;
+        let taken = outcome.nodes.iter().filter(|node| node.status == NodeStatus::Kept).count();
+        outcome.notes.extend(self.kept.note(taken, failed));
+        match self.keep(keeper, outcome).await {
+            Ok(note) => outcome.notes.extend(note),
+            Err(error) => tracing::debug!(%error, "what was built is not kept"),
+        }
+        let schema = self.manifest.schema(Layer::Prod).as_str();
         match sweep::sweep(&self.control, schema).await {
             Ok(left) => outcome.notes.extend(left),
             Err(error) => {
@@ -251,6 +276,26 @@ impl Begun {
                     .push(format!("old relations are still there, the next run drops them: {error}"));
             }
         }
+    }
+
+    /// Leaves what was built to `elt retry`, where that has a use and there is room.
+    async fn keep(
+        &self,
+        mut keeper: kept::Keeper,
+        outcome: &Outcome,
+    ) -> Result<Option<String>, DatabaseError> {
+        let prod = self.manifest.schema(Layer::Prod).as_str();
+        let full = outcome.problems.iter().any(|problem| problem.code == "disk-full");
+        if full || outcome.status == RunStatus::Succeeded {
+            return database::kept::forget(&self.control, prod).await.map(|()| None);
+        }
+        keeper.write(&self.control, prod, self.id).await?;
+        database::kept::drop_baseless(&self.control, prod).await?;
+        let count = database::kept::nodes(&self.control, prod).await?.len();
+        let nodes = if count == 1 { "node that was built is" } else { "nodes that were built are" };
+        Ok((count > 0).then(|| {
+            format!("{count} {nodes} kept until the next run begins: `elt retry` goes on from here")
+        }))
     }
 
     async fn record_failure(&self, outcome: &Outcome) -> Result<(), DatabaseError> {

@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use super::failures;
 use super::publish::endpoints;
 use super::start::take_lock;
-use super::sweep::kind_word;
+use super::sweep::{kind_word, sweep};
 use super::{Place, RunError};
 use crate::database::catalog::{self, Existing};
-use crate::database::{DatabaseError, Session, migrate};
+use crate::database::{DatabaseError, Session, kept, migrate};
 use crate::manifest::Manifest;
 use crate::name::Relation;
 use crate::project::Layer;
@@ -29,11 +29,15 @@ pub struct Pruned {
 pub async fn prune(place: &Place, manifest: &Manifest, drop: bool) -> Result<Pruned, RunError> {
     let mut session = place.connector.connect().await?;
     migrate(&mut session).await?;
-    take_lock(&session, manifest.schema(Layer::Prod).as_str()).await?;
+    let prod = manifest.schema(Layer::Prod).as_str();
+    take_lock(&session, prod).await?;
     let orphans = orphans(&session, manifest).await?;
     let mut pruned =
         Pruned { orphans: orphans.iter().map(|one| one.relation.clone()).collect(), ..Pruned::default() };
     if drop {
+        // What a failed run keeps may read what is to go.
+        kept::forget(&session, prod).await?;
+        sweep(&session, prod).await?;
         drop_all(&session, manifest, orphans, &mut pruned).await?;
     }
     Ok(pruned)

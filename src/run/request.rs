@@ -30,6 +30,8 @@ pub struct Request {
     pub vars: Map<String, Value>,
     /// Do just what was planned, or refuse.
     pub planned: Option<Arc<PlanFile>>,
+    /// Go on from what is kept of this run and of those that it went on from.
+    pub retried: Option<i64>,
 }
 
 /// A request by names, as it outlives the project's state that it was made in.
@@ -114,6 +116,7 @@ impl WrittenRequest {
             store_failures: self.store_failures,
             vars: self.vars.clone(),
             planned: None,
+            retried: None,
         };
         (request, unknown)
     }

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use super::failure::one_line;
 use super::forecast::foresee;
+use super::kept::Kept;
 use super::sweep::{build_schema, sweep};
 use super::unchanged::Judge;
 use super::{Begun, Place, Plan, Request};
 use crate::database::history::{self, Holder, NewRun};
-use crate::database::{DatabaseError, Session, catalog, migrate};
+use crate::database::{DatabaseError, Session, catalog, kept, migrate};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::Manifest;
 use crate::name::{Ident, Relation};
@@ -46,6 +47,9 @@ pub async fn prepare(place: &Place, manifest: Arc<Manifest>, request: &Request) 
     for dead in history::bury_dead(&control, &prod).await? {
         history::end_sessions_of(&control, dead).await?;
     }
+    if request.retried.is_none() {
+        kept::forget(&control, &prod).await?;
+    }
     sweep(&control, &prod).await?;
 
     let host = host_name();
@@ -64,7 +68,9 @@ pub async fn prepare(place: &Place, manifest: Arc<Manifest>, request: &Request) 
     )
     .await?;
     match begin(&control, place, &manifest, request, id).await {
-        Ok((plan, judge)) => Ok(Begun { id, control, place: place.clone(), manifest, plan, judge }),
+        Ok((plan, judge, kept)) => {
+            Ok(Begun { id, control, place: place.clone(), manifest, plan, judge, kept })
+        }
         Err(error) => {
             let text = match &error {
                 RunError::Problems(problems) => {
@@ -88,7 +94,7 @@ async fn begin(
     manifest: &Manifest,
     request: &Request,
     id: i64,
-) -> Result<(Plan, Judge), RunError> {
+) -> Result<(Plan, Judge, Kept), RunError> {
     let (mut plan, mut judge) = weigh(control, place, manifest, request).await?;
     if let Some(planned) = &request.planned {
         let silent: Arc<dyn super::Observer> = Arc::new(super::Silent);
@@ -103,7 +109,8 @@ async fn begin(
     plan.build_schema = build_schema(id);
     judge.begin(id);
     history::record_plan(control, id, &super::outline::outline(manifest, &plan)).await?;
-    Ok((plan, judge))
+    let kept = Kept::read(control, manifest, request.retried).await?;
+    Ok((plan, judge, kept))
 }
 
 /// Plans, with all that is needed to judge the plan's nodes one after the other.

@@ -1,7 +1,7 @@
 //! Drops what runs left: relations they replaced, and what runs that failed or died had built. In batches,
 //! without CASCADE, and only in schemas that runs of this project made.
 
-use crate::database::{DatabaseError, Session, catalog, history};
+use crate::database::{DatabaseError, Session, catalog, history, kept};
 use crate::name::Ident;
 
 /// Relations dropped in one transaction: each takes a lock, and the server's table of locks is bounded.
@@ -17,16 +17,30 @@ pub(super) fn old_schema(run: i64) -> Ident {
     Ident::new(format!("elt_old_{run}")).expect("a number makes a short name")
 }
 
-/// Sweeps all ended runs of a prod schema. What cannot be dropped stays for the next run, and is told.
+/// Sweeps all ended runs of a prod schema, but for what is written down as kept. What cannot be dropped stays
+/// for the next run, and is told.
 /// Only for who holds the run lock.
 pub async fn sweep(session: &Session, prod_schema: &str) -> Result<Vec<String>, DatabaseError> {
+    sweep_but(session, prod_schema, None).await
+}
+
+/// The same, while `run` is under way.
+pub(super) async fn sweep_but(
+    session: &Session,
+    prod_schema: &str,
+    run: Option<i64>,
+) -> Result<Vec<String>, DatabaseError> {
     let mut told = Vec::new();
-    for run in history::runs_with_litter(session, prod_schema).await? {
+    let litter = history::runs_with_litter(session, prod_schema).await?;
+    for run in litter.into_iter().filter(|litter| Some(*litter) != run) {
         let mut gone = true;
         for schema in [build_schema(run), old_schema(run)] {
-            if let Err(error) = drop_schema(session, &schema).await {
-                gone = false;
-                told.push(format!("the schema {} is still there: {error}", schema.as_str()));
+            match drop_schema(session, &schema).await {
+                Ok(all) => gone &= all,
+                Err(error) => {
+                    gone = false;
+                    told.push(format!("the schema {} is still there: {error}", schema.as_str()));
+                }
             }
         }
         if gone {
@@ -36,12 +50,14 @@ pub async fn sweep(session: &Session, prod_schema: &str) -> Result<Vec<String>, 
     Ok(told)
 }
 
-async fn drop_schema(session: &Session, schema: &Ident) -> Result<(), DatabaseError> {
+/// Whether it is gone, and not only emptied of what is not kept.
+async fn drop_schema(session: &Session, schema: &Ident) -> Result<bool, DatabaseError> {
     if !catalog::schema_exists(session, schema).await? {
-        return Ok(());
+        return Ok(true);
     }
+    let spared = kept::names_in(session, schema).await?;
     loop {
-        let relations = catalog::droppable(session, schema, BATCH).await?;
+        let relations = catalog::droppable(session, schema, &spared, BATCH).await?;
         if relations.is_empty() {
             break;
         }
@@ -51,7 +67,10 @@ async fn drop_schema(session: &Session, schema: &Ident) -> Result<(), DatabaseEr
             .collect();
         session.run(&format!("set lock_timeout = '5s'; {}", drops.join("; "))).await?;
     }
-    session.run(&format!("drop schema if exists {schema}")).await.map(drop)
+    if spared.is_empty() {
+        session.run(&format!("drop schema if exists {schema}")).await?;
+    }
+    Ok(spared.is_empty())
 }
 
 /// What DDL calls a `pg_class.relkind`.

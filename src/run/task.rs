@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::build::Ready;
 use super::{Observer, Place, Plan};
+use crate::database::kept::KeptNode;
 use crate::diagnostic::Diagnostic;
 use crate::manifest::{Manifest, NodeId};
 use crate::pipeline::NodeStatus;
@@ -37,11 +38,13 @@ pub(super) struct Built {
     pub delta: Option<Delta>,
     /// Of a load, what its source held.
     pub content: Option<String>,
+    /// Where an earlier run built it.
+    pub kept: Option<KeptNode>,
 }
 
 impl Built {
     pub fn of(id: NodeId) -> Self {
-        Self { id, delta: None, content: None }
+        Self { id, delta: None, content: None, kept: None }
     }
 }
 

@@ -41,6 +41,7 @@ mod other_database;
 mod pages;
 mod plans;
 mod readers;
+mod retry;
 mod sample_api;
 mod schedule;
 mod schemas;

@@ -101,7 +101,7 @@ pub(super) async fn load(shared: &Shared, session: &Session, id: NodeId) -> Resu
         let message = format!("the source of {} holds something else than the plan says", node.label());
         return Err(Box::new(Diagnostic::error("plan-outdated", message).at(loading.place)));
     }
-    Ok(Done { notes, ..Done::built(Built { id, delta, content }, Some(count(loaded.rows))) })
+    Ok(Done { notes, ..Done::built(Built { delta, content, ..Built::of(id) }, Some(count(loaded.rows))) })
 }
 
 /// Whether a time without a zone means the same to this session as to elt.

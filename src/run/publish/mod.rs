@@ -147,6 +147,8 @@ async fn attempt(session: &Session, publication: &Publication<'_>) -> Result<Pub
 
     let mut sql: Vec<String> = Vec::new();
     let old = old_schema(publication.run);
+    let abandoned = moving.abandoned.iter().rev();
+    sql.extend(abandoned.map(|one| format!("drop {} {}", kind_word(one.kind), one.relation)));
     if !moving.replaced.is_empty() {
         sql.push(format!("create schema {old}"));
     }

@@ -37,6 +37,8 @@ pub struct Moving {
     altered: Vec<Existing>,
     /// Views that read what is replaced, nearest first, and materialized views of elt's own.
     pub dependents: Vec<Dependent>,
+    /// What failed runs keep and would hold on to what is replaced, nearest first. It goes.
+    pub abandoned: Vec<Dependent>,
     /// The indexes and comments of those materialized views.
     pub decoration: HashMap<u32, Vec<String>>,
     /// The relations among the dependents that elt owns.
@@ -74,12 +76,13 @@ impl Moving {
         let (altered, added_to): (Vec<_>, Vec<_>) =
             stays.into_iter().partition(|one| alters.contains(&one.relation));
         let oids: Vec<u32> = replaced.iter().map(|one| one.oid).collect();
-        let mut dependents = Vec::new();
+        let (mut abandoned, mut dependents) = (Vec::new(), Vec::new());
         let mut owned = HashSet::new();
         let mut decoration = HashMap::new();
         let mut grants = Vec::new();
         if !oids.is_empty() {
-            dependents = catalog::dependents(session, &oids).await?;
+            let all = catalog::dependents(session, &oids).await?;
+            (abandoned, dependents) = all.into_iter().partition(|one| one.kept);
             let relations: Vec<Relation> = dependents.iter().map(|one| one.relation.clone()).collect();
             let known = catalog::existing(session, &relations).await?;
             owned = known.into_iter().filter(|one| one.owned).map(|one| one.relation).collect();
@@ -107,7 +110,7 @@ impl Moving {
             let carried = carried.filter(|(relation, _)| !configured.contains(relation));
             grants = carried.map(|(_, grant)| grant).collect();
         }
-        Ok(Self { replaced, added_to, altered, dependents, decoration, owned, grants })
+        Ok(Self { replaced, added_to, altered, abandoned, dependents, decoration, owned, grants })
     }
 
     pub fn alters(&self) -> bool {

@@ -6,11 +6,12 @@ use crate::diagnostic::Diagnostic;
 use crate::name::Relation;
 use crate::pipeline::RunStatus;
 use crate::project::Layer;
-use crate::run::failure::hint;
+use crate::run::failure::{hint, is_disk_full};
 
 pub(in crate::run) fn failed(error: &DatabaseError) -> Box<Diagnostic> {
     let message = format!("publishing failed, prod is as it was: {error}");
-    Box::new(Diagnostic::error("publish", message).maybe_hint(hint(error)))
+    let code = if is_disk_full(error) { "disk-full" } else { "publish" };
+    Box::new(Diagnostic::error(code, message).maybe_hint(hint(error)))
 }
 
 pub(super) fn cancelled() -> Box<Diagnostic> {

@@ -61,7 +61,7 @@ pub async fn statements(session: &Session, publication: &Publication<'_>) -> Res
 }
 
 fn is_here(status: NodeStatus) -> bool {
-    matches!(status, NodeStatus::Built | NodeStatus::Unchanged)
+    matches!(status, NodeStatus::Built | NodeStatus::Kept | NodeStatus::Unchanged)
 }
 
 /// New rows in the place of those of the same name; what is no part of the project any more goes.
@@ -113,9 +113,12 @@ fn test_results(publication: &Publication<'_>) -> Vec<OverviewTest> {
         manifest.tests.iter().map(|test| (test.name.as_str(), test)).collect();
     let mut results = Vec::new();
     for record in publication.records.iter().filter(|record| record.kind == "test") {
-        if !matches!(record.status, NodeStatus::Passed | NodeStatus::Warned | NodeStatus::Failed) {
-            continue;
-        }
+        let status = match record.status {
+            // It held of the rows that are published now.
+            NodeStatus::Kept => NodeStatus::Passed,
+            NodeStatus::Passed | NodeStatus::Warned | NodeStatus::Failed => record.status,
+            _ => continue,
+        };
         let Some(test) = by_name.get(record.node.as_str()) else { continue };
         for id in subjects(test).into_iter().filter(|id| manifest.node(*id).layer == Layer::Prod) {
             results.push(OverviewTest {
@@ -123,7 +126,7 @@ fn test_results(publication: &Publication<'_>) -> Vec<OverviewTest> {
                 node: manifest.node(id).label(),
                 kind: test.kind.clone(),
                 column: test.column.clone(),
-                status: record.status.name().to_owned(),
+                status: status.name().to_owned(),
                 wrong: record.rows,
                 run_id: publication.run,
             });

@@ -1,6 +1,6 @@
 //! Judges nodes and tests by the ledger, in the order in which their turn comes. Reads the database once.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::calls::Reads;
 use super::definition::{Definition, of_test, of_unit_test};
@@ -24,7 +24,7 @@ pub(in crate::run) enum Verdict {
 
 /// Which rows a relation holds: two relations of one version hold the same.
 #[derive(Debug, Clone)]
-struct Version {
+pub(super) struct Version {
     id: String,
     /// Why they may not, although nothing was built in between.
     restless: Option<String>,
@@ -34,7 +34,7 @@ struct Version {
 pub(in crate::run) struct Judge {
     run: i64,
     full_refresh: bool,
-    fingerprints: Vec<String>,
+    pub(super) fingerprints: Vec<String>,
     reads: Vec<Option<Reads>>,
     standing: HashMap<Relation, Standing>,
     functions: HashMap<String, Function>,
@@ -42,7 +42,9 @@ pub(in crate::run) struct Judge {
     /// As published before this run, by node.
     published: Vec<Option<Version>>,
     /// Of what this run built.
-    built: HashMap<NodeId, Version>,
+    pub(super) built: HashMap<NodeId, Version>,
+    /// Of that, what an earlier run had built.
+    pub(super) taken: HashSet<NodeId>,
 }
 
 impl Judge {
@@ -88,6 +90,7 @@ impl Judge {
             passed,
             published: vec![None; manifest.nodes.len()],
             built: HashMap::new(),
+            taken: HashSet::new(),
         };
         for id in &manifest.order {
             // Of what is read elsewhere, nothing is known.
@@ -176,9 +179,17 @@ impl Judge {
 
     /// Takes note that this run built a node.
     pub fn built(&mut self, manifest: &Manifest, id: NodeId) {
+        self.built_by(manifest, id, self.run);
+    }
+
+    /// Takes note that what `run` built is to be published.
+    pub fn built_by(&mut self, manifest: &Manifest, id: NodeId, run: i64) {
+        if run != self.run {
+            self.taken.insert(id);
+        }
         let version = match manifest.node(id).materialization {
             Materialization::View => self.version_of_view(manifest, id),
-            _ => Some(Version { id: format!("run {}", self.run), restless: None }),
+            _ => Some(Version { id: format!("run {run}"), restless: None }),
         };
         // A node without a version was built all the same.
         let unknown = || Version { id: "unknown".into(), restless: Some("reads what nobody knows".into()) };
@@ -192,6 +203,7 @@ impl Judge {
             relation: manifest.published(built.id),
             node: node.label(),
             kind: node.materialization.name(),
+            built_by: built.kept.as_ref().map(|kept| kept.built_by),
             fingerprint: Some(self.fingerprints[built.id.0].clone()),
             inputs: self.inputs(manifest, built.id),
             content: built.content.clone(),
@@ -267,6 +279,7 @@ impl Judge {
     /// As before anything was built.
     pub fn forget_built(&mut self) {
         self.built.clear();
+        self.taken.clear();
     }
 
     /// How long a node took when it was last built, in milliseconds.
@@ -315,7 +328,7 @@ impl Judge {
     }
 
     /// The versions of all that a node reads and calls; `None` where one has none.
-    fn inputs(&self, manifest: &Manifest, id: NodeId) -> Option<String> {
+    pub(super) fn inputs(&self, manifest: &Manifest, id: NodeId) -> Option<String> {
         let mut text = String::new();
         for parent in needed(manifest, id) {
             text.push_str(&format!("{} {}\n", manifest.published(parent), self.version(parent)?.id));

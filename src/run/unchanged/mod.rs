@@ -7,6 +7,7 @@
 
 mod calls;
 mod definition;
+mod earlier;
 mod judge;
 mod reason;
 

@@ -1,6 +1,7 @@
 //! The part of a run between planning and publishing: sessions take tasks off the schedule, build and test.
 
 mod order;
+mod sparing;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -12,11 +13,14 @@ use tokio_util::sync::CancellationToken;
 
 use self::order::{costs, edges, tasks};
 use super::failure::one_line;
+use super::kept::Keeper;
+use super::plan::with_needed;
 use super::schedule::Schedule;
 use super::start::make_room;
 use super::task::{Built, Done, Problem, Shared, Task};
-use super::unchanged::{Judge, Reason, Verdict, definition_text};
-use super::{Begun, Event, Observer, build, load, unit, verify};
+use super::unchanged::{Judge, definition_text};
+use super::{Begun, Event, Observer, build, kept, load, unit, verify};
+use crate::database::kept::KeptNode;
 use crate::database::ledger::Published;
 use crate::database::{Canceller, DatabaseError, Session};
 use crate::diagnostic::Diagnostic;
@@ -37,6 +41,7 @@ pub(super) struct Work {
     pub ledger: Vec<Published>,
     /// Tests that held, with what they held of.
     pub passed: Vec<(String, String)>,
+    pub keeper: Keeper,
 }
 
 impl Work {
@@ -66,6 +71,7 @@ pub(super) async fn build_and_test(
         running: JoinSet::new(),
         under_way: Vec::new(),
         before: HashMap::new(),
+        taking: HashMap::new(),
         stopped: false,
         tasks,
         work: Work::default(),
@@ -75,10 +81,14 @@ pub(super) async fn build_and_test(
         if let Err(error) = crew.start_what_is_to_do().await {
             return no_sessions(&error);
         }
+        let due = crew.work.keeper.due();
         tokio::select! {
             () = cancel.cancelled(), if !crew.stopped => crew.stop("the run was cancelled").await,
             // Between two statements a session has nothing to cancel: ask until all have stopped.
             () = tokio::time::sleep(CANCEL_AGAIN), if crew.stopped => crew.cancel().await,
+            () = tokio::time::sleep_until(due.unwrap_or_else(tokio::time::Instant::now)), if due.is_some() => {
+                crew.write_down().await;
+            }
             finished = crew.running.join_next() => match finished {
                 Some(finished) => {
                     crew.came_back(finished.expect("a task neither panics nor is aborted")).await;
@@ -120,6 +130,8 @@ struct Crew<'a> {
     under_way: Vec<usize>,
     /// What the published table was loaded from, of loads whose source tells what it holds only by sending it.
     before: HashMap<NodeId, String>,
+    /// What an earlier run built and this one is about to take over.
+    taking: HashMap<usize, KeptNode>,
     /// Nothing new is begun any more.
     stopped: bool,
     work: Work,
@@ -131,9 +143,17 @@ enum Back {
     /// A load was asked what its source holds: whether that is what was loaded.
     Looked {
         index: usize,
-        unchanged: Result<bool, Problem>,
+        found: Result<Found, Problem>,
         spent: Spent,
     },
+}
+
+/// What a load's source holds.
+enum Found {
+    AsPublished,
+    /// What an earlier run loaded.
+    AsKept(Box<KeptNode>),
+    Other,
 }
 
 /// A task that was done, with the session that did it.
@@ -153,48 +173,6 @@ struct Spent {
 }
 
 impl Crew<'_> {
-    /// Judges what waits for nothing any more, until sessions have enough to do.
-    fn look_at_what_is_ready(&mut self) {
-        while !self.stopped && self.under_way.len() < self.run.place.target.threads {
-            let Some(index) = self.schedule.next() else { break };
-            let manifest = &self.run.manifest;
-            let verdict = match self.tasks[index] {
-                Task::Build(id) => self.judge.verdict(manifest, id),
-                Task::Test(test) if self.judge.held(manifest, test) => Verdict::Unchanged,
-                Task::UnitTest(test) if self.judge.unit_held(manifest, test) => Verdict::Unchanged,
-                Task::Test(_) | Task::UnitTest(_) => Verdict::Build(Reason::New),
-            };
-            match (verdict, self.tasks[index]) {
-                (Verdict::Unchanged, _) => self.leave(index, Spent::default()),
-                (Verdict::IfContent(content), Task::Build(id)) => self.look_at_source(index, id, content),
-                _ => {
-                    self.under_way.push(index);
-                    self.to_do.push_back(index);
-                }
-            }
-        }
-    }
-
-    fn look_at_source(&mut self, index: usize, id: NodeId, before: String) {
-        self.before.insert(id, before.clone());
-        let shared = self.shared.clone();
-        self.under_way.push(index);
-        shared.observer.event(Event::Started { node: shared.label(self.tasks[index]) });
-        self.running.spawn(async move {
-            let (begun, started_at) = (Instant::now(), Some(Timestamp::now()));
-            let node = shared.manifest.node(id);
-            let looked = load::content(&shared.place, node, &shared.observer, &shared.cancel).await;
-            let unchanged = looked.map(|now| {
-                // A download need not be asked for twice in one run.
-                for (piece, fetched) in now.downloads {
-                    shared.keep(id, &piece, fetched);
-                }
-                now.content == Some(before)
-            });
-            Back::Looked { index, unchanged, spent: Spent { started_at, took: begun.elapsed() } }
-        });
-    }
-
     /// The published relation, or the answer to a test, is what a run would come to.
     fn leave(&mut self, index: usize, spent: Spent) {
         if let Task::Build(id) = self.tasks[index] {
@@ -219,10 +197,11 @@ impl Crew<'_> {
             let Some(session) = idle.pop() else { break };
             let Some(index) = self.to_do.pop_front() else { break };
             let (shared, task) = (self.shared.clone(), self.tasks[index]);
+            let kept = self.taking.remove(&index);
             self.shared.observer.event(Event::Started { node: self.shared.label(task) });
             self.running.spawn(async move {
                 let (begun, started_at) = (Instant::now(), Some(Timestamp::now()));
-                let done = carry_out(&shared, &session, task).await;
+                let done = carry_out(&shared, &session, task, kept).await;
                 let spent = Spent { started_at, took: begun.elapsed() };
                 Back::Finished(Box::new(Finished { index, session: Some(session), done, spent }))
             });
@@ -233,10 +212,10 @@ impl Crew<'_> {
     async fn came_back(&mut self, back: Back) {
         match back {
             Back::Finished(finished) => self.finished(*finished).await,
-            Back::Looked { index, unchanged: Err(problem), spent } => {
+            Back::Looked { index, found: Err(problem), spent } => {
                 self.finished(Finished { index, session: None, done: Done::failed(*problem), spent }).await;
             }
-            Back::Looked { index, unchanged: Ok(true), spent } => {
+            Back::Looked { index, found: Ok(Found::AsPublished), spent } => {
                 self.under_way.retain(|task| *task != index);
                 self.leave(index, spent);
             }
@@ -244,7 +223,12 @@ impl Crew<'_> {
                 self.under_way.retain(|task| *task != index);
                 self.record(index, NodeStatus::Skipped, None, spent, Some("cancelled".into()));
             }
-            Back::Looked { index, .. } => self.to_do.push_back(index),
+            Back::Looked { index, found, .. } => {
+                if let Ok(Found::AsKept(kept)) = found {
+                    self.taking.insert(index, *kept);
+                }
+                self.to_do.push_back(index);
+            }
         }
     }
 
@@ -265,29 +249,43 @@ impl Crew<'_> {
         {
             return self.leave(index, spent);
         }
-        if let Some(Built { id, delta: None, content: Some(now) }) = &done.built
+        if let Some(Built { id, delta: None, content: Some(now), kept: None }) = &done.built
             && self.before.get(id) == Some(now)
         {
             // The rows that came are those that are published; the new table is swept with the run's schema.
             return self.leave(index, spent);
         }
         if let Some(built) = &done.built {
-            self.judge.built(&manifest, built.id);
-            let took = i64::try_from(spent.took.as_millis()).ok();
+            let by = built.kept.as_ref();
+            self.judge.built_by(&manifest, built.id, by.map_or(self.run.id, |kept| kept.built_by));
+            let took = match by {
+                Some(kept) => kept.duration_ms,
+                None => i64::try_from(spent.took.as_millis()).ok(),
+            };
             let place = &self.shared.place;
             let definition = place.secrets.hide(&definition_text(&manifest, &place.target, built.id));
             let record = self.judge.record(&manifest, built, took);
+            let parents = self.judge.labels_of_built_parents(&manifest, built.id);
+            let known = kept::known(self.run.id, manifest.node(built.id), &record, parents, done.rows);
+            self.work.keeper.built(&manifest, built, known);
             self.work.ledger.push(Published { definition: Some(definition), ..record });
         }
-        if done.status == NodeStatus::Passed {
-            let fingerprint = match task {
-                Task::Test(test) => self.judge.test_fingerprint(&manifest, test),
-                Task::UnitTest(test) => self.judge.unit_fingerprint(&manifest, test),
-                Task::Build(_) => None,
-            };
-            self.work.passed.extend(fingerprint.map(|fingerprint| (self.shared.label(task), fingerprint)));
+        if done.status == NodeStatus::Passed
+            && let Some(fingerprint) = self.fingerprint(task)
+        {
+            self.work.keeper.held(self.shared.label(task), fingerprint.clone());
+            self.work.passed.push((self.shared.label(task), fingerprint));
         }
-        let message = done.problem.as_ref().map(|problem| one_line(problem, &self.shared.place.secrets));
+        if let (NodeStatus::Failed, Task::Test(test)) = (done.status, task) {
+            let read = manifest.tests[test].text.targets.iter();
+            let read = read.flat_map(|target| with_needed(&manifest, *target));
+            self.work.keeper.distrust(read.map(|id| manifest.node(id).label()));
+        }
+        let kept = done.built.as_ref().and_then(|built| built.kept.as_ref());
+        let message = match &done.problem {
+            Some(problem) => Some(one_line(problem, &self.shared.place.secrets)),
+            None => kept.map(|kept| format!("from run {}", kept.built_by)),
+        };
         self.record(index, done.status, done.rows, spent, message);
         self.work.problems.extend(done.problem.take());
         self.work.notes.extend(done.notes);
@@ -357,7 +355,13 @@ async fn open_sessions(run: &Begun, tasks: usize) -> Result<Vec<Session>, Databa
     futures_util::future::try_join_all(opening).await
 }
 
-async fn carry_out(shared: &Shared, session: &Session, task: Task) -> Done {
+async fn carry_out(shared: &Shared, session: &Session, task: Task, kept: Option<KeptNode>) -> Done {
+    if let (Task::Build(id), Some(kept)) = (task, kept) {
+        match kept::take(shared, session, id, kept).await {
+            Ok(done) => return done,
+            Err(error) => tracing::debug!(%error, "what was kept cannot be taken over, and is built anew"),
+        }
+    }
     let outcome = match task {
         Task::Test(index) => verify::test(shared, session, index).await,
         Task::UnitTest(index) => unit::before_the_build(shared, session, index).await,

@@ -2,7 +2,7 @@
 "use strict";
 const run = document.getElementById("run");
 const events = new EventSource(run.dataset.events);
-const ended = new Set(["built", "passed", "warned", "failed", "skipped", "unchanged"]);
+const ended = new Set(["built", "passed", "warned", "failed", "skipped", "unchanged", "kept"]);
 const doing = new Set();
 
 function show(node, state, facts) {

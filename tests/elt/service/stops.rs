@@ -63,7 +63,8 @@ async fn a_run_that_outlasts_the_stop_is_cancelled_and_recorded() {
             assert_eq!(answer["code"], "run_cancelled", "{answer}");
         }
         assert_eq!(project.value("select status from elt.runs").await, "cancelled");
-        let litter = r"select count(*) from pg_namespace where nspname like 'elt\_%'";
+        let litter = r"select count(*) from pg_namespace where nspname like 'elt\_%'
+            and nspname not in (select schema_name from elt.kept_nodes)";
         assert_eq!(project.value(litter).await, "0");
     }
 }
