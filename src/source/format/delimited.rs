@@ -228,6 +228,16 @@ mod tests {
     }
 
     #[test]
+    fn quotes_beside_characters_of_several_bytes_leave_them_whole() {
+        assert_eq!(
+            plain("a,b\n\"say \"\"hi\"\" 👍\",b\n\"5\"\" – 3…\",b\n\"他说\"\"你好\"\"\",\"€\"\"\"\n"),
+            ["2: say \"hi\" 👍|b", "3: 5\" – 3…|b", "4: 他说\"你好\"|€\""]
+        );
+        let options = ReadOptions { escape: Some('\\'), ..ReadOptions::default() };
+        assert_eq!(rows("a,b\n\"\\\"你\\\"好\",👍\n", &options).unwrap(), ["2: \"你\"好|👍"]);
+    }
+
+    #[test]
     fn line_ends_are_of_one_kind() {
         assert_eq!(plain("a,b\r1,2\r3,4"), ["2: 1|2", "3: 3|4"]);
         assert!(

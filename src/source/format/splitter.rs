@@ -307,7 +307,8 @@ impl Splitter {
     }
 }
 
-/// Takes quotes and escapes out of a field, in its place.
+/// Takes quotes and escapes out of a field, in its place. What is left over at its end becomes blanks: half a
+/// character there would spoil the record as a whole, which is judged with all that lies between its fields.
 fn unquote(buffer: &mut [u8], span: &mut Span, marks: Marks) {
     let Marks { quote, escape, .. } = marks;
     let field = &mut buffer[span.start..span.end];
@@ -334,5 +335,6 @@ fn unquote(buffer: &mut [u8], span: &mut Span, marks: Marks) {
         field[write] = byte;
         write += 1;
     }
+    field[write..].fill(b' ');
     span.end = span.start + write;
 }
