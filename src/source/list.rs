@@ -2,6 +2,7 @@
 //! fetched and read by itself, so that only one is open at a time; all of them make one table.
 
 use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -83,7 +84,7 @@ fn matching(root: &Path, pattern: &str) -> Result<Vec<Piece>, SourceError> {
     let mut found = Vec::new();
     let start = fixed_part(pattern);
     let folder = root.join(&start);
-    walk(&folder, &start, &mut |path, name| {
+    walk((&folder, &start), &mut Vec::new(), &mut |path, name| {
         if matcher.is_match(name) {
             found.push(local(path, name.to_string_lossy().into_owned()));
         }
@@ -115,14 +116,20 @@ pub(super) fn fixed_part(pattern: &str) -> PathBuf {
 }
 
 /// Calls `visit` with every file below `folder`, by its path and its name from where the pattern begins.
-/// Hidden files and folders are passed over, as a shell does; a link to a folder is followed, not in circles.
-fn walk(folder: &Path, name: &Path, visit: &mut dyn FnMut(&Path, &Path)) -> std::io::Result<()> {
-    /// Deeper is a circle of links.
-    const DEEPEST: usize = 64;
-    if name.components().count() > DEEPEST {
+/// Hidden files and folders are passed over, as a shell does; a link to a folder is followed, but not to one of
+/// `above`, the folders on the way here.
+fn walk(
+    (folder, name): (&Path, &Path),
+    above: &mut Vec<(u64, u64)>,
+    visit: &mut dyn FnMut(&Path, &Path),
+) -> std::io::Result<()> {
+    let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let metadata = fs::metadata(here)?;
+    let itself = (metadata.dev(), metadata.ino());
+    if above.contains(&itself) {
         return Ok(());
     }
-    let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    above.push(itself);
     for entry in fs::read_dir(here)? {
         let entry = entry?;
         if entry.file_name().to_string_lossy().starts_with('.') {
@@ -130,12 +137,13 @@ fn walk(folder: &Path, name: &Path, visit: &mut dyn FnMut(&Path, &Path)) -> std:
         }
         let (path, name) = (folder.join(entry.file_name()), name.join(entry.file_name()));
         match fs::metadata(&path) {
-            Ok(metadata) if metadata.is_dir() => walk(&path, &name, visit)?,
+            Ok(metadata) if metadata.is_dir() => walk((&path, &name), above, visit)?,
             Ok(_) => visit(&path, &name),
             // A dangling link, or gone meanwhile.
             Err(_) => {}
         }
     }
+    above.pop();
     Ok(())
 }
 
@@ -150,6 +158,24 @@ mod tests {
         assert_eq!(begins("data/*/x.csv"), "data");
         assert_eq!(begins("*.csv"), "");
         assert_eq!(begins("/srv/in/**/a.csv"), "/srv/in");
+    }
+
+    #[test]
+    fn links_are_followed_and_not_in_circles() {
+        let root = tempfile::TempDir::new().expect("a temporary folder");
+        let inside = root.path().join("in/deep");
+        fs::create_dir_all(&inside).expect("folders can be made");
+        fs::write(inside.join("a.csv"), "").expect("files can be written");
+        let link =
+            |to: &str, name: &str| std::os::unix::fs::symlink(to, root.path().join(name)).expect("a link");
+        for (to, name) in
+            [("..", "in/back"), (".", "in/deep/self"), ("deep", "in/other"), ("nowhere", "in/gone")]
+        {
+            link(to, name);
+        }
+        let found = matching(root.path(), "in/**/*.csv").expect("there are some");
+        let names: Vec<&str> = found.iter().map(|piece| piece.name.as_str()).collect();
+        assert_eq!(names, ["in/deep/a.csv", "in/other/a.csv"]);
     }
 
     #[test]
