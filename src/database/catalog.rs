@@ -1,5 +1,7 @@
 //! What the database itself says of its relations.
 
+use std::collections::HashMap;
+
 use tokio_postgres::types::Oid;
 
 use super::{DatabaseError, Session};
@@ -146,6 +148,20 @@ pub async fn columns(session: &Session, relation: &Relation) -> Result<Vec<Colum
             is_domain: row.get(5),
         })
         .collect())
+}
+
+/// The type of each column without its length or precision, of a domain its base type, in the form of a cast: what
+/// is too long is then refused when the column takes it, not cut off.
+pub async fn unbounded_types(
+    session: &Session,
+    relation: &Relation,
+) -> Result<HashMap<String, String>, DatabaseError> {
+    let sql = "select a.attname, format_type(coalesce(nullif(t.typbasetype, 0), a.atttypid), -1) \
+               from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_type t on t.oid = a.atttypid \
+               join pg_namespace n on n.oid = c.relnamespace \
+               where n.nspname = $1 and c.relname = $2 and a.attnum > 0 and not a.attisdropped";
+    let rows = session.client.query(sql, &[&relation.schema.as_str(), &relation.name.as_str()]).await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
 /// Whether a table has constraints that refuse values: checks, keys, exclusions.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{AsyncMessage, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -78,6 +78,16 @@ impl Connector {
 
     pub fn database(&self) -> Option<&str> {
         self.config.get_dbname()
+    }
+
+    /// Which server it is, as a text to compare by: hosts, sockets and ports.
+    pub fn server(&self) -> String {
+        let hosts = self.config.get_hosts().iter().map(|host| match host {
+            Host::Tcp(name) => name.clone(),
+            Host::Unix(path) => path.display().to_string(),
+        });
+        let ports = self.config.get_ports().iter().map(u16::to_string);
+        hosts.chain(ports).collect::<Vec<_>>().join(" ")
     }
 
     /// Opens a session. Errors: server away, login refused, TLS refused.

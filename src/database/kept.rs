@@ -182,7 +182,8 @@ pub async fn take(
     run: i64,
 ) -> Result<(), DatabaseError> {
     let (from, node) = (kept.run, literal(&kept.node));
-    let of_load = "node, location, bytes, row_count, sha256, from_cache, duration_ms, added, cursor_value";
+    let of_load =
+        "node, location, bytes, row_count, sha256, from_cache, duration_ms, added, cursor_value, asked";
     let sql = format!(
         "begin; set local lock_timeout = '5s'; \
          alter {kind} {} set schema {schema}; \

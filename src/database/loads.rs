@@ -19,6 +19,8 @@ pub struct LoadRecord {
     /// Rows were added to the table that was there.
     pub added: bool,
     pub cursor: Option<String>,
+    /// A hash of what was asked of the source.
+    pub asked: String,
     /// Name and version of the files of a load that goes by file.
     pub files: Vec<(String, String)>,
 }
@@ -26,7 +28,10 @@ pub struct LoadRecord {
 /// How far the loads of one table have come since it was last loaded whole.
 #[derive(Debug, Clone, Default)]
 pub struct LoadState {
+    /// The greatest value so far.
     pub cursor: Option<String>,
+    /// From where the next one is to go on; earlier than the greatest value where it is to look back.
+    pub from: Option<String>,
     /// The version of each file that is in the table.
     pub files: HashMap<String, String>,
 }
@@ -34,8 +39,8 @@ pub struct LoadState {
 /// Writes a load. It counts from the moment its run succeeds.
 pub async fn record(session: &Session, run: i64, load: &LoadRecord) -> Result<(), DatabaseError> {
     let sql = "insert into elt.loads (run_id, node, location, bytes, row_count, sha256, from_cache, \
-               duration_ms, added, cursor_value) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-    let values: [&(dyn ToSql + Sync); 10] = [
+               duration_ms, added, cursor_value, asked) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+    let values: [&(dyn ToSql + Sync); 11] = [
         &run,
         &load.node,
         &load.location,
@@ -46,6 +51,7 @@ pub async fn record(session: &Session, run: i64, load: &LoadRecord) -> Result<()
         &load.duration_ms,
         &load.added,
         &load.cursor,
+        &load.asked,
     ];
     session.client.execute(sql, &values).await?;
     if !load.files.is_empty() {
@@ -59,29 +65,31 @@ pub async fn record(session: &Session, run: i64, load: &LoadRecord) -> Result<()
 }
 
 /// What published loads of `node` from `location` have brought since the last whole one; nothing where there
-/// was none, or the last one came from elsewhere.
+/// was none, or the last one came from elsewhere or asked for something else.
 pub async fn state(
     session: &Session,
     prod_schema: &str,
     node: &str,
     location: &str,
+    asked: &str,
 ) -> Result<Option<LoadState>, DatabaseError> {
     let sql = "with good as ( \
-                 select l.run_id, l.added, l.location, l.cursor_value from elt.loads l \
+                 select l.run_id, l.added, l.location, l.asked, l.cursor_value from elt.loads l \
                  join elt.runs r on r.id = l.run_id \
                  where r.status = 'succeeded' and r.prod_schema = $1 and l.node = $2 \
                ), since as ( \
                  select g.* from good g where g.run_id >= (select max(run_id) from good where not added) \
                ) \
-               select s.run_id, s.cursor_value, s.location = $3 from since s order by s.run_id";
-    let loads = session.client.query(sql, &[&prod_schema, &node, &location]).await?;
+               select s.run_id, s.cursor_value, s.location = $3 and coalesce(s.asked, $4) = $4 from since s order by s.run_id";
+    let loads = session.client.query(sql, &[&prod_schema, &node, &location, &asked]).await?;
     if loads.is_empty() || !loads.iter().all(|load| load.get::<_, bool>(2)) {
         return Ok(None);
     }
-    let cursor = loads.iter().rev().find_map(|load| load.get(1));
+    let cursor: Option<String> = loads.iter().rev().find_map(|load| load.get(1));
     let runs: Vec<i64> = loads.iter().map(|load| load.get(0)).collect();
     let sql = "select distinct on (file) file, version from elt.load_files \
                where run_id = any($1) and node = $2 order by file, run_id desc";
     let files = session.client.query(sql, &[&runs, &node]).await?;
-    Ok(Some(LoadState { cursor, files: files.iter().map(|row| (row.get(0), row.get(1))).collect() }))
+    let files = files.iter().map(|row| (row.get(0), row.get(1))).collect();
+    Ok(Some(LoadState { from: cursor.clone(), cursor, files }))
 }

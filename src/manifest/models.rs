@@ -49,7 +49,8 @@ impl<'a> Reader<'a> {
         let mut references = vec![full.references.clone()];
         references[0].extend(keys_of(&config).map(|keys| Reference::Ref(keys.from.clone())));
         references.extend(incremental.as_ref().map(|text| text.references.clone()));
-        let told = without_secrets(words, &full.env_used, &self.project.env);
+        let told =
+            without_secrets(words, &full.env_used, properties.map(|own| &own.config), &self.project.env);
         let text = |rendered| Box::new(Text { rendered, targets: Vec::new() });
         self.add(&model.name, Location::start_of(&model.file), references, |name| Node {
             name,
@@ -102,7 +103,7 @@ impl<'a> Reader<'a> {
         }
         if materialization == Materialization::Load {
             let told_secrets = takes_env || properties.is_some_and(|own| !own.config.is_empty());
-            for (message, hint) in faults(&model.name, config, told_secrets) {
+            for (message, hint) in faults(&model.name, config, told_secrets, &self.project.env) {
                 self.problems.push(Diagnostic::error("bad-config", message).at(place.clone()).hint(hint));
             }
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::NameOrNumber;
 use crate::secret::Secret;
 
 /// How elt shows who it is. The values come by `env_var` and are never shown.
@@ -153,4 +154,8 @@ pub struct Cursor {
     /// What it is told the first time.
     #[serde(default)]
     pub first: Option<String>,
+    /// How far before the greatest value so far is read again, for rows that come late: an interval of a time, a
+    /// number of a number.
+    #[serde(default)]
+    pub lag: Option<NameOrNumber>,
 }

@@ -68,6 +68,10 @@ pub struct Fetch {
     pub retries: Option<usize>,
     /// Bytes that a packed file may unpack to.
     pub max_unpacked_bytes: Option<u64>,
+    /// A download that nobody asked for in so many days is removed.
+    pub cache_days: Option<u64>,
+    /// Of more downloads than this, in bytes, those that were not asked for longest are removed.
+    pub cache_bytes: Option<u64>,
     /// Only public addresses are asked, also after redirects and whatever a name resolves to.
     pub refuse_private_addresses: bool,
     /// Where Google Drive is, for those who reach it by a proxy.

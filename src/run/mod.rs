@@ -93,6 +93,12 @@ fn fetch_options(project: &Project) -> FetchOptions {
     if let Some(retries) = written.retries {
         options.retries = retries;
     }
+    if let Some(days) = written.cache_days {
+        options.cache_for = std::time::Duration::from_secs(days.saturating_mul(24 * 3600));
+    }
+    if let Some(bytes) = written.cache_bytes {
+        options.cache_bytes = bytes;
+    }
     options.refuse_private_addresses = written.refuse_private_addresses;
     if let Some(bytes) = written.max_unpacked_bytes {
         options.max_unpacked_bytes = bytes;
@@ -161,7 +167,7 @@ impl Begun {
             match publish::nothing(&self.control, id, &built.passed, &self.manifest, &outcome.nodes).await {
                 Ok(()) => {
                     outcome.status = RunStatus::Succeeded;
-                    crate::source::forget(&self.place.fetch.cache_dir, id);
+                    load::tidy(&self.place, &self.manifest, &self.plan.build, id);
                 }
                 Err(error) => {
                     outcome.failed_step = Some("publish".into());
@@ -185,7 +191,7 @@ impl Begun {
                     outcome.status = RunStatus::Succeeded;
                     outcome.published = published.relations;
                     outcome.notes.extend(published.notes);
-                    crate::source::forget(&self.place.fetch.cache_dir, id);
+                    load::tidy(&self.place, &self.manifest, &self.plan.build, id);
                     observer.event(Event::Published { relations: published.relations });
                 }
                 Err(problem) => {

@@ -21,6 +21,11 @@ impl Tally {
         Self(Arc::new(Mutex::new(Passed { bytes: 0, hasher: hash.then(Sha256::new) })))
     }
 
+    /// Of a file that was read past it.
+    pub fn of_read(bytes: u64) -> Self {
+        Self(Arc::new(Mutex::new(Passed { bytes, hasher: None })))
+    }
+
     pub fn watch(&self, inner: Stream) -> impl Read + Send + use<> {
         Watched { inner, tally: self.clone() }
     }
@@ -37,7 +42,7 @@ impl Tally {
     pub fn take_digest(&self, length: Option<u64>) -> Option<String> {
         self.with(|passed| {
             let whole = length.is_none_or(|length| length == passed.bytes);
-            passed.hasher.take().filter(|_| whole).map(|hasher| hex(&hasher.finalize()))
+            passed.hasher.take_if(|_| whole).map(|hasher| hex(&hasher.finalize()))
         })
     }
 }

@@ -10,11 +10,13 @@ use std::time::{Duration, SystemTime};
 use sha2::{Digest, Sha256};
 use url::Url;
 
+use super::api::spool;
 use super::error::nearest;
 use super::file::OpenFile;
 use super::http::cache::{self, Cache};
 use super::http::download::Download;
-use super::http::drive;
+use super::http::{drive, sweep};
+use super::list::Piece;
 use super::{Location, SourceError, compression, digest, object};
 
 /// How a source is fetched. Local files need only `cache_dir`, and that only when a packed Parquet file is
@@ -23,6 +25,12 @@ use super::{Location, SourceError, compression, digest, object};
 pub struct FetchOptions {
     /// Made when it is not there.
     pub cache_dir: PathBuf,
+    /// A name for downloads that are to be forgotten together.
+    pub cache_group: Option<String>,
+    /// A download that nobody asked for in this time is removed.
+    pub cache_for: Duration,
+    /// Where the downloads are more bytes, those that were not asked for longest are removed.
+    pub cache_bytes: u64,
     /// A larger download is refused.
     pub max_bytes: u64,
     /// Bytes that a packed file may unpack to.
@@ -51,6 +59,9 @@ impl Default for FetchOptions {
     fn default() -> Self {
         Self {
             cache_dir: PathBuf::from(".elt/cache"),
+            cache_group: None,
+            cache_for: Duration::from_secs(30 * 24 * 3600),
+            cache_bytes: 20 << 30,
             max_bytes: 10 << 30,
             max_unpacked_bytes: 100 << 30,
             connect_timeout: Duration::from_secs(10),
@@ -104,6 +115,19 @@ pub(super) enum Content {
     Sample { generator: String, query: String },
 }
 
+/// Fetches a piece of a source. An object without a byte, as a store keeps for a folder, is not asked for.
+pub async fn fetch_piece(
+    piece: &Piece,
+    options: &FetchOptions,
+    progress: &dyn Progress,
+) -> Result<Fetched, SourceError> {
+    if matches!(piece.location, Location::Object { .. }) && piece.bytes == Some(0) {
+        return Fetched::of_content(&piece.name, b"", options.cache_dir.clone())
+            .map_err(|error| SourceError::io("the download cache cannot be used", &error));
+    }
+    fetch(&piece.location, options, progress).await
+}
+
 /// Fetches a source. Downloads go through the cache: what the server calls unchanged is not sent again.
 pub async fn fetch(
     location: &Location,
@@ -155,6 +179,16 @@ pub async fn fetch(
         from_cache: stored.from_cache,
         ..made(Content::File(stored.file))
     })
+}
+
+/// Removes what nobody needs any more once `run` is published: the pages of APIs that it brought, the downloads of
+/// `groups`, and what is old or too much.
+pub fn tidy(options: &FetchOptions, run: i64, groups: &[String]) {
+    spool::forget(&options.cache_dir, run);
+    for group in groups {
+        sweep::forget(&options.cache_dir, group);
+    }
+    sweep::sweep(&options.cache_dir, options.cache_for, options.cache_bytes);
 }
 
 fn open_local(path: &Path) -> Result<OpenFile, SourceError> {
@@ -239,7 +273,7 @@ impl Fetched {
 }
 
 fn nameless_file(folder: &Path) -> std::io::Result<File> {
-    std::fs::create_dir_all(folder)?;
+    cache::private_folder(folder)?;
     let path = folder.join(cache::unique_name("unpacked"));
     let file = File::options().read(true).write(true).create_new(true).open(&path)?;
     // Without a name a killed process leaves nothing behind.

@@ -30,18 +30,18 @@ pub mod trial;
 #[cfg(test)]
 mod tests;
 
-pub use api::{ApiRequest, Earlier, KeyBatches, Paging, Spool, collect, forget};
+pub use api::{ApiRequest, Earlier, KeyBatches, Paging, Spool, collect};
 pub use columns::Target;
 pub use digest::{hex, sha256};
 pub use error::SourceError;
-pub use fetch::{FetchOptions, Fetched, Progress, fetch};
+pub use fetch::{FetchOptions, Fetched, Progress, fetch, fetch_piece, tidy};
 pub use format::{ChangedColumns, Format, Ragged, ReadOptions};
 pub use http::post::post_json;
 pub use infer::Inference;
 pub use list::{Piece, list};
 pub use location::Location;
 pub use place::RowPlace;
-pub use read::{Rows, columns, new_columns, open};
+pub use read::{FileColumns, Rows, columns, new_columns, open};
 pub use rows::Destination;
 
 /// About how much [`Rows::next_chunk`] gives at a time.

@@ -27,13 +27,12 @@ pub(super) async fn list(bucket: &str, key: &str, options: &FetchOptions) -> Res
         true => (fixed_part(key).to_string_lossy().into_owned(), Some(matcher(key)?)),
         false => (key.trim_end_matches('/').to_owned(), None),
     };
-    let prefix = Path::from(prefix);
+    let prefix = path(&prefix, &shown)?;
     let found: Vec<_> =
         store.list(Some(&prefix)).try_collect().await.map_err(|error| failed(&shown, &error))?;
     let wanted = found.into_iter().filter(|object| {
         let name = object.location.as_ref();
-        // Folders of the web console are empty objects.
-        object.size > 0 && pattern.as_ref().is_none_or(|pattern| pattern.is_match(name))
+        pattern.as_ref().is_none_or(|pattern| pattern.is_match(name))
     });
     let mut pieces: Vec<Piece> = wanted
         .map(|object| {
@@ -51,16 +50,24 @@ pub(super) async fn list(bucket: &str, key: &str, options: &FetchOptions) -> Res
     pieces.sort_by(|a, b| a.name.cmp(&b.name));
     if pieces.is_empty() {
         return Err(SourceError::new(format!("no object matches {shown}"))
-            .with_hint("`*` is any part of a name, `**` any folders; empty objects are passed over"));
+            .with_hint("`*` is any part of a name, `**` any folders"));
     }
     Ok(pieces)
+}
+
+/// The key as it is: no character of it is to be escaped twice.
+fn path(key: &str, shown: &str) -> Result<Path, SourceError> {
+    Path::parse(key).map_err(|_| {
+        SourceError::new(format!("{shown} cannot be asked for: a part of its key is empty, `.` or `..`"))
+            .with_hint("rename the object")
+    })
 }
 
 /// Where an object can be fetched for some hours.
 pub(super) async fn signed_url(bucket: &str, key: &str, options: &FetchOptions) -> Result<Url, SourceError> {
     let shown = format!("s3://{bucket}/{key}");
     let store = store(bucket, options)?;
-    let path = Path::from(key);
+    let path = path(key, &shown)?;
     let url = store.signed_url(reqwest::Method::GET, &path, SIGNED_FOR).await;
     url.map_err(|error| failed(&shown, &error))
 }
@@ -85,8 +92,14 @@ fn store(bucket: &str, options: &FetchOptions) -> Result<AmazonS3, SourceError> 
         let Ok(word) = AmazonS3ConfigKey::from_str(name) else { continue };
         known |= ["aws_access_key_id", "aws_web_identity_token_file"].contains(&name.as_str())
             || name.starts_with("aws_container_credentials");
-        if name.starts_with("aws_endpoint") && value.starts_with("http://") {
-            builder = builder.with_allow_http(true);
+        if name.starts_with("aws_endpoint") {
+            if options.refuse_private_addresses {
+                // Names are judged as they are resolved; a number is resolved by nobody.
+                http::check_address(value)?;
+            }
+            if value.starts_with("http://") {
+                builder = builder.with_allow_http(true);
+            }
         }
         builder = builder.with_config(word, value);
     }

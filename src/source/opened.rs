@@ -9,10 +9,14 @@ use super::format::delimited::Delimited;
 use super::format::detect;
 use super::format::encoding::decode;
 use super::format::json::{self, JsonRecords};
+use super::format::json_objects::Wanted;
 use super::format::parquet_file::ParquetRows;
-use super::format::record::Records;
+use super::format::record::{Nothing, Records};
 use super::format::workbook::Workbook;
 use super::{Format, ReadOptions, SourceError, sample};
+
+/// So much of a file tells its format.
+const HEAD_BYTES: u64 = 1024;
 
 pub(super) enum Body {
     Records(Box<dyn Records>),
@@ -33,6 +37,13 @@ impl Body {
             Self::Parquet(parquet) => Ok(parquet.rows_in_file() == 0),
         }
     }
+
+    pub fn is_sparse(&self) -> bool {
+        match self {
+            Self::Records(records) => records.is_sparse(),
+            Self::Parquet(_) => false,
+        }
+    }
 }
 
 pub(super) struct Opened {
@@ -45,7 +56,10 @@ impl Opened {
     pub fn new(fetched: &Fetched, options: &ReadOptions) -> Result<Self, SourceError> {
         let shown = &fetched.location;
         let name = fetched.file_name.as_deref();
-        let Unpacked { head, packing, mut stream, member, tally, file } = unpacked(fetched, options)?;
+        let Unpacked { head, packing, mut stream, member, mut tally, file } = unpacked(fetched, options)?;
+        if options.allow_empty && is_blank(&head) {
+            return Ok(Self { body: Body::Records(Box::new(Nothing)), file, tally });
+        }
         let format = match packing {
             Packing::Workbook => Format::Workbook,
             _ => detect(&head, member.as_deref().or(name), options.format, shown)?,
@@ -58,7 +72,10 @@ impl Opened {
         let body = match format {
             Format::Parquet => Body::Parquet(Box::new(ParquetRows::open(on_disk(&mut stream)?, shown)?)),
             Format::Workbook => {
-                Body::Records(Box::new(Workbook::open(&on_disk(&mut stream)?, options, shown)?))
+                let workbook = Workbook::open(&on_disk(&mut stream)?, options, shown)?;
+                // It was read here and there, past the tally.
+                tally = Tally::of_read(file.as_ref().map_or(0, OpenFile::length));
+                Body::Records(Box::new(workbook))
             }
             Format::Csv => {
                 let stream = decode(stream, options.encoding.as_deref(), shown)?;
@@ -66,15 +83,21 @@ impl Opened {
                 Body::Records(Box::new(Delimited::open(stream, name, options, shown)?))
             }
             Format::Json => {
-                let path = options.records.as_deref();
+                let wanted = Wanted { path: options.records.as_deref(), each_line: options.quarantine };
                 let first = decode(unpacked(fetched, options)?.stream, options.encoding.as_deref(), shown)?;
-                let names = json::keys(first, path, shown)?;
+                let found = json::keys(first, wanted, shown)?;
                 let stream = decode(stream, options.encoding.as_deref(), shown)?;
-                Body::Records(Box::new(JsonRecords::open(stream, path, names, shown)?))
+                Body::Records(Box::new(JsonRecords::open(stream, wanted, found, shown)?))
             }
         };
         Ok(Self { body, file, tally })
     }
+}
+
+/// Whether a file that begins so has nothing but blanks.
+fn is_blank(head: &[u8]) -> bool {
+    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+    head.len() < HEAD_BYTES as usize && text.iter().all(u8::is_ascii_whitespace)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -107,7 +130,7 @@ fn unpacked(fetched: &Fetched, options: &ReadOptions) -> Result<Unpacked, Source
     let (packed, stream) =
         unpack(Box::new(tally.watch(raw)), options.max_uncompressed_bytes).map_err(broken)?;
     let packing = if packed == Compression::None { Packing::None } else { Packing::Packed };
-    let (head, stream) = peek(stream, 1024).map_err(broken)?;
+    let (head, stream) = peek(stream, HEAD_BYTES).map_err(broken)?;
     let made = Unpacked { head, packing, stream, member: None, tally, file };
     match &made.file {
         Some(file) if made.head.starts_with(b"PK\x03\x04") && packing == Packing::None => {
@@ -117,7 +140,7 @@ fn unpacked(fetched: &Fetched, options: &ReadOptions) -> Result<Unpacked, Source
                     let tally = Tally::new(false);
                     let stream = member.stream(file, |packed| Box::new(tally.watch(packed)));
                     let stream = limited(stream, options.max_uncompressed_bytes);
-                    let (head, stream) = peek(stream, 1024).map_err(broken)?;
+                    let (head, stream) = peek(stream, HEAD_BYTES).map_err(broken)?;
                     let member = Some(member.name);
                     Ok(Unpacked {
                         head,

@@ -5,7 +5,7 @@ use std::fmt;
 /// A row of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowPlace {
-    /// Counted from 1. CSV: the line of the file, the header being line 1. Parquet: the row.
+    /// Counted from 1. CSV: the line of the file, the header being line 1. Parquet: the row. An array: the record.
     pub line: u64,
     pub column: Option<String>,
     /// What stood there; PostgreSQL cuts long values.
@@ -17,6 +17,8 @@ pub struct RowPlace {
 pub(super) enum Unit {
     Line,
     Row,
+    /// Of an array.
+    Record,
 }
 
 impl RowPlace {
@@ -64,6 +66,7 @@ impl fmt::Display for RowPlace {
         let unit = match self.unit {
             Unit::Line => "line",
             Unit::Row => "row",
+            Unit::Record => "record",
         };
         write!(f, "{unit} {}", self.line)?;
         match &self.column {

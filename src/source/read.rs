@@ -16,11 +16,21 @@ use super::rows::{Column, Destination, RecordRows};
 use super::{ReadOptions, RowPlace, SourceError, Target};
 use crate::name::Ident;
 
-/// The names of the file's columns, in its order.
-pub fn columns(fetched: &Fetched, options: &ReadOptions) -> Result<Vec<String>, SourceError> {
-    let names = Opened::new(fetched, options)?.body.names();
+/// The columns of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileColumns {
+    /// In the file's order.
+    pub names: Vec<String>,
+    /// A row may lack some, and so may another file of the same kind.
+    pub sparse: bool,
+}
+
+/// What columns the file has. Blocks.
+pub fn columns(fetched: &Fetched, options: &ReadOptions) -> Result<FileColumns, SourceError> {
+    let body = Opened::new(fetched, options)?.body;
+    let names = body.names();
     identifiers(&names, &fetched.location)?;
-    Ok(names)
+    Ok(FileColumns { names, sparse: body.is_sparse() })
 }
 
 /// Columns of the file that `targets` have no partner for.
@@ -29,11 +39,12 @@ pub fn new_columns(names: &[String], targets: &[Target]) -> Vec<String> {
 }
 
 /// Opens the source for loading into `targets`, the columns of the table to be filled: each must have its
-/// column in the file, and the other way round, unless the options say otherwise.
+/// column in the file, and the other way round, unless the options say otherwise, or rows may lack some. Blocks.
 pub fn open(fetched: &Fetched, options: &ReadOptions, targets: &[Target]) -> Result<Rows, SourceError> {
     let shown = &fetched.location;
     let mut opened = Opened::new(fetched, options)?;
-    if opened.body.is_empty()? && !options.allow_empty {
+    let (has_rows, sparse) = (!opened.body.is_empty()?, opened.body.is_sparse());
+    if !has_rows && !options.allow_empty {
         return Err(SourceError::new(format!("{shown} has columns but no rows"))
             .with_hint("most such files are failed exports; if this one is right, set allow_empty"));
     }
@@ -42,15 +53,24 @@ pub fn open(fetched: &Fetched, options: &ReadOptions, targets: &[Target]) -> Res
         // Without names the columns are the table's, one after the other.
         names = targets.iter().map(|target| target.name.clone()).collect();
     }
+    if names.is_empty() && has_rows {
+        // Records without any key are rows of NULL; a COPY needs a column to write them.
+        names.extend(targets.first().map(|target| target.name.clone()));
+    }
     identifiers(&names, shown)?;
-    let pairing = pair(&names, targets);
+    let mut pairing = pair(&names, targets);
+    let lacking = std::mem::take(&mut pairing.missing);
+    if !sparse {
+        pairing.missing.clone_from(&lacking);
+    }
     if options.changed_columns == ChangedColumns::Fail {
         pairing.check(&names, shown)?;
     }
-    if pairing.targets.iter().all(Option::is_none) {
+    let is_nothing = names.is_empty() && !has_rows;
+    if !is_nothing && pairing.targets.iter().all(Option::is_none) {
         return Err(SourceError::new(format!("{shown} has none of its table's columns")));
     }
-    let loaded = loaded_columns(&pairing, targets)?;
+    let mut loaded = loaded_columns(&pairing, targets)?;
     let body = match opened.body {
         Body::Parquet(mut parquet) => {
             let oid = |target: &Option<usize>| Some(targets[(*target)?].type_oid);
@@ -63,7 +83,11 @@ pub fn open(fetched: &Fetched, options: &ReadOptions, targets: &[Target]) -> Res
             };
             records.take_as_json(pairing.targets.iter().map(is_json).collect());
             let columns = table_columns(&pairing, targets, options);
-            let rows = RecordRows::new(records, names, columns, options.quarantine, shown);
+            let numbered = options.numbered && !loaded.is_empty();
+            if numbered {
+                loaded.push(Ident::new("_row").expect("a constant name is good"));
+            }
+            let rows = RecordRows::new(records, names, columns, (options.quarantine, numbered), shown);
             Reading::Records(Box::new(rows))
         }
     };
@@ -75,7 +99,8 @@ pub fn open(fetched: &Fetched, options: &ReadOptions, targets: &[Target]) -> Res
         shown: shown.clone(),
         sha256: fetched.sha256.clone(),
         unknown: pairing.unknown,
-        missing: pairing.missing,
+        missing: lacking,
+        sparse,
     })
 }
 
@@ -122,6 +147,7 @@ pub struct Rows {
     sha256: Option<String>,
     unknown: Vec<String>,
     missing: Vec<String>,
+    sparse: bool,
 }
 
 enum Reading {
@@ -146,7 +172,8 @@ impl Rows {
         }
     }
 
-    /// The table's columns that are loaded, in the file's order.
+    /// The table's columns that are loaded, in the file's order. None of a file that holds nothing at all, which
+    /// needs no COPY.
     pub fn loaded_columns(&self) -> &[Ident] {
         &self.columns
     }
@@ -179,6 +206,11 @@ impl Rows {
         }
     }
 
+    /// Whether rows may lack columns, so that those of another piece may have what those of this one lack.
+    pub fn is_sparse(&self) -> bool {
+        self.sparse
+    }
+
     /// Columns of the file that are not loaded, and of the table that the file lacks.
     pub fn unpaired(&self) -> (&[String], &[String]) {
         (&self.unknown, &self.missing)
@@ -190,10 +222,18 @@ impl Rows {
                 "write a new file beside it and rename it, so that readers see one or the other",
             ));
         }
-        if self.sha256.is_none() {
+        if self.sha256.is_none() && self.at_end() {
             self.sha256 = self.tally.take_digest(self.file.as_ref().map(OpenFile::length));
         }
         Ok(())
+    }
+
+    /// Whether the source was read to its end: a COPY may end before.
+    fn at_end(&self) -> bool {
+        match &self.body {
+            Reading::Records(rows) => rows.at_end(),
+            Reading::Parquet(_) => true,
+        }
     }
 
     /// Rows handed out so far, with those put aside.

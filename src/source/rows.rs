@@ -40,11 +40,15 @@ enum Form {
 
 pub(super) struct RecordRows {
     records: Box<dyn Records>,
+    /// What the places of records count.
+    unit: Unit,
     shown: String,
     columns: Vec<Column>,
     /// Of the file, for messages.
     names: Vec<String>,
     quarantine: bool,
+    /// Each row ends with its number.
+    numbered: bool,
     form: Form,
     destination: Destination,
     out: Vec<u8>,
@@ -64,17 +68,19 @@ impl RecordRows {
         records: Box<dyn Records>,
         names: Vec<String>,
         columns: Vec<Column>,
-        quarantine: bool,
+        (quarantine, numbered): (bool, bool),
         shown: &str,
     ) -> Self {
         let readable = columns.iter().all(|column| column.spelling.is_some());
         let form = if readable || quarantine { Form::Binary } else { Form::Text };
         Self {
+            unit: records.unit(),
             records,
             shown: shown.to_owned(),
             columns,
             names,
             quarantine,
+            numbered,
             form,
             destination: Destination::Table,
             out: if form == Form::Binary { HEADER.to_vec() } else { Vec::new() },
@@ -98,6 +104,10 @@ impl RecordRows {
         }
     }
 
+    pub fn at_end(&self) -> bool {
+        self.ended
+    }
+
     pub fn rows_read(&self) -> u64 {
         self.rows
     }
@@ -105,7 +115,7 @@ impl RecordRows {
     pub fn explain(&self, copy_context: &str) -> Option<RowPlace> {
         let mut place = RowPlace::from_context(copy_context, Unit::Line)?;
         match self.places.line(place.line) {
-            Some(line) => place.line = line,
+            Some(line) => (place.line, place.unit) = (line, self.unit),
             None => place.unit = Unit::Row,
         }
         Some(place)
@@ -154,30 +164,31 @@ impl RecordRows {
             return Ok(());
         };
         self.rows += 1;
+        let number = self.numbered.then_some(self.rows);
         if let Some(problem) = &record.problem {
             if !self.quarantine {
-                return Err(refused(&record, problem, &self.names, &self.shown));
+                return Err(refused((&record, self.unit), problem, &self.names, &self.shown));
             }
-            put_aside(&mut self.aside, &record, Some(problem), &self.columns, &self.names);
+            put_aside(&mut self.aside, (&record, number), Some(problem), &self.columns, &self.names);
         } else if self.form == Form::Text {
             self.places.add(record.line);
-            push_text_row(&mut self.out, &record, &self.columns);
+            push_text_row(&mut self.out, &record, &self.columns, number);
             return Ok(());
         } else {
             let start = self.out.len();
-            if push_binary_row(&mut self.out, &record, &self.columns, self.quarantine) {
+            if push_binary_row(&mut self.out, &record, &self.columns, (number, self.quarantine)) {
                 self.places.add(record.line);
                 return Ok(());
             }
             self.out.truncate(start);
             if !self.quarantine {
                 let mut row = Vec::new();
-                push_text_row(&mut row, &record, &self.columns);
+                push_text_row(&mut row, &record, &self.columns, number);
                 self.carried = Some((record.line, row));
                 self.end_copy();
                 return Ok(());
             }
-            put_aside(&mut self.aside, &record, None, &self.columns, &self.names);
+            put_aside(&mut self.aside, (&record, number), None, &self.columns, &self.names);
         }
         if self.aside.len() >= ASIDE_BYTES {
             self.end_copy();
@@ -194,28 +205,47 @@ impl RecordRows {
 }
 
 /// False where PostgreSQL has to read a value itself; a part may have been written then.
-fn push_binary_row(out: &mut Vec<u8>, record: &Record, columns: &[Column], certain: bool) -> bool {
+fn push_binary_row(
+    out: &mut Vec<u8>,
+    record: &Record,
+    columns: &[Column],
+    (number, certain): (Option<u64>, bool),
+) -> bool {
     // PostgreSQL has at most 1,600 columns.
-    out.extend_from_slice(&(columns.len() as i16).to_be_bytes());
-    columns.iter().all(|column| match record.value(column.index) {
+    let count = columns.len() + usize::from(number.is_some());
+    out.extend_from_slice(&(count as i16).to_be_bytes());
+    let written = columns.iter().all(|column| match record.value(column.index) {
         None if certain && column.not_null => false,
         None => {
             out.extend_from_slice(&NULL);
             true
         }
         Some(text) => column.spelling.is_some_and(|spelling| spelling.write(text, out).is_ok()),
-    })
+    });
+    if let Some(number) = number {
+        out.extend_from_slice(&8_i32.to_be_bytes());
+        out.extend_from_slice(&number.to_be_bytes());
+    }
+    written
 }
 
 /// As COPY's text format has it.
-fn push_text_row(out: &mut Vec<u8>, record: &Record, columns: &[Column]) {
+fn push_text_row(out: &mut Vec<u8>, record: &Record, columns: &[Column], number: Option<u64>) {
     for (at, column) in columns.iter().enumerate() {
         if at > 0 {
             out.push(b'\t');
         }
         push_text(out, record.value(column.index));
     }
+    push_number(out, number);
     out.push(b'\n');
+}
+
+fn push_number(out: &mut Vec<u8>, number: Option<u64>) {
+    if let Some(number) = number {
+        out.push(b'\t');
+        out.extend_from_slice(number.to_string().as_bytes());
+    }
 }
 
 fn push_text(out: &mut Vec<u8>, value: Option<&[u8]>) {
@@ -233,7 +263,7 @@ fn push_text(out: &mut Vec<u8>, value: Option<&[u8]>) {
 
 fn put_aside(
     out: &mut Vec<u8>,
-    record: &Record,
+    (record, number): (&Record, Option<u64>),
     problem: Option<&Problem>,
     columns: &[Column],
     names: &[String],
@@ -249,17 +279,18 @@ fn put_aside(
         out.push(b'\t');
         push_text(out, record.value(column.index).filter(|_| problem.is_none()));
     }
+    push_number(out, number);
     out.push(b'\n');
 }
 
-fn refused(record: &Record, problem: &Problem, names: &[String], shown: &str) -> SourceError {
+fn refused((record, unit): (&Record, Unit), problem: &Problem, names: &[String], shown: &str) -> SourceError {
     let column = problem.column.and_then(|index| Some((names.get(index)?, record.value(index)?)));
     let place = match column {
         Some((name, value)) => {
             let value: String = String::from_utf8_lossy(value).chars().take(100).collect();
-            RowPlace { unit: Unit::Line, ..RowPlace::row(record.line, name, value) }
+            RowPlace { unit, ..RowPlace::row(record.line, name, value) }
         }
-        None => RowPlace { line: record.line, column: None, value: None, unit: Unit::Line },
+        None => RowPlace { line: record.line, column: None, value: None, unit },
     };
     let value = place.value.as_ref().map(|value| format!(" {value:?}:")).unwrap_or_default();
     let hint = if problem.why.contains("UTF-8") {

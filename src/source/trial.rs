@@ -36,7 +36,7 @@ pub fn file(bytes: &[u8]) -> Result<(), SourceError> {
     };
     let fetched = Fetched::of_bytes(NAMES[usize::from(*name) % NAMES.len()], content)?;
     let types = TYPES.iter().cycle().skip(usize::from(*flags >> 5) + usize::from(*name / 6));
-    let named = columns(&fetched, &options)?;
+    let named = columns(&fetched, &options)?.names;
     let targets: Vec<Target> = named.iter().zip(types).map(|(name, oid)| Target::new(name, *oid)).collect();
     let mut rows = open(&fetched, &options, &targets)?;
     loop {

@@ -8,6 +8,7 @@ mod support;
 mod twice;
 
 mod adhoc;
+mod apis;
 mod artifacts;
 mod attacks;
 mod bad_rows;

@@ -64,7 +64,7 @@ pub(super) async fn add(shared: &Shared, session: &Session, id: NodeId) -> Resul
 }
 
 /// An overlay that reads nothing any more: PostgreSQL changes no column that a view holds on to.
-pub(super) fn let_go(overlay: &Relation, columns: &[Column]) -> String {
+pub(in crate::run) fn let_go(overlay: &Relation, columns: &[Column]) -> String {
     let values = columns.iter().map(|column| format!("null::{} as {}", column.data_type, ident(column)));
     let values = values.collect::<Vec<_>>().join(", ");
     format!("create or replace view {overlay} as select {values} where false")

@@ -27,7 +27,7 @@ use crate::project::{Index, Materialization, Rule};
 pub(super) use grants::statements as grant_statements;
 pub(super) use grants::{exact as exact_grants, unknown_roles};
 pub(super) use hooks::{Ready, around, of_run};
-pub(super) use incremental::beside;
+pub(super) use incremental::{beside, let_go};
 pub(super) use snapshot::columns_added;
 
 pub(super) async fn build(shared: &Shared, session: &Session, id: NodeId) -> Result<Done, Problem> {

@@ -1,11 +1,14 @@
 //! How a model's source is reached: the project's way of fetching, with the model's own login.
 
-use crate::manifest::Node;
+use crate::manifest::{Manifest, Node, NodeId};
+use crate::project::{Incremental, Layer};
+use crate::run::Place;
 use crate::secret::Secret;
-use crate::source::FetchOptions;
+use crate::source::{self, FetchOptions};
 
-pub(super) fn options(node: &Node, project: &FetchOptions) -> FetchOptions {
-    let mut options = project.clone();
+pub(super) fn options(node: &Node, place: &Place) -> FetchOptions {
+    let mut options = place.fetch.clone();
+    options.cache_group = group(node, place);
     let auth = &node.config.auth;
     let headers = auth.headers.iter().map(|(name, value)| (name.clone(), value.expose().to_owned()));
     options.headers.extend(headers);
@@ -31,4 +34,20 @@ pub(super) fn options(node: &Node, project: &FetchOptions) -> FetchOptions {
         }
     }
     options
+}
+
+/// Files that are loaded once are not kept once they are published; until then they are found by this name.
+fn group(node: &Node, place: &Place) -> Option<String> {
+    matches!(node.config.incremental, Some(Incremental::By(_))).then(|| {
+        let (connector, prod) = (&place.connector, place.target.schema(Layer::Prod).as_str());
+        let database = connector.database().unwrap_or_default();
+        let identity = [&connector.server(), database, prod, &node.label()].join("\n");
+        format!("files-{}", &source::sha256(identity.as_bytes())[..16])
+    })
+}
+
+/// After publishing: takes from the cache what the run's loads need no more.
+pub(in crate::run) fn tidy(place: &Place, manifest: &Manifest, built: &[NodeId], run: i64) {
+    let groups: Vec<String> = built.iter().filter_map(|id| group(manifest.node(*id), place)).collect();
+    source::tidy(&place.fetch, run, &groups);
 }

@@ -1,6 +1,8 @@
 //! Incremental loads: from where to go on, and how the new rows meet those that are published. Nothing is
 //! remembered but what a succeeded run wrote together with its rows.
 
+use serde_json::json;
+
 use super::super::failure::located;
 use super::super::task::{Delta, Problem};
 use super::Loading;
@@ -8,8 +10,9 @@ use crate::database::loads::{self, LoadState};
 use crate::database::{DatabaseError, catalog};
 use crate::diagnostic::Diagnostic;
 use crate::name::{Ident, Relation, literal};
-use crate::project::{Cursor, Incremental, Layer};
-use crate::source::{Location, Piece, SourceError};
+use crate::project::{Config, Cursor, Incremental, Layer};
+use crate::run::build::let_go;
+use crate::source::{self, ChangedColumns, Location, Piece, SourceError};
 
 /// What earlier loads have brought, where this one is to go on from there.
 pub(super) async fn known(loading: &Loading<'_>, location: &Location) -> Result<Option<LoadState>, Problem> {
@@ -18,13 +21,73 @@ pub(super) async fn known(loading: &Loading<'_>, location: &Location) -> Result<
         return Ok(None);
     }
     let prod = shared.manifest.schema(Layer::Prod).as_str();
-    let state = loads::state(loading.session, prod, &node.label(), &location.to_string()).await;
+    let asked = asked(&node.config, location);
+    let state = loads::state(loading.session, prod, &node.label(), &location.to_string(), &asked).await;
     let state = state.map_err(|error| database(loading, &error))?;
     // A table that was loaded in another way before has nothing to go on from.
-    Ok(state.filter(|state| match &node.config.incremental {
+    let state = state.filter(|state| match &node.config.incremental {
         Some(Incremental::Cursor(_)) => state.cursor.is_some(),
         _ => !state.files.is_empty(),
-    }))
+    });
+    let Some(mut state) = state else { return Ok(None) };
+    if let (Some(cursor), Some(last)) = (cursor(loading), &state.cursor)
+        && let Some(lag) = &cursor.lag
+    {
+        state.from = Some(earlier(loading, &cursor.cursor, last, &lag.0).await?);
+    }
+    Ok(Some(state))
+}
+
+/// A hash of what decides on which rows a source gives. How it is reached, and how fast, is no part of it.
+pub(super) fn asked(config: &Config, location: &Location) -> String {
+    let address = match location {
+        Location::Http(url) | Location::GoogleDrive { url, .. } | Location::Postgres(url) => {
+            let mut url = url.clone();
+            // Both fail only for addresses that have no login.
+            let _ = url.set_username("");
+            let _ = url.set_password(None);
+            url.to_string()
+        }
+        other => other.to_string(),
+    };
+    let api = config.api.as_ref().map(|api| {
+        let keys = api.keys.as_ref().map(|keys| (&keys.from, &keys.column, &keys.into));
+        json!([api.method, api.records, api.parameters, api.body, keys])
+    });
+    let cursor = match &config.incremental {
+        Some(Incremental::Cursor(cursor)) => Some(&cursor.cursor),
+        _ => None,
+    };
+    let sheet = config.sheet.as_ref().map(|sheet| &sheet.0);
+    let asked = json!([
+        address,
+        config.table,
+        config.query,
+        api,
+        cursor,
+        config.endpoint,
+        config.records,
+        config.member,
+        sheet,
+    ]);
+    source::sha256(asked.to_string().as_bytes())
+}
+
+/// The cursor's value `lag` before `last`, as the column's type has it.
+async fn earlier(loading: &Loading<'_>, column: &str, last: &str, lag: &str) -> Result<String, Problem> {
+    let published = loading.shared.manifest.published(loading.id);
+    let columns =
+        catalog::columns(loading.session, &published).await.map_err(|error| database(loading, &error))?;
+    let Some(kind) = columns.iter().find(|known| known.name == column).map(|known| &known.data_type) else {
+        // What became of it is told where the rows are.
+        return Ok(last.to_owned());
+    };
+    let (last, lag) = (literal(last), literal(lag));
+    let is_time = kind.starts_with("timestamp") || kind == "date" || kind.starts_with("time ");
+    let by = if is_time { format!("{lag}::interval") } else { format!("{lag}::{kind}") };
+    let sql = format!("select to_json(({last}::{kind} - {by})::{kind}) #>> '{{}}'");
+    let value = loading.session.value(&sql).await.map_err(|error| database(loading, &error))?;
+    Ok(value.unwrap_or_default())
 }
 
 /// Where new rows wait. The name holds a space and a number, which no model's does twice.
@@ -69,13 +132,6 @@ pub(super) fn check_emptied(
     Err(loading.wrong(&error.with_hint(hint)))
 }
 
-/// A table like the published one, for a load that finds nothing new.
-pub(super) async fn nothing_new(loading: &Loading<'_>) -> Result<(), Problem> {
-    let published = loading.shared.manifest.published(loading.id);
-    let sql = format!("create table {} (like {published})", loading.relation);
-    loading.session.run(&sql).await.map(drop).map_err(|error| database(loading, &error))
-}
-
 /// Takes out of the new rows what is there already, and what stands twice; the cursor's value afterwards.
 pub(super) async fn settle(
     loading: &Loading<'_>,
@@ -107,28 +163,43 @@ pub(super) async fn settle(
             return Err(Box::new(problem.hint("give the model a unique_key, or another cursor")));
         }
     }
+    if !key.is_empty() {
+        let lacking = key.join(" is null or ");
+        let sql = format!("select count(*) from {table} where {lacking} is null");
+        let count = loading.session.value(&sql).await.map_err(|error| database(loading, &error))?;
+        if let Some(count) = count.filter(|count| count != "0") {
+            let names = key.join(", ");
+            let message = format!(
+                "{count} rows have NULL in their unique_key ({names}), and would come again with every load"
+            );
+            let problem = Diagnostic::error("bad-row", message).at(loading.place.clone());
+            return Err(Box::new(
+                problem.hint("name columns that every row has, or leave such rows out in `query`"),
+            ));
+        }
+    }
     let last = known.and_then(|known| known.cursor.as_deref());
     let mut sql = Vec::new();
-    if let Some(last) = last {
+    if let Some(last) = known.and_then(|known| known.from.as_deref()) {
         // With a key, rows that are as old as the last ones replace themselves.
         let sign = if key.is_empty() { "<=" } else { "<" };
         sql.push(format!("delete from {table} where {name} {sign} {}", literal(last)));
     }
     if !key.is_empty() {
-        let (list, whole) = (key.join(", "), key.join(" is not null and "));
+        let list = key.join(", ");
         sql.push(format!(
             "delete from {table} where ctid in (select row_place from (select ctid as row_place, row_number() over \
-             (partition by {list} order by {name} desc nulls last, ctid desc) as place from {table} \
-             where {whole} is not null) as numbered where place > 1)"
+             (partition by {list} order by {name} desc nulls last, ctid desc) as place from {table}) as numbered \
+             where place > 1)"
         ));
     }
     for statement in sql {
         loading.session.run(&statement).await.map_err(|error| database(loading, &error))?;
     }
     // As JSON a time is written so that others read it, too.
-    let greatest = format!("select to_json(max({name})) #>> '{{}}' from {table}");
-    let greatest = loading.session.value(&greatest).await.map_err(|error| database(loading, &error))?;
-    Ok(greatest.or(last.map(str::to_owned)))
+    let known = last.map(|last| format!(", {}::{}", literal(last), column.data_type)).unwrap_or_default();
+    let greatest = format!("select to_json(greatest(max({name}){known})) #>> '{{}}' from {table}");
+    loading.session.value(&greatest).await.map_err(|error| database(loading, &error))
 }
 
 /// Shows old and new rows together to tests and children; publishing moves the new ones over.
@@ -136,36 +207,59 @@ pub(super) async fn beside_published(loading: &Loading<'_>) -> Result<Delta, Pro
     let manifest = &loading.shared.manifest;
     let published = manifest.published(loading.id);
     let session = loading.session;
-    let before = catalog::columns(session, &published).await.map_err(|error| database(loading, &error))?;
+    let mut columns =
+        catalog::columns(session, &published).await.map_err(|error| database(loading, &error))?;
     let new =
         catalog::columns(session, &loading.relation).await.map_err(|error| database(loading, &error))?;
-    let shape = |columns: &[catalog::Column]| -> Vec<(String, String)> {
-        let mut shape: Vec<_> =
-            columns.iter().map(|column| (column.name.clone(), column.data_type.clone())).collect();
-        shape.sort();
-        shape
+    let added = columns_added(loading, &columns, new)?;
+    let listed = |columns: &[catalog::Column]| -> Vec<String> {
+        columns.iter().map(|column| ident(&column.name).to_string()).collect()
     };
-    if shape(&before) != shape(&new) {
-        let name = loading.node.name.as_str();
-        let message = format!("the columns of `{name}` are not those of its published table");
-        let problem = Diagnostic::error("columns-changed", message).at(loading.place.clone());
-        return Err(Box::new(problem.hint(format!("load it anew with --full-refresh --select {name}"))));
-    }
-    let columns: Vec<String> = before.iter().map(|column| ident(&column.name).to_string()).collect();
+    let mut old = listed(&columns);
+    old.extend(added.iter().map(|column| format!("null::{} as {}", column.data_type, ident(&column.name))));
+    columns.extend(added.iter().cloned());
     let movement = Movement {
         published: &published,
         new: &loading.relation,
-        columns: columns.join(", "),
+        old: old.join(", "),
+        columns: listed(&columns).join(", "),
         key: keys(loading),
     };
-    let overlay = format!(
-        "create view {} as {}; analyze {}",
-        loading.shared.plan.building(manifest, loading.id),
-        movement.overlay(),
-        loading.relation
-    );
+    let both = loading.shared.plan.building(manifest, loading.id);
+    let overlay = format!("create view {both} as {}; analyze {}", movement.overlay(), loading.relation);
     session.run(&overlay).await.map_err(|error| database(loading, &error))?;
-    Ok(Delta { statements: movement.statements(), alters: false, ..Delta::default() })
+    let mut statements = Vec::new();
+    if !added.is_empty() {
+        let parts: Vec<String> = added
+            .iter()
+            .map(|column| format!("add column {} {}", ident(&column.name), column.data_type))
+            .collect();
+        statements.push(let_go(&both, &columns));
+        statements.push(format!("alter table {published} {}", parts.join(", ")));
+    }
+    statements.extend(movement.statements());
+    Ok(Delta { statements, alters: !added.is_empty(), ..Delta::default() })
+}
+
+/// Columns that only the new rows have, where the model wants such; any other difference is refused.
+fn columns_added(
+    loading: &Loading<'_>,
+    before: &[catalog::Column],
+    new: Vec<catalog::Column>,
+) -> Result<Vec<catalog::Column>, Problem> {
+    let all_are_there = before
+        .iter()
+        .all(|column| new.iter().any(|now| now.name == column.name && now.data_type == column.data_type));
+    let added: Vec<_> =
+        new.into_iter().filter(|now| before.iter().all(|column| column.name != now.name)).collect();
+    let adds = loading.options.changed_columns == ChangedColumns::Add;
+    if all_are_there && (adds || added.is_empty()) {
+        return Ok(added);
+    }
+    let name = loading.node.name.as_str();
+    let message = format!("the columns of `{name}` are not those of its published table");
+    let problem = Diagnostic::error("columns-changed", message).at(loading.place.clone());
+    Err(Box::new(problem.hint(format!("load it anew with --full-refresh --select {name}"))))
 }
 
 /// What makes an old row give way to a new one.
@@ -179,6 +273,8 @@ fn keys(loading: &Loading<'_>) -> Vec<Ident> {
 struct Movement<'a> {
     published: &'a Relation,
     new: &'a Relation,
+    /// The columns in the order of the published table, those that it lacks as NULL.
+    old: String,
     columns: String,
     key: Vec<Ident>,
 }
@@ -194,10 +290,8 @@ impl Movement<'_> {
     fn overlay(&self) -> String {
         let kept = self.replaced().map(|replaced| format!(" where not {replaced}")).unwrap_or_default();
         format!(
-            "select {columns} from {} as p{kept} union all select {columns} from {}",
-            self.published,
-            self.new,
-            columns = self.columns
+            "select {} from {} as p{kept} union all select {} from {}",
+            self.old, self.published, self.columns, self.new,
         )
     }
 

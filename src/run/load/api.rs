@@ -41,10 +41,13 @@ pub(super) async fn pages(
     since(loading, &mut request, known);
     let shared = loading.shared;
     let prod = shared.manifest.schema(Layer::Prod).as_str();
-    let database = shared.place.connector.database().unwrap_or_default();
-    // The keys are left out: a batch that is asked for again is the same by its own name.
+    // Who asks matters: another login may see other records. The keys are left out: a batch that is asked for
+    // again is the same by its own name.
     let identity = json!([
-        database,
+        shared.place.connector.server(),
+        shared.place.connector.database().unwrap_or_default(),
+        &loading.fetch.headers,
+        &loading.fetch.basic,
         prod,
         loading.node.label(),
         url,
@@ -58,7 +61,7 @@ pub(super) async fn pages(
         request.keys = Some(batches(loading, keys).await?);
     }
     let spool = Spool::open(&loading.fetch.cache_dir, &identity.to_string());
-    let earlier = match spool.earlier() {
+    let earlier = match spool.earlier().filter(|_| !shared.plan.full_refresh) {
         Some(earlier) if died(loading, prod, &earlier).await? => Some(earlier),
         _ => None,
     };
@@ -67,15 +70,18 @@ pub(super) async fn pages(
     loading.patiently(source::collect(&request, &loading.fetch, &spool, &watcher)).await
 }
 
-/// Only what a load left that did not come to its end is gone on from: after a failed test the API may have
-/// been mended.
+/// Only what a load left that did not come to its end is gone on from. Where all had come and something failed
+/// afterwards, a bad row or a test, the API may have been mended.
 async fn died(loading: &Loading<'_>, prod: &str, earlier: &Earlier) -> Result<bool, Problem> {
     let run = history::run(loading.session, prod, earlier.run).await;
     let run = run.map_err(|error| located(&error, loading.place.clone()))?;
     let label = loading.node.label();
+    let ended_early = |status| matches!(status, NodeStatus::Failed | NodeStatus::Skipped);
     Ok(match run {
         Some(run) if run.status == RunStatus::Cancelled => true,
-        Some(run) => run.nodes.iter().any(|node| node.node == label && node.status == NodeStatus::Failed),
+        Some(run) => {
+            !earlier.complete && run.nodes.iter().any(|node| node.node == label && ended_early(node.status))
+        }
         None => false,
     })
 }
@@ -83,7 +89,7 @@ async fn died(loading: &Loading<'_>, prod: &str, earlier: &Earlier) -> Result<bo
 /// From where the API is to go on.
 fn since(loading: &Loading<'_>, request: &mut ApiRequest, known: Option<&LoadState>) {
     let Some(cursor) = adding::cursor(loading) else { return };
-    let last = known.and_then(|known| known.cursor.clone()).or_else(|| cursor.first.clone());
+    let last = known.and_then(|known| known.from.clone()).or_else(|| cursor.first.clone());
     let (Some(parameter), Some(last)) = (&cursor.parameter, last) else { return };
     if request.post {
         request.body.insert(parameter.clone(), Value::String(last));

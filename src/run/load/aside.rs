@@ -1,15 +1,19 @@
-//! Rows put aside: those that elt could not read with certainty. PostgreSQL reads them here one by one; what
-//! it takes goes into the table, what it refuses into `elt.bad_rows`, with its reason.
+//! Rows put aside: those that elt could not read with certainty. PostgreSQL reads them here; what it takes goes
+//! into the table, what it refuses into `elt.bad_rows`, with its reason.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 
 use super::super::failure::located;
 use super::super::task::Problem;
 use super::Loading;
+use crate::database::catalog;
 use crate::diagnostic::Diagnostic;
 use crate::name::{Ident, literal};
 use crate::project::BadRowsLimit;
 
+/// So many rows are tried at once.
+const PART: u64 = 1024;
 /// Bad rows of so many runs are kept.
 const REMEMBERED_RUNS: i64 = 20;
 
@@ -52,7 +56,15 @@ impl Aside {
         if all == 0 {
             return Ok(Judged { good: 0, bad: 0 });
         }
-        run(loading, &self.block(loading, file)).await?;
+        let columns = catalog::unbounded_types(loading.session, &loading.relation).await;
+        let columns = columns.map_err(|error| located(&error, loading.place.clone()))?;
+        let table = &self.table;
+        run(
+            loading,
+            &format!("alter table {table} add column number bigint generated always as identity primary key"),
+        )
+        .await?;
+        run(loading, &self.block(loading, file, &columns)).await?;
         let count = format!(
             "select count(*) from elt.bad_rows where run_id = {} and node = {} and file = {}",
             loading.shared.run,
@@ -61,8 +73,7 @@ impl Aside {
         );
         let bad = value(loading, &count).await?;
         let forget = format!(
-            "drop table {}; delete from elt.bad_rows where node = {} and run_id <= {}",
-            self.table,
+            "drop table {table}; delete from elt.bad_rows where node = {} and run_id <= {}",
             literal(&loading.node.label()),
             loading.shared.run - REMEMBERED_RUNS
         );
@@ -70,51 +81,66 @@ impl Aside {
         Ok(Judged { good: all - bad.min(all), bad })
     }
 
-    /// PL/pgSQL that goes through the rows. A variable of each column's own type takes the text as a COPY would;
-    /// which one failed tells the column.
-    fn block(&self, loading: &Loading<'_>, file: &str) -> String {
-        let relation = &loading.relation;
-        let mut code =
-            "declare _row record; _at text; _value text; _reason text; _seen text; _bad bigint := 0;\n"
-                .to_owned();
-        for (index, column) in self.columns.iter().enumerate() {
-            let _ = writeln!(code, "_v{index} {relation}.{column}%type;");
-        }
-        let _ = write!(
-            code,
-            "begin for _row in select * from {} order by line loop\n\
-             _at := _row.column_name; _value := null; _reason := _row.reason;\n\
-             if _reason is null then begin\n",
-            self.table
-        );
+    /// PL/pgSQL that goes through the rows, many at a time: a part that fails is halved until it is one row. Then
+    /// a variable of each column's own type takes the text as a COPY would; which one failed tells the column.
+    fn block(&self, loading: &Loading<'_>, file: &str, types: &HashMap<String, String>) -> String {
+        let (relation, table) = (&loading.relation, &self.table);
         let listed: Vec<String> = self.columns.iter().map(Ident::to_string).collect();
-        let mut values = Vec::new();
+        let listed = listed.join(", ");
+        let (mut variables, mut takes, mut casts, mut values) =
+            (String::new(), String::new(), Vec::new(), Vec::new());
         for (index, column) in self.columns.iter().enumerate() {
             let name = literal(column.as_str());
-            let _ = writeln!(code, "_at := {name}; _value := _row.v{index}; _v{index} := _row.v{index};");
+            let _ = writeln!(variables, "_v{index} {relation}.{column}%type;");
+            let _ = writeln!(takes, "_at := {name}; _value := _row.v{index}; _v{index} := _row.v{index};");
+            let kind = types.get(column.as_str()).map_or("text", String::as_str);
+            casts.push(format!("v{index}::{kind}"));
             values.push(format!("_v{index}"));
         }
-        let limit = match loading.node.config.max_bad_rows {
+        let enough = match loading.node.config.max_bad_rows {
             Some(BadRowsLimit::Rows(rows)) => format!("exit when _bad > {rows};"),
             _ => String::new(),
         };
-        let _ = write!(
-            code,
-            "_at := null; _value := null;\n\
-             insert into {relation} ({}) values ({});\n\
-             exception when data_exception or integrity_constraint_violation then\n\
-             get stacked diagnostics _reason = message_text, _seen = column_name;\n\
-             _at := coalesce(_at, nullif(_seen, '')); end; end if;\n\
-             if _reason is not null then\n\
-             insert into elt.bad_rows (run_id, node, file, line, column_name, value, reason, raw) \
-             values ({}, {}, {}, _row.line, _at, _value, _reason, nullif(_row.raw, ''));\n\
-             _bad := _bad + 1; {limit} end if;\n\
-             end loop; end",
-            listed.join(", "),
-            values.join(", "),
+        let bad = format!(
+            "insert into elt.bad_rows (run_id, node, file, line, column_name, value, reason, raw) select {}, {}, {}",
             loading.shared.run,
             literal(&loading.node.label()),
             literal(file)
+        );
+        let (casts, values) = (casts.join(", "), values.join(", "));
+        let code = format!(
+            "declare _row record; _at text; _value text; _reason text; _seen text; _bad bigint; _all bigint;\n\
+             _first bigint; _last bigint; _middle bigint; _from bigint[]; _to bigint[];\n{variables}\
+             begin\n\
+             {bad}, line, column_name, null, reason, nullif(raw, '') from {table} where reason is not null;\n\
+             get diagnostics _bad = row_count;\n\
+             select max(number) into _all from {table};\n\
+             for _start in 1 .. _all by {PART} loop\n\
+             {enough}\n\
+             _from := array[_start]; _to := array[least(_start + {PART} - 1, _all)];\n\
+             while cardinality(_from) > 0 loop\n\
+             {enough}\n\
+             _first := _from[1]; _last := _to[1]; _from := _from[2:]; _to := _to[2:];\n\
+             begin\n\
+             insert into {relation} ({listed}) select {casts} from {table}\n\
+             where number between _first and _last and reason is null order by number;\n\
+             exception when data_exception or integrity_constraint_violation then\n\
+             if _first < _last then\n\
+             _middle := (_first + _last) / 2;\n\
+             _from := array[_first, _middle + 1] || _from; _to := array[_middle, _last] || _to;\n\
+             else\n\
+             select * into _row from {table} where number = _first;\n\
+             _reason := null;\n\
+             begin\n{takes}\
+             _at := null; _value := null;\n\
+             insert into {relation} ({listed}) values ({values});\n\
+             exception when data_exception or integrity_constraint_violation then\n\
+             get stacked diagnostics _reason = message_text, _seen = column_name;\n\
+             _at := coalesce(_at, nullif(_seen, '')); end;\n\
+             if _reason is not null then\n\
+             {bad}, _row.line, _at, _value, _reason, nullif(_row.raw, '');\n\
+             _bad := _bad + 1; end if;\n\
+             end if; end; end loop; end loop; end"
         );
         format!("do {}", literal(&code))
     }

@@ -10,6 +10,9 @@ use crate::run::task::Problem;
 use crate::run::{Observer, Place};
 use crate::source::{self, Fetched, Location, SourceError};
 
+/// So many downloads stay open between the look and the load: a process may have few files open.
+const MOST_KEPT: usize = 32;
+
 /// What a look at a source found.
 #[derive(Default)]
 pub(in crate::run) struct Looked {
@@ -30,7 +33,7 @@ pub(in crate::run) async fn content(
     if node.config.api.is_some() {
         return Ok(Looked::default());
     }
-    let (root, fetch) = (&place.root, &place.fetch);
+    let (root, options) = (&place.root, access::options(node, place));
     let place = place_of_source(node);
     let wrong = |error: SourceError| Box::new(of_source(&error, &place));
     let written = node.config.source.as_deref().unwrap_or_default();
@@ -43,18 +46,20 @@ pub(in crate::run) async fn content(
         Location::Postgres(_) => return Ok(Looked::default()),
         _ => {}
     }
-    let options = access::options(node, fetch);
     let pieces = source::list(&location, &options).await.map_err(wrong)?;
     let (mut digests, mut downloads) = (Vec::new(), Vec::new());
     for piece in &pieces {
         let watcher = Watcher { observer: observer.clone(), node: node.label(), before: 0, total: 0 };
         let fetched = tokio::select! {
-            fetched = source::fetch(&piece.location, &options, &watcher) => fetched.map_err(wrong)?,
+            fetched = source::fetch_piece(piece, &options, &watcher) => fetched.map_err(wrong)?,
             () = cancel.cancelled() => return Err(wrong(SourceError::new("cancelled while fetching"))),
         };
         if fetched.sha256.is_some() {
             digests.push((piece.name.clone(), fetched.sha256.clone()));
-            downloads.push((piece.name.clone(), fetched));
+            // The others are found in the cache again.
+            if downloads.len() < MOST_KEPT {
+                downloads.push((piece.name.clone(), fetched));
+            }
         } else {
             digests.push((piece.name.clone(), digest(fetched).await.map_err(wrong)?));
         }

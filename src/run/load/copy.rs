@@ -33,6 +33,9 @@ pub(super) async fn copy(
     fetched: &Fetched,
     (watcher, before): (Watcher, u64),
 ) -> Result<Copied, Problem> {
+    if rows.loaded_columns().is_empty() {
+        return Ok(Copied { rows: 0, bad_rows: 0, bytes: fetched.bytes, sha256: None });
+    }
     let watcher = Arc::new(watcher);
     let sent = Arc::new(AtomicU64::new(0));
     let mut copied = Copied { rows: 0, bad_rows: 0, bytes: 0, sha256: None };

@@ -7,6 +7,7 @@ mod aside;
 mod content;
 mod copy;
 mod options;
+mod pieces;
 mod postgres;
 mod table;
 mod types;
@@ -23,9 +24,11 @@ use crate::database::{DatabaseError, Session, catalog};
 use crate::diagnostic::{Diagnostic, Location};
 use crate::manifest::{Node, NodeId};
 use crate::name::Relation;
-use crate::source::{self, FetchOptions, Piece, Progress, ReadOptions, SourceError, Target};
+use crate::source::{self, FetchOptions, Progress, ReadOptions, SourceError, Target};
 
+pub(super) use access::tidy;
 pub(super) use content::content;
+use pieces::Loaded;
 
 /// One load under way: what its steps need to know.
 pub(super) struct Loading<'a> {
@@ -60,7 +63,7 @@ pub(super) async fn load(shared: &Shared, session: &Session, id: NodeId) -> Resu
             session_is_utc: is_utc(session).await.map_err(|error| located(&error, place.clone()))?,
             ..options::read(node, &shared.place.fetch).map_err(wrong)?
         },
-        fetch: access::options(node, &shared.place.fetch),
+        fetch: access::options(node, &shared.place),
         own: node.config.metadata.clone(),
         place,
     };
@@ -92,6 +95,7 @@ pub(super) async fn load(shared: &Shared, session: &Session, id: NodeId) -> Resu
         duration_ms: i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX),
         added: delta.is_some(),
         cursor,
+        asked: adding::asked(&node.config, &location),
         files: loaded.files,
     };
     let recorded = loads::record(session, shared.run, &record).await;
@@ -110,31 +114,6 @@ async fn is_utc(session: &Session) -> Result<bool, DatabaseError> {
     Ok(matches!(zone.as_deref(), Some("UTC" | "Etc/UTC" | "GMT" | "Etc/GMT")))
 }
 
-/// What came in, over all pieces.
-#[derive(Default)]
-struct Loaded {
-    rows: u64,
-    bad_rows: u64,
-    bytes: u64,
-    all_from_cache: bool,
-    /// Name and checksum of each piece.
-    digests: Vec<(String, Option<String>)>,
-    /// Name and version of the pieces, where the load goes by file.
-    files: Vec<(String, String)>,
-    /// What is to be told of columns.
-    said: Vec<String>,
-}
-
-impl Loaded {
-    fn notes(&self, loading: &Loading<'_>) -> Vec<String> {
-        let mut notes = self.said.clone();
-        if self.bad_rows > 0 {
-            notes.push(aside::note(loading, self.bad_rows));
-        }
-        notes
-    }
-}
-
 impl Loading<'_> {
     /// Makes the table and fills it with what the source has, or has more than before.
     async fn fill(&self, location: &source::Location, known: Option<&LoadState>) -> Result<Loaded, Problem> {
@@ -150,10 +129,10 @@ impl Loading<'_> {
         }
         match (pieces.is_empty(), known) {
             (false, _) => {}
-            (true, Some(_)) => adding::nothing_new(self).await?,
+            (true, Some(_)) => table::make_as_published(self, location).await?,
             (true, None) => self.nothing_at_all(location).await?,
         }
-        self.pieces(location, &pieces, known).await
+        pieces::copy_all(self, location, &pieces, known).await
     }
 
     /// An API may have no records; then only the model can say what the table is like.
@@ -166,63 +145,6 @@ impl Loading<'_> {
             Some(columns) => table::make(self, location, columns).await,
             None => Err(self.wrong(&error.with_hint("declare the columns in the model's body"))),
         }
-    }
-
-    /// Fetches the pieces and copies them into a new table, one after another.
-    async fn pieces(
-        &self,
-        location: &source::Location,
-        pieces: &[Piece],
-        known: Option<&LoadState>,
-    ) -> Result<Loaded, Problem> {
-        let total: u64 = pieces.iter().filter_map(|piece| piece.bytes).sum();
-        let mut loaded = Loaded { all_from_cache: true, ..Loaded::default() };
-        let mut targets = None;
-        for (index, piece) in pieces.iter().enumerate() {
-            let watcher = self.watcher(loaded.bytes, total);
-            let fetched = match self.shared.kept(self.id, &piece.name) {
-                Some(fetched) => fetched,
-                None => self.patiently(source::fetch(&piece.location, &self.fetch, &watcher)).await?,
-            };
-            if index == 0 {
-                loaded.said.extend(types::create_table(self, location, &fetched, pieces).await?);
-                targets = Some(self.targets().await?);
-            }
-            if let Some(said) =
-                types::add_columns(self, &fetched, targets.as_deref().unwrap_or_default()).await?
-            {
-                loaded.said.push(said);
-                targets = Some(self.targets().await?);
-            }
-            let targets = targets.as_deref().unwrap_or_default();
-            let options = ReadOptions {
-                // That all are empty is judged below.
-                allow_empty: self.options.allow_empty || pieces.len() > 1 || known.is_some(),
-                ..self.options.clone()
-            };
-            let rows = source::open(&fetched, &options, targets).map_err(|error| self.wrong(&error))?;
-            loaded.said.extend(types::unpaired(self, &rows, &fetched.location));
-            table::begin_piece(self, &piece.name, loaded.rows).await?;
-            let watcher = self.watcher(loaded.bytes, total);
-            let copied = copy::copy(self, rows, &piece.name, &fetched, (watcher, loaded.rows)).await?;
-            if let Some(known) = known {
-                adding::check_emptied(self, known, &piece.name, copied.rows)?;
-            }
-            loaded.rows += copied.rows;
-            loaded.bad_rows += copied.bad_rows;
-            loaded.bytes += copied.bytes;
-            loaded.all_from_cache &= fetched.from_cache;
-            let digest = copied.sha256.or_else(|| fetched.sha256.clone()).or_else(|| fetched.digest().ok());
-            loaded.digests.push((piece.name.clone(), digest));
-            let version = piece.version.clone().filter(|_| adding::by_file(self));
-            loaded.files.extend(version.map(|version| (piece.name.clone(), version)));
-        }
-        aside::check_limit(self, loaded.rows, loaded.bad_rows)?;
-        if loaded.rows == 0 && pieces.len() > 1 && known.is_none() && !self.options.allow_empty {
-            let error = SourceError::new(format!("{location}: all {} files are without rows", pieces.len()));
-            return Err(self.wrong(&error.with_hint("if that is right, set allow_empty")));
-        }
-        Ok(loaded)
     }
 
     /// The table's columns that come from the source.
@@ -300,6 +222,12 @@ impl Watcher {
         let total = Some(self.total).filter(|total| *total > 0).or(total.map(|total| total + self.before));
         let (node, bytes) = (self.node.clone(), self.before + done);
         self.observer.event(Event::Loading { node, bytes, total, rows });
+    }
+
+    /// As one that was made when `before` bytes were done.
+    fn tell_from(&self, before: u64, done: u64, total: Option<u64>) {
+        let watcher = Self { observer: self.observer.clone(), node: self.node.clone(), before, ..*self };
+        watcher.tell(done, total, None);
     }
 }
 

@@ -9,7 +9,12 @@ pub(super) fn read(node: &Node, fetch: &FetchOptions) -> Result<ReadOptions, Sou
     Ok(ReadOptions {
         format: config.format.as_deref().map(Format::from_word).transpose()?,
         encoding: config.encoding.clone(),
-        delimiter: one_byte("delimiter", config.delimiter.as_deref())?,
+        delimiter: match one_byte("delimiter", config.delimiter.as_deref())? {
+            None if config.format.as_deref().is_some_and(|word| word.eq_ignore_ascii_case("tsv")) => {
+                Some('\t')
+            }
+            written => written,
+        },
         quote: one_byte("quote", config.quote.as_deref())?,
         escape: one_byte("escape", config.escape.as_deref())?,
         null: config.null.clone(),
@@ -31,6 +36,7 @@ pub(super) fn read(node: &Node, fetch: &FetchOptions) -> Result<ReadOptions, Sou
             Some(ColumnsChange::Ignore) => ChangedColumns::Ignore,
         },
         quarantine: config.bad_rows == Some(BadRows::Quarantine),
+        numbered: config.metadata.iter().any(|name| name == "_row"),
         session_is_utc: false,
     })
 }

@@ -74,7 +74,7 @@ fn rows_wanted(loading: &Loading<'_>) -> Result<String, Problem> {
 
 /// Only the rows that earlier loads have not seen.
 fn newer(loading: &Loading<'_>, query: String, known: Option<&LoadState>) -> String {
-    let last = known.and_then(|known| known.cursor.as_deref());
+    let last = known.and_then(|known| known.from.as_deref());
     let (Some(cursor), Some(last)) = (adding::cursor(loading), last) else { return query };
     let column = Ident::new(&cursor.cursor).expect("compiling checked the cursor's name");
     // With a key, rows as old as the last ones may have changed; they replace themselves.

@@ -4,6 +4,7 @@
 use super::super::failure::{located, sql_problem};
 use super::super::task::Problem;
 use super::Loading;
+use crate::database::catalog;
 use crate::diagnostic::Diagnostic;
 use crate::manifest::Sql;
 use crate::name::{Ident, Relation, literal};
@@ -29,7 +30,8 @@ pub(super) async fn make(
     mut sql: Sql,
 ) -> Result<(), Problem> {
     for name in &loading.own {
-        sql.push(&own_column(loading, name, location)?);
+        let OwnColumn { data_type, value } = own_column(loading, name, location)?;
+        sql.push(&format!("\n, {name} {data_type} not null default {value}"));
     }
     let sql = sql.wrap(&format!("create table {} (\n", loading.relation), "\n)");
     let numbered = loading.own.iter().any(|name| name == "_row");
@@ -42,24 +44,71 @@ pub(super) async fn make(
     Ok(())
 }
 
-fn own_column(loading: &Loading<'_>, name: &str, location: &source::Location) -> Result<String, Problem> {
-    Ok(match name {
-        "_source" => {
-            format!("\n, _source text not null default {}", literal(&location.to_string()))
-        }
-        "_file" => "\n, _file text not null default ''".to_owned(),
+/// Makes the table as the published one is, for rows that are added to that. A column of elt's own that it
+/// lacks makes the two differ, which is told later.
+pub(super) async fn make_as_published(
+    loading: &Loading<'_>,
+    location: &source::Location,
+) -> Result<(), Problem> {
+    let (relation, published) = (&loading.relation, loading.shared.manifest.published(loading.id));
+    let mut sql = vec![format!("create table {relation} (like {published})")];
+    if loading.own.iter().any(|name| name == "_row") {
+        sql.push(format!("create sequence {} cache 1000", row_numbers(loading)));
+    }
+    for name in &loading.own {
+        let OwnColumn { data_type, value } = own_column(loading, name, location)?;
+        sql.push(format!("alter table {relation} add column if not exists {name} {data_type}"));
+        sql.push(format!("alter table {relation} alter column {name} set default {value}"));
+    }
+    run(loading, &sql.join("; ")).await
+}
+
+/// Gives the new rows the columns that only the published ones have.
+pub(super) async fn add_published_columns(loading: &Loading<'_>) -> Result<(), Problem> {
+    let published = loading.shared.manifest.published(loading.id);
+    let new = columns_of(loading, &loading.relation).await?;
+    let only_there = columns_of(loading, &published).await?.into_iter();
+    let only_there = only_there.filter(|column| new.iter().all(|other| other.name != column.name));
+    let added: Vec<String> = only_there
+        .map(|column| {
+            let name = Ident::new(column.name).expect("the database keeps no name that is empty or too long");
+            format!("add column {name} {}", column.data_type)
+        })
+        .collect();
+    if added.is_empty() {
+        return Ok(());
+    }
+    run(loading, &format!("alter table {} {}", loading.relation, added.join(", "))).await
+}
+
+async fn columns_of(loading: &Loading<'_>, relation: &Relation) -> Result<Vec<catalog::Column>, Problem> {
+    let columns = catalog::columns(loading.session, relation).await;
+    columns.map_err(|error| Box::new(located(&error, loading.place.clone())))
+}
+
+struct OwnColumn {
+    data_type: &'static str,
+    /// Of the rows that come, as SQL.
+    value: String,
+}
+
+fn own_column(loading: &Loading<'_>, name: &str, location: &source::Location) -> Result<OwnColumn, Problem> {
+    let (data_type, value) = match name {
+        "_source" => ("text", literal(&location.to_string())),
+        "_file" => ("text", "''".to_owned()),
         "_row" => {
             let numbers = literal(&row_numbers(loading).to_string());
-            format!("\n, _row bigint not null default nextval({numbers}::regclass)")
+            ("bigint", format!("nextval({numbers}::regclass)"))
         }
-        "_loaded_at" => "\n, _loaded_at timestamptz not null default now()".to_owned(),
-        "_run_id" => format!("\n, _run_id bigint not null default {}", loading.shared.run),
+        "_loaded_at" => ("timestamptz", "now()".to_owned()),
+        "_run_id" => ("bigint", loading.shared.run.to_string()),
         other => {
             let message = format!("config's `metadata` knows no column `{other}`");
             let problem = Diagnostic::error("bad-config", message).at(loading.place.clone());
             return Err(Box::new(problem.hint("it knows _source, _file, _row, _loaded_at and _run_id")));
         }
-    })
+    };
+    Ok(OwnColumn { data_type, value })
 }
 
 /// The defaults that differ from piece to piece. `before` rows are in the table already.

@@ -2,43 +2,106 @@
 //! itself, as text or, where asked, by its values. What was inferred is written beside the model, and from
 //! then on it holds.
 
+use std::sync::Arc;
+
+use indexmap::IndexSet;
+
 use super::super::failure::located;
 use super::super::task::Problem;
 use super::{Loading, table};
+use crate::database::loads::LoadState;
 use crate::diagnostic::Diagnostic;
 use crate::manifest::Sql;
 use crate::name::Ident;
-use crate::source::{self, ChangedColumns, Fetched, Inference, Location, Piece, Rows, Target};
+use crate::source::{
+    self, ChangedColumns, Fetched, Inference, Location, Piece, ReadOptions, Rows, SourceError, Target,
+};
 
-/// Makes the table; what is to be told of it.
+/// Makes the table; what is to be told of it. Rows that are added to others come as those are, where the model
+/// does not say how.
 pub(super) async fn create_table(
     loading: &Loading<'_>,
     location: &Location,
-    first: &Fetched,
-    pieces: &[Piece],
+    (first, pieces): (&Arc<Fetched>, &[Piece]),
+    options: &ReadOptions,
+    known: Option<&LoadState>,
 ) -> Result<Option<String>, Problem> {
-    if let Some(body) = table::declared(loading) {
+    let said = if let Some(body) = table::declared(loading) {
         table::make(loading, location, body).await?;
-        return Ok(None);
-    }
-    if let Some(columns) = in_yaml(loading) {
+        None
+    } else if let Some(columns) = in_yaml(loading) {
         table::make(loading, location, definitions(loading, &columns)?).await?;
-        return Ok(None);
-    }
-    if !loading.node.config.infer {
-        let names = source::columns(first, &loading.options).map_err(|error| loading.wrong(&error))?;
+        None
+    } else if known.is_some() {
+        table::make_as_published(loading, location).await?;
+        None
+    } else if loading.node.config.infer {
+        Some(make_inferred(loading, location, pieces, options).await?)
+    } else {
+        let names = named(loading, first, pieces, options).await?;
         let columns: Vec<_> = names.into_iter().map(|name| (name, "text".to_owned())).collect();
+        check_some(loading, location, &columns)?;
         table::make(loading, location, definitions(loading, &columns)?).await?;
-        return Ok(None);
+        None
+    };
+    if known.is_some() && options.changed_columns == ChangedColumns::Add {
+        table::add_published_columns(loading).await?;
     }
-    let columns = infer(loading, pieces).await?;
+    Ok(said)
+}
+
+async fn make_inferred(
+    loading: &Loading<'_>,
+    location: &Location,
+    pieces: &[Piece],
+    options: &ReadOptions,
+) -> Result<String, Problem> {
+    let columns = infer(loading, pieces, options).await?;
+    check_some(loading, location, &columns)?;
     table::make(loading, location, definitions(loading, &columns)?).await?;
     let listed: Vec<String> = columns.iter().map(|(name, kind)| format!("{name} {kind}")).collect();
     let told = format!("{}: inferred {}", loading.node.label(), listed.join(", "));
-    Ok(Some(match pin(loading, &columns) {
+    Ok(match pin(loading, &columns) {
         Ok(path) => format!("{told}; pinned in {path}, which is to be committed"),
         Err(error) => format!("{told}; they could not be pinned: {error}"),
-    }))
+    })
+}
+
+/// The names of the first file that has some. Where rows may lack columns, those of all files.
+async fn named(
+    loading: &Loading<'_>,
+    first: &Arc<Fetched>,
+    pieces: &[Piece],
+    options: &ReadOptions,
+) -> Result<Vec<String>, Problem> {
+    let mut names: IndexSet<String> = IndexSet::new();
+    for (index, piece) in pieces.iter().enumerate() {
+        let fetched = match index {
+            0 => first.clone(),
+            _ => loading.fetched(piece, &()).await?,
+        };
+        let options = options.clone();
+        let found = loading.reading(move || source::columns(&fetched, &options)).await?;
+        names.extend(found.names);
+        if !found.sparse {
+            break;
+        }
+    }
+    Ok(names.into_iter().collect())
+}
+
+/// A table without columns is none that anybody wants.
+fn check_some(
+    loading: &Loading<'_>,
+    location: &Location,
+    columns: &[(String, String)],
+) -> Result<(), Problem> {
+    if !columns.is_empty() {
+        return Ok(());
+    }
+    let error = SourceError::new(format!("{location} is empty: nothing says what columns there are"));
+    Err(loading
+        .wrong(&error.with_hint("was the export cut short? if not, declare the columns in the model's body")))
 }
 
 /// Columns of the YAML, where each has its type.
@@ -61,17 +124,17 @@ fn definitions(loading: &Loading<'_>, columns: &[(String, String)]) -> Result<Sq
 }
 
 /// Reads every row of every piece.
-async fn infer(loading: &Loading<'_>, pieces: &[Piece]) -> Result<Vec<(String, String)>, Problem> {
+async fn infer(
+    loading: &Loading<'_>,
+    pieces: &[Piece],
+    options: &ReadOptions,
+) -> Result<Vec<(String, String)>, Problem> {
     let mut inference = Inference::default();
     for piece in pieces {
-        let watcher = loading.watcher(0, 0);
-        let fetched = loading.patiently(source::fetch(&piece.location, &loading.fetch, &watcher)).await?;
-        let options = loading.options.clone();
-        let read = tokio::task::spawn_blocking(move || {
-            let read = inference.read(&fetched, &options);
-            read.map(|()| inference)
-        });
-        inference = read.await.expect("reading does not panic").map_err(|error| loading.wrong(&error))?;
+        let fetched = loading.fetched(piece, &loading.watcher(0, 0)).await?;
+        let options = options.clone();
+        let reading = move || inference.read(&fetched, &options).map(|()| inference);
+        inference = loading.reading(reading).await?;
     }
     Ok(inference.columns())
 }
@@ -111,13 +174,15 @@ fn pin(loading: &Loading<'_>, columns: &[(String, String)]) -> std::io::Result<S
 /// Gives the table the columns that only the file has, where the model wants that.
 pub(super) async fn add_columns(
     loading: &Loading<'_>,
-    fetched: &Fetched,
+    fetched: &Arc<Fetched>,
+    options: &ReadOptions,
     targets: &[Target],
 ) -> Result<Option<String>, Problem> {
     if loading.options.changed_columns != ChangedColumns::Add || !loading.options.header {
         return Ok(None);
     }
-    let names = source::columns(fetched, &loading.options).map_err(|error| loading.wrong(&error))?;
+    let (reading, options) = (fetched.clone(), options.clone());
+    let names = loading.reading(move || source::columns(&reading, &options)).await?.names;
     let new = source::new_columns(&names, targets);
     if new.is_empty() {
         return Ok(None);
@@ -146,7 +211,7 @@ pub(super) fn unpaired(loading: &Loading<'_>, rows: &Rows, file: &str) -> Vec<St
     if !unknown.is_empty() {
         said.push(format!("{label}: columns that only {file} has were passed over: {}", unknown.join(", ")));
     }
-    if !missing.is_empty() {
+    if !missing.is_empty() && !rows.is_sparse() {
         said.push(format!("{label}: columns that {file} lacks are NULL: {}", missing.join(", ")));
     }
     said

@@ -17,6 +17,11 @@ pub(in crate::source) struct Answer<'a> {
 type Fields<'a> = BTreeMap<String, &'a RawValue>;
 
 impl<'a> Answer<'a> {
+    /// Of a server that says that there is nothing.
+    pub(super) fn none(shown: &'a str) -> Self {
+        Self { body: b"null", records: Vec::new(), shown }
+    }
+
     /// Finds the list at `way` in `body`, the answer of `shown`.
     pub(in crate::source) fn read(
         body: &'a [u8],

@@ -12,7 +12,7 @@ use url::Url;
 use super::answer::Answer;
 use super::pace::Pace;
 use super::spool::{Chained, Page, Spool};
-use super::{ApiRequest, Chain, Next};
+use super::{ApiRequest, Chain, Next, Paging};
 use crate::source::http::headers::retry_after;
 use crate::source::http::{Http, RequestError, chain as causes, check_step};
 use crate::source::{FetchOptions, Location, SourceError};
@@ -36,8 +36,19 @@ enum Failure {
         why: String,
         wait: Option<Duration>,
     },
+    /// The server does not want this request.
+    Refused(SourceError),
     Final(SourceError),
 }
+
+/// Why there is no answer.
+enum NoAnswer {
+    Refused(SourceError),
+    Other(SourceError),
+}
+
+/// What came; without a body where the server said that there is none.
+type Came = (Option<Bytes>, HeaderMap);
 
 fn passing(why: impl Into<String>) -> Failure {
     Failure::Passing { why: why.into(), wait: None }
@@ -61,12 +72,27 @@ impl<'a> Asker<'a> {
         spool: &Spool,
         told: &(dyn Fn(u64) + Sync),
     ) -> Result<Vec<Page>, SourceError> {
-        let begin = self.request.paging.as_ref().map_or(Next::First, |paging| paging.begin());
+        let begin = self.request.paging.as_ref().map_or(Next::First, Paging::begin);
         let mut state = spool.chained(&chain.name).unwrap_or_else(|| Chained::new(begin));
+        let mut resumed = state.pages() > 0;
         while state.next != Next::Nothing {
-            let (body, headers) = self.ask(&chain, &state.next).await?;
-            told(body.len() as u64);
-            let answer = Answer::read(&body, &self.request.records, &self.shown)?;
+            let (body, headers) = match self.ask(&chain, &state.next).await {
+                Ok(came) => came,
+                // A cursor may be good for minutes only.
+                Err(NoAnswer::Refused(error)) if resumed => {
+                    tracing::debug!(location = self.shown, %error, "begins anew");
+                    state = Chained::new(self.request.paging.as_ref().map_or(Next::First, Paging::begin));
+                    resumed = false;
+                    continue;
+                }
+                Err(NoAnswer::Refused(error) | NoAnswer::Other(error)) => return Err(error),
+            };
+            resumed = false;
+            told(body.as_ref().map_or(0, Bytes::len) as u64);
+            let answer = match &body {
+                Some(body) => Answer::read(body, &self.request.records, &self.shown)?,
+                None => Answer::none(&self.shown),
+            };
             let (lines, records) = (answer.lines(), answer.records.len() as u64);
             if records > 0 && state.last() == Some(crate::source::sha256(&lines).as_str()) {
                 return Err(self.same_again(state.pages()));
@@ -91,7 +117,7 @@ impl<'a> Asker<'a> {
     }
 
     /// The answer's body, however many tries it takes.
-    async fn ask(&self, chain: &Chain, next: &Next) -> Result<(Bytes, HeaderMap), SourceError> {
+    async fn ask(&self, chain: &Chain, next: &Next) -> Result<Came, NoAnswer> {
         let mut pauses = ExponentialBuilder::default()
             .with_min_delay(self.options.retry_pause)
             .with_max_delay(Duration::from_secs(60))
@@ -104,13 +130,14 @@ impl<'a> Asker<'a> {
             self.pace.turn().await;
             let (why, wait) = match self.attempt(chain, next).await {
                 Ok(answer) => return Ok(answer),
-                Err(Failure::Final(error)) => return Err(error),
+                Err(Failure::Final(error)) => return Err(NoAnswer::Other(error)),
+                Err(Failure::Refused(error)) => return Err(NoAnswer::Refused(error)),
                 Err(Failure::Passing { why, wait }) => (why, wait.unwrap_or_default()),
             };
             let exhausted = |why: &str| {
                 let tries = if tries == 1 { "one try".to_owned() } else { format!("{tries} tries") };
-                SourceError::new(format!("{} did not answer in {tries}: {why}", self.shown))
-                    .with_hint("what has come is kept: the next load goes on from there")
+                let error = SourceError::new(format!("{} did not answer in {tries}: {why}", self.shown));
+                NoAnswer::Other(error.with_hint("what has come is kept: the next load goes on from there"))
             };
             let pause = pauses.next().ok_or_else(|| exhausted(&why))?;
             if wait > self.options.max_retry_after {
@@ -123,7 +150,7 @@ impl<'a> Asker<'a> {
         }
     }
 
-    async fn attempt(&self, chain: &Chain, next: &Next) -> Result<(Bytes, HeaderMap), Failure> {
+    async fn attempt(&self, chain: &Chain, next: &Next) -> Result<Came, Failure> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         let url = self.address(chain, next).map_err(Failure::Final)?;
@@ -138,11 +165,15 @@ impl<'a> Asker<'a> {
             RequestError::Passing(why) => passing(why),
             RequestError::Final(error) => Failure::Final(error),
         })?;
-        if answer.status() != StatusCode::OK {
+        let status = answer.status();
+        if !status.is_success() {
             return Err(self.refused(&answer));
         }
         let headers = answer.headers().clone();
-        Ok((self.receive(answer).await?, headers))
+        if matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT) {
+            return Ok((None, headers));
+        }
+        Ok((Some(self.receive(answer).await?), headers))
     }
 
     fn address(&self, chain: &Chain, next: &Next) -> Result<Url, SourceError> {
@@ -201,7 +232,7 @@ impl<'a> Asker<'a> {
         Ok(body.into())
     }
 
-    /// What a status other than 200 means.
+    /// What a status means that is no success.
     fn refused(&self, answer: &Response) -> Failure {
         let status = answer.status();
         if matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502..=599) {
@@ -209,12 +240,16 @@ impl<'a> Asker<'a> {
             return Failure::Passing { why: format!("the server answered {status}"), wait };
         }
         let error = SourceError::new(format!("{}: the server answered {status}", self.shown));
-        Failure::Final(match status.as_u16() {
-            401 | 403 | 407 => error.with_hint("is the login right? auth={'bearer': env_var('…')}"),
-            404 | 405 | 410 => error.with_hint("check the address, and api={'method': …}"),
-            301..=399 => error.with_hint("a request with a body is not sent elsewhere: use the new address"),
-            _ => error.with_hint("check the parameters and the body that `api` names"),
-        })
+        match status.as_u16() {
+            401 | 403 | 407 => {
+                Failure::Final(error.with_hint("is the login right? auth={'bearer': env_var('…')}"))
+            }
+            301..=399 => Failure::Final(
+                error.with_hint("a request with a body is not sent elsewhere: use the new address"),
+            ),
+            404 | 405 | 410 => Failure::Refused(error.with_hint("check the address, and api={'method': …}")),
+            _ => Failure::Refused(error.with_hint("check the parameters and the body that `api` names")),
+        }
     }
 }
 

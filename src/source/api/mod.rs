@@ -5,7 +5,7 @@ mod answer;
 mod ask;
 mod pace;
 mod paging;
-mod spool;
+pub(super) mod spool;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub(super) use answer::Answer;
 use ask::Asker;
 use paging::Next;
 pub use paging::Paging;
-pub use spool::{Earlier, Spool, forget};
+pub use spool::{Earlier, Spool};
 
 /// What is asked of an API.
 #[derive(Debug, Clone)]
@@ -72,6 +72,7 @@ pub async fn collect(
     let mut found: Vec<(usize, Vec<spool::Page>)> =
         stream::iter(work).buffer_unordered(request.concurrency.max(1)).try_collect().await?;
     found.sort_by_key(|(index, _)| *index);
+    spool.complete()?;
     let shown = Location::Http(request.url.clone()).to_string();
     let pieces = found.into_iter().flat_map(|(index, pages)| {
         let batch = if many { format!(" batch {}", index + 1) } else { String::new() };

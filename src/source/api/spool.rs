@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::paging::Next;
-use crate::source::http::cache::unique_name;
+use crate::source::http::cache::{private_folder, unique_name};
 use crate::source::{SourceError, sha256};
 
 /// What is older is asked for anew: the world has moved on.
@@ -27,6 +27,9 @@ pub struct Spool {
 pub struct Earlier {
     pub run: i64,
     began: jiff::Timestamp,
+    /// All that was asked for had come.
+    #[serde(default)]
+    pub complete: bool,
 }
 
 /// How far a chain is.
@@ -91,8 +94,16 @@ impl Spool {
                 jiff::Timestamp::now()
             }
         };
-        let made = fs::create_dir_all(&self.folder);
-        made.and_then(|()| write(&self.folder.join(MARK), &to_json(&Earlier { run, began })))
+        let made = self.folder.parent().map_or(Ok(()), private_folder);
+        made.and_then(|()| private_folder(&self.folder))
+            .and_then(|()| write(&self.folder.join(MARK), &to_json(&Earlier { run, began, complete: false })))
+            .map_err(|error| self.trouble(&error))
+    }
+
+    /// Notes that all has come.
+    pub(super) fn complete(&self) -> Result<(), SourceError> {
+        let Some(earlier) = self.earlier() else { return Ok(()) };
+        write(&self.folder.join(MARK), &to_json(&Earlier { complete: true, ..earlier }))
             .map_err(|error| self.trouble(&error))
     }
 
@@ -152,7 +163,7 @@ impl Spool {
 }
 
 /// Removes what `run` kept, and what is too old to be gone on from.
-pub fn forget(cache: &Path, run: i64) {
+pub(in crate::source) fn forget(cache: &Path, run: i64) {
     let folders = fs::read_dir(cache).into_iter().flatten().flatten().map(|entry| entry.path());
     let spools = folders.filter(|path| {
         path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("api-")) && path.is_dir()

@@ -1,22 +1,21 @@
-//! JSON: an array of objects, somewhere in a document, or objects one after the other (JSON lines). One
+//! JSON: an array of objects, somewhere in a document, or objects one after the other (JSON lines), as rows. One
 //! object is held at a time; numbers stay the digits they are written in.
 
 use std::collections::HashMap;
-use std::io::BufReader;
 
 use indexmap::{IndexMap, IndexSet};
 use serde_json::value::RawValue;
-use struson::reader::json_path::JsonPathPiece;
-use struson::reader::{JsonReader, JsonStreamReader, ReaderError, ReaderSettings, TransferError, ValueType};
-use struson::writer::{JsonStreamWriter, JsonWriter};
 
+use super::json_objects::{Objects, Wanted};
 use super::record::{Field, Problem, Record, Records, text_problem};
 use crate::source::SourceError;
-use crate::source::compression::{Stream, peek, read_error};
+use crate::source::compression::Stream;
+use crate::source::place::Unit;
 
 pub(in crate::source) struct JsonRecords {
     objects: Objects,
     names: Vec<String>,
+    has_records: bool,
     columns: HashMap<String, usize>,
     /// Columns that take a value as JSON, strings in their quotes.
     as_json: Vec<bool>,
@@ -26,33 +25,34 @@ pub(in crate::source) struct JsonRecords {
 }
 
 impl JsonRecords {
-    pub fn open(
-        stream: Stream,
-        path: Option<&str>,
-        names: Vec<String>,
-        shown: &str,
-    ) -> Result<Self, SourceError> {
+    pub fn open(stream: Stream, wanted: Wanted<'_>, found: Keys, shown: &str) -> Result<Self, SourceError> {
+        let Keys { names, has_records } = found;
         Ok(Self {
-            objects: Objects::open(stream, path, shown)?,
+            objects: Objects::open(stream, wanted, shown)?,
             columns: names.iter().cloned().zip(0..).collect(),
             as_json: vec![false; names.len()],
             nested: vec![false; names.len()],
             names,
+            has_records,
             text: Vec::new(),
             fields: Vec::new(),
         })
     }
 }
 
-/// Every key of every object, in the order in which they first come. Reads all of it.
-pub(in crate::source) fn keys(
-    stream: Stream,
-    path: Option<&str>,
-    shown: &str,
-) -> Result<Vec<String>, SourceError> {
-    let mut objects = Objects::open(stream, path, shown)?;
-    let mut keys = IndexSet::new();
+/// What a document's records have.
+pub(in crate::source) struct Keys {
+    /// Every key of every object, in the order in which they first come.
+    pub names: Vec<String>,
+    pub has_records: bool,
+}
+
+/// Reads all of it.
+pub(in crate::source) fn keys(stream: Stream, wanted: Wanted<'_>, shown: &str) -> Result<Keys, SourceError> {
+    let mut objects = Objects::open(stream, wanted, shown)?;
+    let (mut keys, mut has_records) = (IndexSet::new(), false);
     while objects.advance()? {
+        has_records = true;
         let Ok(object) = serde_json::from_slice::<IndexMap<String, &RawValue>>(&objects.raw) else {
             continue;
         };
@@ -62,7 +62,7 @@ pub(in crate::source) fn keys(
             }
         }
     }
-    Ok(keys.into_iter().collect())
+    Ok(Keys { names: keys.into_iter().collect(), has_records })
 }
 
 impl Records for JsonRecords {
@@ -71,7 +71,15 @@ impl Records for JsonRecords {
     }
 
     fn is_empty(&mut self) -> Result<bool, SourceError> {
-        Ok(self.names.is_empty())
+        Ok(!self.has_records)
+    }
+
+    fn is_sparse(&self) -> bool {
+        true
+    }
+
+    fn unit(&self) -> Unit {
+        self.objects.unit
     }
 
     fn take_as_json(&mut self, columns: Vec<bool>) {
@@ -93,7 +101,7 @@ impl Records for JsonRecords {
             Ok(()) => text_problem(&self.text, &self.fields, &self.text),
             Err(why) => Some(Problem::row(why)),
         };
-        let (line, raw) = (self.objects.line, &self.objects.raw);
+        let (line, raw) = (self.objects.number, &self.objects.raw);
         Ok(Some(Record { line, text: &self.text, fields: &self.fields, raw, problem }))
     }
 }
@@ -101,7 +109,11 @@ impl Records for JsonRecords {
 impl JsonRecords {
     fn read_object(&mut self) -> Result<(), String> {
         let object: IndexMap<String, &RawValue> =
-            serde_json::from_slice(&self.objects.raw).map_err(|_| {
+            serde_json::from_slice(&self.objects.raw).map_err(|error| {
+                if error.is_syntax() || error.is_eof() {
+                    // The line is that of the object's own text.
+                    return format!("it is no JSON: {}", error.to_string().replace(" line 1 ", " "));
+                }
                 let raw = String::from_utf8_lossy(&self.objects.raw);
                 format!("it is no object, but {}", raw.chars().take(100).collect::<String>())
             })?;
@@ -126,110 +138,6 @@ impl JsonRecords {
     }
 }
 
-/// The objects of a document, each as compact JSON.
-struct Objects {
-    reader: JsonStreamReader<BufReader<Stream>>,
-    raw: Vec<u8>,
-    line: u64,
-    place: Place,
-    shown: String,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// Before the first of objects that stand one after the other.
-    First,
-    /// After one of them.
-    After,
-    Array,
-    End,
-}
-
-impl Objects {
-    fn open(stream: Stream, path: Option<&str>, shown: &str) -> Result<Self, SourceError> {
-        let settings = ReaderSettings {
-            allow_multiple_top_level: true,
-            restrict_number_values: false,
-            max_nesting_depth: Some(128),
-            track_path: false,
-            ..ReaderSettings::default()
-        };
-        let (head, stream) = peek(stream, 64).map_err(|error| read_error(shown, error))?;
-        let is_blank = head.len() < 64 && head.iter().all(u8::is_ascii_whitespace);
-        let reader = JsonStreamReader::new_custom(BufReader::new(stream), settings);
-        let mut opened =
-            Self { reader, raw: Vec::new(), line: 0, place: Place::End, shown: shown.to_owned() };
-        if !is_blank {
-            opened.place = opened.find_array(path).map_err(|error| opened.wrong(error, path))?;
-        }
-        Ok(opened)
-    }
-
-    /// Goes into the array of records, where there is one.
-    fn find_array(&mut self, path: Option<&str>) -> Result<Place, ReaderError> {
-        if let Some(path) = path.filter(|path| !path.is_empty()) {
-            let pieces: Vec<JsonPathPiece> =
-                path.split('.').map(|key| JsonPathPiece::ObjectMember(key.to_owned())).collect();
-            self.reader.seek_to(&pieces)?;
-        } else if self.reader.peek()? != ValueType::Array {
-            return Ok(Place::First);
-        }
-        self.reader.begin_array()?;
-        Ok(Place::Array)
-    }
-
-    fn advance(&mut self) -> Result<bool, SourceError> {
-        self.read().map_err(|error| self.wrong(error, None))
-    }
-
-    fn read(&mut self) -> Result<bool, ReaderError> {
-        match self.place {
-            Place::End => return Ok(false),
-            Place::First => self.place = Place::After,
-            Place::After if self.reader.has_next()? => {}
-            Place::Array if self.reader.has_next()? => {}
-            Place::After => self.place = Place::End,
-            Place::Array => {
-                self.place = Place::End;
-                // To the end, so that a document that is cut off or goes on with nonsense is not taken for whole.
-                self.reader.skip_to_top_level()?;
-                while self.reader.has_next()? {
-                    self.reader.skip_value()?;
-                }
-            }
-        }
-        if self.place == Place::End {
-            return Ok(false);
-        }
-        self.line = self.reader.current_position(false).line_pos.map_or(0, |at| at.line + 1);
-        self.raw.clear();
-        let mut writer = JsonStreamWriter::new(&mut self.raw);
-        self.reader.transfer_to(&mut writer).map_err(|error| match error {
-            TransferError::ReaderError(error) => error,
-            // A vector takes all.
-            TransferError::WriterError(error) => {
-                ReaderError::IoError { error, location: self.reader.current_position(false) }
-            }
-        })?;
-        writer.finish_document().map(drop).unwrap_or_default();
-        Ok(true)
-    }
-
-    fn wrong(&self, error: ReaderError, path: Option<&str>) -> SourceError {
-        let shown = &self.shown;
-        match (error, path) {
-            (ReaderError::IoError { error, .. }, _) => read_error(shown, error),
-            (
-                ReaderError::UnexpectedStructure { .. } | ReaderError::UnexpectedValueType { .. },
-                Some(path),
-            ) => SourceError::new(format!("{shown} holds no array of records at `{path}`"))
-                .with_hint("records='data.items' are the keys that lead to it from the top"),
-            (error, _) => SourceError::new(format!("{shown} is not whole JSON: {error}"))
-                .with_hint("it is an array of objects, or one object a line; was it cut off?"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,9 +147,14 @@ mod tests {
     }
 
     fn rows(text: &str, path: Option<&str>) -> Result<Vec<String>, String> {
-        let names = keys(stream(text), path, "f").map_err(|error| error.message)?;
+        rows_of(text, Wanted { path, each_line: false })
+    }
+
+    fn rows_of(text: &str, wanted: Wanted<'_>) -> Result<Vec<String>, String> {
+        let found = keys(stream(text), wanted, "f").map_err(|error| error.message)?;
+        let names = found.names.clone();
         let mut reader =
-            JsonRecords::open(stream(text), path, names.clone(), "f").map_err(|error| error.message)?;
+            JsonRecords::open(stream(text), wanted, found, "f").map_err(|error| error.message)?;
         let mut rows = vec![names.join("|")];
         while let Some(record) = reader.next().map_err(|error| error.message)? {
             let values: Vec<String> = (0..names.len())
@@ -275,8 +188,28 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_is_no_json_leaves_the_others_alone() {
+        let wanted = Wanted { path: None, each_line: true };
+        let text = "{\"a\": 1}\r\n\n{\"a\": \n7\n{\"b\": \"x\"} y\n{\"b\": 2}";
+        assert_eq!(
+            rows_of(text, wanted).unwrap(),
+            [
+                "a|b",
+                "1: 1|-",
+                "3: -|-!it is no JSON: EOF while parsing a value at column 5",
+                "4: -|-!it is no object, but 7",
+                "5: -|-!it is no JSON: trailing characters at column 12",
+                "6: -|2"
+            ]
+        );
+        // Objects over several lines are none of these.
+        assert_eq!(rows_of("{\n\"a\": 1}\n{\"a\": 2}", wanted).unwrap(), ["a", "1: 1", "3: 2"]);
+        assert!(rows_of("[{\"a\": 1},\n{\"a\": ]", wanted).is_err());
+    }
+
+    #[test]
     fn what_is_no_record_and_what_is_cut_off_is_told() {
-        assert_eq!(rows("[{\"a\":1}, 7]", None).unwrap()[2], "1: -!it is no object, but 7");
+        assert_eq!(rows("[{\"a\":1}, 7]", None).unwrap()[2], "2: -!it is no object, but 7");
         for text in ["[{\"a\":1}", "[{\"a\":1}, {\"a\"", "{\"a\":1}\n{", "[{\"a\":1}] x", "[{\"a\":1]"] {
             assert!(rows(text, None).unwrap_err().contains("is not whole JSON"), "{text}");
         }

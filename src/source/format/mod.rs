@@ -4,6 +4,7 @@
 pub(super) mod delimited;
 pub(super) mod encoding;
 pub(super) mod json;
+pub(super) mod json_objects;
 mod options;
 pub(super) mod parquet_file;
 pub(super) mod record;
@@ -72,11 +73,12 @@ pub(super) fn detect(
         .with_hint("leave `format` out: elt recognises it")),
         (Some(asked), _) => Ok(asked),
         (None, Some(found)) => Ok(found),
-        (None, None) => by_name(name.unwrap_or_default(), shown),
+        (None, None) => by_name(name.unwrap_or_default(), head, shown),
     }
 }
 
-fn by_name(name: &str, shown: &str) -> Result<Format, SourceError> {
+/// Where the name says nothing either, what begins like JSON is JSON, and all else CSV.
+fn by_name(name: &str, head: &[u8], shown: &str) -> Result<Format, SourceError> {
     let name = name.to_ascii_lowercase();
     let name = name.trim_end_matches(".gz").trim_end_matches(".zst");
     match name.rsplit_once('.').map(|(_, ending)| ending) {
@@ -88,7 +90,19 @@ fn by_name(name: &str, shown: &str) -> Result<Format, SourceError> {
                     "deliver it as CSV, Parquet or JSON; if it is CSV under another name, say format='csv'",
                 ))
         }
+        Some("csv" | "tsv" | "txt") => Ok(Format::Csv),
+        _ if looks_like_json(head) => Ok(Format::Json),
         _ => Ok(Format::Csv),
+    }
+}
+
+/// Whether a text begins as an object with a key does, or as an array of objects.
+fn looks_like_json(head: &[u8]) -> bool {
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+    match head.split_first() {
+        Some((b'{', rest)) => matches!(rest.trim_ascii_start().first(), Some(b'"' | b'}')),
+        Some((b'[', rest)) => matches!(rest.trim_ascii_start().first(), Some(b'{')),
+        _ => false,
     }
 }
 
@@ -124,6 +138,9 @@ mod tests {
         assert_eq!(detect(b"PAR1....", Some("a.csv"), None, "a.csv").unwrap(), Format::Parquet);
         assert_eq!(detect(b"a,b\n1,2", Some("a"), None, "a").unwrap(), Format::Csv);
         assert_eq!(detect(b"{}", Some("a.jsonl.gz"), None, "a").unwrap(), Format::Json);
+        assert_eq!(detect(b" [ {\"a\": 1}]", Some("export"), None, "a").unwrap(), Format::Json);
+        assert_eq!(detect(b"{\"a\": 1}", Some("a.csv"), None, "a").unwrap(), Format::Csv);
+        assert_eq!(detect(b"[a],b", Some("export"), None, "a").unwrap(), Format::Csv);
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub struct ReadOptions {
     pub changed_columns: ChangedColumns,
     /// Rows that are not good are put aside, not refused.
     pub quarantine: bool,
+    /// The number of each row in its source is loaded, too, as `_row`; of what is read row by row.
+    pub numbered: bool,
     /// The session's time zone is UTC, so that a timestamp without a zone can be taken for one.
     pub session_is_utc: bool,
 }
@@ -61,6 +63,7 @@ impl Default for ReadOptions {
             max_uncompressed_bytes: 100 << 30,
             changed_columns: ChangedColumns::Fail,
             quarantine: false,
+            numbered: false,
             session_is_utc: false,
         }
     }

@@ -1,6 +1,7 @@
 //! A row on its way from a file to a table: fields as the text that PostgreSQL would read.
 
 use crate::source::SourceError;
+use crate::source::place::Unit;
 
 /// Reads a file's rows one after the other.
 pub(in crate::source) trait Records: Send {
@@ -9,6 +10,16 @@ pub(in crate::source) trait Records: Send {
 
     /// Whether there is no row; asked before the first is read.
     fn is_empty(&mut self) -> Result<bool, SourceError>;
+
+    /// Whether a row may lack a column, which is NULL then.
+    fn is_sparse(&self) -> bool {
+        false
+    }
+
+    /// What [`Record::line`] counts.
+    fn unit(&self) -> Unit {
+        Unit::Line
+    }
 
     /// Which columns take their values as JSON, texts in their quotes; where there is a difference.
     fn take_as_json(&mut self, _columns: Vec<bool>) {}
@@ -22,9 +33,30 @@ pub(in crate::source) trait Records: Send {
     fn next(&mut self) -> Result<Option<Record<'_>>, SourceError>;
 }
 
+/// What a file holds that has no bytes but blanks: neither columns nor rows.
+pub(in crate::source) struct Nothing;
+
+impl Records for Nothing {
+    fn names(&self) -> &[String] {
+        &[]
+    }
+
+    fn is_empty(&mut self) -> Result<bool, SourceError> {
+        Ok(true)
+    }
+
+    fn is_sparse(&self) -> bool {
+        true
+    }
+
+    fn next(&mut self) -> Result<Option<Record<'_>>, SourceError> {
+        Ok(None)
+    }
+}
+
 /// One row. It lives until the next is read.
 pub(in crate::source) struct Record<'a> {
-    /// The line of the file, or the row of the sheet, on which it begins.
+    /// Where it begins: the line of the file, the row of the sheet, or its number in an array.
     pub line: u64,
     pub text: &'a [u8],
     /// One for each column of the file, but where there is a problem.

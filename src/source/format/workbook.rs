@@ -8,6 +8,7 @@ use super::record::{Field, Problem, Record, Records, text_problem};
 use super::sheet::{Row, Sheet};
 use crate::source::error::{list, nearest};
 use crate::source::file::{FileReader, OpenFile};
+use crate::source::place::Unit;
 use crate::source::{SourceError, archive};
 
 /// A workbook's cells are held in memory: what unpacks to more belongs into a CSV.
@@ -90,6 +91,10 @@ impl Workbook {
 impl Records for Workbook {
     fn names(&self) -> &[String] {
         &self.names
+    }
+
+    fn unit(&self) -> Unit {
+        Unit::Row
     }
 
     fn is_empty(&mut self) -> Result<bool, SourceError> {

@@ -4,6 +4,7 @@
 
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -21,6 +22,8 @@ use crate::source::{FetchOptions, SourceError};
 pub(in crate::source) struct Cache {
     folder: PathBuf,
     key: String,
+    /// Before the names of what belongs together.
+    group: Option<String>,
 }
 
 /// What a server gave with a download to tell its next version by.
@@ -64,13 +67,14 @@ impl Cache {
         url: &Url,
         options: &FetchOptions,
     ) -> Result<Self, SourceError> {
-        fs::create_dir_all(folder).map_err(|error| trouble(folder, &error))?;
+        private_folder(folder).map_err(|error| trouble(folder, &error))?;
         let mut hasher = Sha256::new();
         hasher.update(url.as_str());
         for (name, value) in options.headers.iter().chain(&options.basic) {
             hasher.update(format!("\n{name}: {value}"));
         }
-        Ok(Self { folder: folder.to_owned(), key: hex(&hasher.finalize()) })
+        let (folder, group) = (folder.to_owned(), options.cache_group.clone());
+        Ok(Self { folder, key: hex(&hasher.finalize()), group })
     }
 
     /// The kept download, if its file is there and has the recorded size.
@@ -78,6 +82,9 @@ impl Cache {
         let sidecar: Sidecar = serde_json::from_slice(&fs::read(self.sidecar_path()).ok()?).ok()?;
         let file = OpenFile::open(&self.content_path(&sidecar.sha256)).ok()?;
         let good = sidecar.url_sha256 == self.key && sidecar.bytes == file.length();
+        // What is asked for is not what is swept first.
+        let touched = File::options().write(true).open(self.sidecar_path());
+        let _ = touched.and_then(|sidecar| sidecar.set_modified(SystemTime::now()));
         good.then_some(Kept { file, sha256: sidecar.sha256, validator: sidecar.validator })
     }
 
@@ -106,7 +113,8 @@ impl Cache {
     }
 
     fn short_key(&self) -> String {
-        self.key[..32].to_owned()
+        let key = &self.key[..32];
+        self.group.as_ref().map_or_else(|| key.to_owned(), |group| format!("{group}-{key}"))
     }
 
     fn sidecar_path(&self) -> PathBuf {
@@ -165,6 +173,24 @@ impl Cache {
 
     fn entries(&self) -> impl Iterator<Item = PathBuf> {
         fs::read_dir(&self.folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()))
+    }
+}
+
+/// Makes a folder that only its user may look into: downloads may be anything.
+pub(in crate::source) fn private_folder(folder: &Path) -> std::io::Result<()> {
+    if let Some(parent) = folder.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    match fs::DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            let metadata = fs::metadata(folder)?;
+            if metadata.permissions().mode() & 0o077 != 0 {
+                // An earlier elt made it for all to read. Where it is another user's, that one has to.
+                let _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o700));
+            }
+            Ok(())
+        }
+        done => done,
     }
 }
 

@@ -8,6 +8,7 @@ pub(in crate::source) mod drive;
 pub(in crate::source) mod headers;
 mod part;
 pub(in crate::source) mod post;
+pub(in crate::source) mod sweep;
 
 use std::sync::Arc;
 
@@ -195,6 +196,13 @@ pub(in crate::source) fn client(options: &FetchOptions) -> Result<Client, Source
     builder
         .build()
         .map_err(|error| SourceError::new(format!("the HTTP client cannot be set up: {}", chain(error))))
+}
+
+/// Refuses a private address, or what is none at all.
+pub(in crate::source) fn check_address(text: &str) -> Result<(), SourceError> {
+    let url =
+        Url::parse(text).map_err(|error| SourceError::new(format!("the endpoint is no address: {error}")))?;
+    address::check(&url)
 }
 
 fn is_within(host: &str, domain: &str) -> bool {

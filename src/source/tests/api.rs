@@ -124,9 +124,9 @@ async fn what_has_come_is_not_asked_for_again() {
         server.then(reply);
     }
     assert_eq!(ask(&asking, cache.path(), 3).await.unwrap(), lines(&[1, 2]));
-    forget(cache.path(), 2);
+    tidy(&options(cache.path()), 2, &[]);
     assert!(spool.exists());
-    forget(cache.path(), 3);
+    tidy(&options(cache.path()), 3, &[]);
     assert!(!spool.exists());
 }
 

@@ -33,7 +33,7 @@ fn refusal(path: &Path, options: &ReadOptions) -> SourceError {
 fn a_csv_passes_through_with_its_clause_and_digest() {
     let folder = TempDir::new().unwrap();
     let fetched = local(&file(&folder, "x.csv", CSV));
-    assert_eq!(columns(&fetched, &ReadOptions::default()).unwrap(), ["a", "b"]);
+    assert_eq!(columns(&fetched, &ReadOptions::default()).unwrap().names, ["a", "b"]);
     let mut rows = open(&fetched, &ReadOptions::default(), &text_targets(&["b", "a"])).unwrap();
     assert_eq!(rows.copy_clause(), r#"("a", "b") FROM STDIN WITH (FORMAT binary)"#);
     assert_eq!(rows.sha256(), None);
@@ -154,7 +154,7 @@ fn a_workbook_with_a_cell_far_out_costs_what_it_holds() {
     // As a square it would have 17 thousand million cells.
     let far = table + &row(1_048_576, &cell("XFD1048576", "x"));
     let error = refusal(&file(&folder, "b.xlsx", workbook(&far)), &ReadOptions::default());
-    assert!(error.message.contains("b.xlsx, line 1048576: it has a value in column 16383"), "{error}");
+    assert!(error.message.contains("b.xlsx, row 1048576: it has a value in column 16383"), "{error}");
 }
 
 #[test]
@@ -218,7 +218,7 @@ async fn a_missing_file_names_its_neighbour() {
 async fn a_sample_streams_and_is_the_same_each_time() {
     let location = Location::parse("sample://vouchers?rows=2000&seed=7", Path::new("/")).unwrap();
     let fetched = fetch(&location, &FetchOptions::default(), &()).await.unwrap();
-    let names = columns(&fetched, &ReadOptions::default()).unwrap();
+    let names = columns(&fetched, &ReadOptions::default()).unwrap().names;
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     assert!(names.contains(&"country_code"), "{names:?}");
     let text = csv_text(&fetched, &names);

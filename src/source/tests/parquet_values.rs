@@ -63,7 +63,7 @@ fn decode(bytes: &[u8]) -> Vec<Vec<Value>> {
 
 fn load(path: &Path, oids: &[u32]) -> Result<Vec<Vec<Value>>, SourceError> {
     let fetched = local(path);
-    let names = columns(&fetched, &ReadOptions::default())?;
+    let names = columns(&fetched, &ReadOptions::default())?.names;
     let targets: Vec<Target> =
         names.into_iter().zip(oids).map(|(name, oid)| Target::new(name, *oid)).collect();
     let mut rows = open(&fetched, &ReadOptions::default(), &targets)?;

@@ -12,7 +12,7 @@ fn the_real_voucher_history_is_read_as_delivered() {
         return;
     }
     let fetched = local(&path);
-    let names = columns(&fetched, &ReadOptions::default()).unwrap();
+    let names = columns(&fetched, &ReadOptions::default()).unwrap().names;
     assert_eq!(
         names,
         ["timestamp", "country_code", "last_order_ts", "first_order_ts", "total_orders", "voucher_amount"]
