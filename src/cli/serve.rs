@@ -53,6 +53,8 @@ pub async fn serve(context: &Context, arguments: &Serve) -> Outcome {
             .map(|rate| Rate { per_second: rate.per_second, burst: rate.burst.unwrap_or(rate.per_second) }),
         proxies: written.trusted_proxies.clone(),
         cors: written.cors.clone(),
+        // Who listens on this machine only is found by its own names only; elsewhere the names are many.
+        hosts: written.hosts.clone().or_else(|| is_loopback(&host).then(Vec::new)),
         stop_timeout: grace + CANCELLING,
         ..Settings::new(prod_schema.clone())
     };

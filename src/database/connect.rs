@@ -8,7 +8,7 @@ use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{AsyncMessage, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{DatabaseError, Session, tls};
+use super::{Canceller, DatabaseError, Session, tls};
 
 /// Knows how to reach one database; makes sessions to it.
 #[derive(Clone)]
@@ -127,6 +127,11 @@ impl Connector {
             }
         });
         Ok((Session::new(client, self.tls.clone()), receiver))
+    }
+
+    /// A handle that cancels what a session of a pool is running on the server.
+    pub(super) fn canceller(&self, client: &tokio_postgres::Client) -> Canceller {
+        Canceller::new(client.cancel_token(), self.tls.clone())
     }
 
     /// A pool of at most `size` sessions, for the service.

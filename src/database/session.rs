@@ -29,7 +29,7 @@ impl Session {
 
     /// A handle that cancels what this session is running on the server.
     pub fn canceller(&self) -> Canceller {
-        Canceller { token: self.client.cancel_token(), tls: self.tls.clone() }
+        Canceller::new(self.client.cancel_token(), self.tls.clone())
     }
 
     pub fn is_closed(&self) -> bool {
@@ -136,6 +136,10 @@ pub struct Canceller {
 }
 
 impl Canceller {
+    pub(super) fn new(token: tokio_postgres::CancelToken, tls: MakeRustlsConnect) -> Self {
+        Self { token, tls }
+    }
+
     pub async fn cancel(&self) {
         if let Err(error) = self.token.cancel_query(self.tls.clone()).await {
             tracing::debug!(%error, "cancel did not reach the server");

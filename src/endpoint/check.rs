@@ -52,6 +52,7 @@ impl Endpoint {
         if self.shape == Shape::Value && self.columns.len() > 1 {
             wrong("shape", "a value is one column, but `columns` has more".into(), "name one column");
         }
+        self.check_hidden(&mut wrong);
         if let Some((chart, missing)) = self.chart.as_ref().and_then(|chart| Some((chart, chart.missing()?)))
         {
             let message = format!("a {} needs {missing}", chart.kind.name());
@@ -83,6 +84,22 @@ impl Endpoint {
         if RESERVED_PATHS.contains(&parts[1]) || braced(parts[1]).is_some() {
             let message = format!("the path `{path}` would hide one of the service's own");
             wrong(path, message, "begin it with a word of its own, e.g. the domain's");
+        }
+    }
+
+    /// A cursor holds what a page was sorted by, and who may sort by a column can find out what is in it.
+    fn check_hidden(&self, wrong: &mut impl FnMut(&str, String, &'static str)) {
+        let is_hidden =
+            |column: &str| !self.columns.is_empty() && !self.columns.iter().any(|one| one == column);
+        let order = self.order.iter().map(|order| ("order", order.column.as_str()));
+        let key = self.key.iter().map(|column| ("key", column.as_str()));
+        for (word, column) in order.chain(key).filter(|(_, column)| is_hidden(column)) {
+            let message = format!("`{word}` names `{column}`, which `columns` leaves out");
+            wrong(
+                word,
+                message,
+                "a caller sees what pages are sorted by: add it to `columns`, or take it away",
+            );
         }
     }
 

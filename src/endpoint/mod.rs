@@ -34,7 +34,8 @@ pub struct Endpoint {
     #[serde(deserialize_with = "words::one_or_many")]
     pub key: Vec<String>,
     pub limit: Limit,
-    pub cache: Cache,
+    /// `None`: as the relation suggests.
+    pub cache: Option<Cache>,
     pub chart: Option<Chart>,
 }
 
@@ -78,6 +79,9 @@ pub struct Column {
     #[serde(rename = "type")]
     pub data_type: String,
     pub description: String,
+    /// Kept so by PostgreSQL, or by a test that publishing waits for.
+    #[serde(default)]
+    pub never_null: bool,
 }
 
 impl Parameter {
@@ -87,6 +91,10 @@ impl Parameter {
 }
 
 impl Endpoint {
+    pub fn cache(&self) -> Cache {
+        self.cache.unwrap_or_default()
+    }
+
     /// With everything that was left unsaid: the path of the model's name, the parameters of the path.
     pub fn settled(mut self, model: &str, description: &str) -> Self {
         if self.path.is_empty() {
@@ -113,6 +121,12 @@ impl Endpoint {
             }
         }
         self
+    }
+
+    /// `/customers/{id}` and `/customers/{name}` are one path: both are `/customers/{}`.
+    pub fn path_without_names(&self) -> String {
+        let parts = self.path.split('/').map(|part| if braced(part).is_some() { "{}" } else { part });
+        parts.collect::<Vec<_>>().join("/")
     }
 
     /// The names in braces.

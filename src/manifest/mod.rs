@@ -11,6 +11,7 @@ mod inline;
 mod loading;
 mod materializations;
 mod models;
+mod promises;
 mod read;
 mod resolve;
 mod rules;

@@ -32,6 +32,7 @@ pub fn compile(project: &Project) -> (Manifest, Vec<Diagnostic>) {
     reader.orphaned_properties();
     reader.resolve();
     check_layers(&reader.nodes, &mut reader.problems);
+    endpoints::settle_caches(&mut reader.nodes);
     endpoints::check(&reader.nodes, &mut reader.problems);
     let (order, children) = order(&reader.nodes, &mut reader.problems);
     let tests = reader.tests(&order);
@@ -51,7 +52,9 @@ pub fn compile(project: &Project) -> (Manifest, Vec<Diagnostic>) {
         sources: reader.sources,
         schemas: Manifest::schemas_of(&project.target),
     };
-    (manifest, reader.problems)
+    let mut problems = reader.problems;
+    endpoints::check_keys(&manifest, &mut problems);
+    (manifest, problems)
 }
 
 /// The column of another raw model that a load asks for: the one thing a raw model may refer to.

@@ -26,6 +26,7 @@ pub(super) struct WrittenService {
     rate_limit: Option<RateLimit>,
     trusted_proxies: Vec<Spanned<String>>,
     cors: Vec<Spanned<String>>,
+    hosts: Option<Vec<Spanned<String>>>,
     preview: Option<Preview>,
 }
 
@@ -68,6 +69,8 @@ pub struct Service {
     pub trusted_proxies: Vec<IpNet>,
     /// Other sites whose pages may ask.
     pub cors: Vec<String>,
+    /// Names by which the service may be asked; `None`: as the address that is listened on suggests.
+    pub hosts: Option<Vec<String>>,
     /// `None`: as the address that is listened on suggests.
     pub preview: Option<Preview>,
 }
@@ -84,6 +87,7 @@ impl Service {
             rate_limit: written.rate_limit,
             trusted_proxies: every(&written.trusted_proxies, reader, network),
             cors: every(&written.cors, reader, origin),
+            hosts: written.hosts.as_ref().map(|hosts| every(hosts, reader, host)),
             preview: written.preview,
         }
     }
@@ -141,4 +145,16 @@ fn origin(text: &str) -> Result<String, Diagnostic> {
     }
     let message = format!("`{text}` under service.cors is not the origin of a site");
     Err(Diagnostic::error("bad-origin", message).hint("write it as https://shop.example.org, without a path"))
+}
+
+/// As a browser sends it, without its port: any port will do.
+fn host(text: &str) -> Result<String, Diagnostic> {
+    let is_host = text.parse::<IpAddr>().is_ok()
+        || (!text.is_empty()
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)));
+    if is_host {
+        return Ok(text.to_owned());
+    }
+    let message = format!("`{text}` under service.hosts is not the name of a host");
+    Err(Diagnostic::error("bad-host", message).hint("write it as shop.example.org, without scheme and port"))
 }

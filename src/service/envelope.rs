@@ -3,18 +3,27 @@
 
 use std::time::Instant;
 
+use actix_web::HttpMessage;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use actix_web::http::Method;
+use actix_web::http::header::{
+    CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY, VARY,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 
+use super::metrics::Routed;
 use super::problem::Problem;
 use super::state::State;
 use super::{body, pages};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const LONGEST_REQUEST_ID: usize = 64;
+
+/// Of what is no page: it loads nothing, and stands in nobody's frame.
+const NOT_A_PAGE: &str = "default-src 'none'; frame-ancestors 'none'";
 
 pub async fn envelope<B: MessageBody + 'static>(
     request: ServiceRequest,
@@ -24,31 +33,63 @@ pub async fn envelope<B: MessageBody + 'static>(
     let id_header = request_id(request.headers());
     let shown = id_header.clone();
     let id = shown.to_str().unwrap_or_default();
+    let is_reading = request.method() != Method::POST;
     let mut response = next.call(request).await?.map_into_boxed_body();
     let is_error = response.status().is_client_error() || response.status().is_server_error();
     if is_error && !pages::is_page(response.response()) {
         let written = one_form(&response, id);
+        // What was said of other sites holds for the error, too: else their pages could not read it.
+        let said = response.headers().iter().filter(|(name, _)| is_for_others(name));
+        let said: Vec<_> = said.map(|(name, value)| (name.clone(), value.clone())).collect();
         response = response.into_response(written);
+        for (name, value) in said {
+            response.headers_mut().append(name, value);
+        }
     }
     response = body::hang_up_after(response);
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, id_header);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // What a browser can be led to.
+    if is_reading && !headers.contains_key(CONTENT_SECURITY_POLICY) {
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(NOT_A_PAGE));
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    }
     if let Some(state) = response.request().app_data::<Data<State>>() {
         state.metrics.count(&response, began.elapsed());
     }
     let request = response.request();
-    // Without the query: it may hold what is nobody's business.
+    let extensions = request.extensions();
+    // Without the query and without what stands in an endpoint's path: that is nobody's business.
+    let path = extensions.get::<Routed>().map_or(request.path(), |routed| routed.0.as_str());
     tracing::info!(
         target: "elt::access",
         request_id = id,
+        trace_id = trace_id(request.headers()),
         method = %request.method(),
-        path = request.path(),
+        path,
         status = response.status().as_u16(),
         duration_us = began.elapsed().as_micros() as u64,
         "answered"
     );
+    drop(extensions);
     Ok(response)
+}
+
+fn is_for_others(name: &HeaderName) -> bool {
+    name == VARY || name.as_str().starts_with("access-control-")
+}
+
+/// The caller's trace, where the request is part of one: 32 hex digits of W3C's `traceparent`.
+fn trace_id(headers: &HeaderMap) -> Option<&str> {
+    let (version, rest) = headers.get("traceparent")?.to_str().ok()?.split_once('-')?;
+    let (trace, rest) = rest.split_once('-')?;
+    let is_hex = |text: &str, length| {
+        text.len() == length
+            && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    };
+    let is_whole = is_hex(version, 2) && is_hex(trace, 32) && is_hex(rest.split('-').next()?, 16);
+    (is_whole && trace.bytes().any(|digit| digit != b'0')).then_some(trace)
 }
 
 fn one_form(response: &ServiceResponse, request_id: &str) -> actix_web::HttpResponse {

@@ -26,6 +26,18 @@ pub struct Readiness {
     status: ReadinessStatus,
     database: DatabaseStanding,
     snapshot: Option<SnapshotStanding>,
+    /// Whether vouchers can be looked up.
+    vouchers: VoucherStanding,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum VoucherStanding {
+    Served,
+    /// The project publishes none.
+    None,
+    /// A model is called segments_derived and has other columns than the look-up reads; the log says which.
+    OtherColumns,
 }
 
 #[derive(Clone, Copy, Serialize, ToSchema)]
@@ -142,7 +154,12 @@ fn readiness(state: &State) -> Readiness {
         (Some(_), Database::Here) => ReadinessStatus::Ready,
         (Some(_), _) => ReadinessStatus::Degraded,
     };
-    Readiness { status, database: DatabaseStanding::from(database), snapshot }
+    let vouchers = match state.snapshot.load().as_ref() {
+        Some(snapshot) if snapshot.has_vouchers => VoucherStanding::Served,
+        Some(snapshot) if snapshot.no_segments.is_some() => VoucherStanding::OtherColumns,
+        _ => VoucherStanding::None,
+    };
+    Readiness { status, database: DatabaseStanding::from(database), snapshot, vouchers }
 }
 
 impl From<Database> for DatabaseStanding {

@@ -66,6 +66,8 @@ pub struct Settings {
     pub proxies: Vec<IpNet>,
     /// Other sites whose pages may ask, e.g. `https://shop.example.org`.
     pub cors: Vec<String>,
+    /// The names by which the service may be asked, besides this machine's own; `None`: by any.
+    pub hosts: Option<Vec<String>>,
     /// The longest body that is read. Unit: bytes.
     pub body_limit: usize,
     /// How long a request's headers may take to arrive.
@@ -73,6 +75,8 @@ pub struct Settings {
     /// How long a request's body may take to arrive, and the run history to answer. A run itself may take
     /// as long as it does.
     pub request_timeout: Duration,
+    /// How long the client of a large answer may take nothing of it, before the answer is broken off.
+    pub stall_timeout: Duration,
     /// How long an idle connection is kept.
     pub keep_alive: Duration,
     /// How long a stop waits for what was begun. Whole seconds.
@@ -126,9 +130,11 @@ impl Settings {
             rate: None,
             proxies: Vec::new(),
             cors: Vec::new(),
+            hosts: None,
             body_limit: 64 * 1024,
             header_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(10),
+            stall_timeout: Duration::from_secs(30),
             keep_alive: Duration::from_secs(75),
             stop_timeout: Duration::from_secs(30),
             refresh_interval: Duration::from_secs(30),

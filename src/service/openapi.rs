@@ -1,6 +1,8 @@
 //! The API's description, OpenAPI 3.1: every path with all its answers. Built in code beside the routes, so
 //! that the errors that many paths share are said once.
 
+use std::collections::HashSet;
+
 use serde_json::json;
 use utoipa::ToSchema;
 use utoipa::openapi::header::HeaderBuilder;
@@ -70,8 +72,14 @@ pub fn description(guarded: Guarded, endpoints: &[Published]) -> OpenApi {
         .path("/metrics", get(metrics()))
         .path("/openapi.json", get(openapi()))
         .path("/", get(plain("welcome", "Where to go from here", "Welcome")));
+    let mut ids = HashSet::new();
     for published in endpoints {
-        paths = paths.path(&published.endpoint.path, get(exposed::describe(published)));
+        let path = &published.endpoint.path;
+        let wanted = format!("endpoint{}", path.replace(['/', '{', '}', '.', '-', '~'], "_"));
+        // `/a-b` and `/a_b` are two.
+        let numbered = (2..).map(|number| format!("{wanted}_{number}"));
+        let id = std::iter::once(wanted.clone()).chain(numbered).find(|id| ids.insert(id.clone()));
+        paths = paths.path(path, get(exposed::describe(published, &id.unwrap_or(wanted))));
     }
     let mut paths = paths.build();
     for (path, item) in paths.paths.iter_mut().filter(|(path, _)| !PROBES.contains(&path.as_str())) {
@@ -194,7 +202,7 @@ fn runs() -> Operation {
     operation("runs", "The newest runs", "runs")
         .parameter(limit)
         .response("200", response("The runs").content(JSON, of("RunList")))
-        .response("422", error("invalid_parameter: limit is no whole number from 1 to 100"))
+        .response("400", error("invalid_parameter: limit is no whole number from 1 to 100"))
         .response("503", unavailable("history_unavailable"))
         .build()
 }

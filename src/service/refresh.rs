@@ -11,7 +11,6 @@ use tokio::time::sleep;
 use super::snapshot::Snapshot;
 use super::state::{Database, State};
 use crate::database::{ReadError, Reader};
-use crate::name::Ident;
 use crate::token::Keyring;
 
 const SHORTEST_RETRY: Duration = Duration::from_millis(200);
@@ -26,7 +25,6 @@ pub struct Refresh {
     pub state: Arc<State>,
     pub reader: Reader,
     pub keyring: Arc<dyn Keyring>,
-    pub schema: Ident,
     pub interval: Duration,
 }
 
@@ -72,7 +70,12 @@ impl Refresh {
     }
 
     async fn read_all(&self) {
-        tokio::join!(self.read(), self.read_tokens());
+        self.state.gate.forget_the_quiet();
+        let read = async {
+            let _alone = self.state.renewing.lock().await;
+            read(&self.state).await
+        };
+        tokio::join!(read, self.read_tokens());
     }
 
     /// Where they cannot be read, those that were known go on counting.
@@ -86,48 +89,66 @@ impl Refresh {
             Err(_) => tracing::debug!("the tokens cannot be read: no answer"),
         }
     }
+}
 
-    async fn read(&self) {
-        let now = Timestamp::now();
-        let standing = match self.reader.publication(&self.schema).await {
-            Ok(publication) => match Snapshot::new(publication, now) {
-                Ok(snapshot) => {
-                    self.swap(snapshot);
-                    Ok(Database::Here)
-                }
-                Err(error) => Err((Database::Unreadable(now), error)),
-            },
-            Err(error) => {
-                let standing = match &error {
-                    ReadError::Away(_) => Database::Away(now),
-                    ReadError::Unpublished => Database::Unpublished,
-                    ReadError::Unreadable(_) => Database::Unreadable(now),
-                };
-                Err((standing, error.to_string()))
+/// What is published now, for who found that it is no more what `outdated` says; `None` where it cannot be read.
+pub async fn renew(state: &State, outdated: &Snapshot) -> Option<Arc<Snapshot>> {
+    // One after the other: what was read first must not be taken last.
+    let _alone = state.renewing.lock().await;
+    let known = state.snapshot.load_full().filter(|known| known.loaded_at > outdated.loaded_at);
+    match known {
+        Some(known) => Some(known),
+        None => read(state).await,
+    }
+}
+
+/// Reads what is published, and answers from it from now on.
+async fn read(state: &State) -> Option<Arc<Snapshot>> {
+    let now = Timestamp::now();
+    let read = match state.reader.publication(&state.schema).await {
+        Ok(publication) => {
+            Snapshot::new(publication, now).map_err(|error| (Database::Unreadable(now), error))
+        }
+        Err(error) => {
+            let standing = match &error {
+                ReadError::Away(_) => Database::Away(now),
+                ReadError::Unpublished => Database::Unpublished,
+                ReadError::Unreadable(_) => Database::Unreadable(now),
+            };
+            Err((standing, error.to_string()))
+        }
+    };
+    // Told once when it changes, not at every try.
+    match read {
+        Ok(snapshot) => {
+            let snapshot = swap(state, snapshot);
+            if state.note_database(Database::Here) {
+                tracing::info!("the published data is read");
             }
-        };
-        // Told once when it changes, not at every try.
-        match standing {
-            Ok(here) => {
-                if self.state.note_database(here) {
-                    tracing::info!("the published data is read");
-                }
+            Some(snapshot)
+        }
+        Err((standing, error)) => {
+            if state.note_database(standing) {
+                tracing::warn!(error, "the published data cannot be read");
             }
-            Err((standing, error)) => {
-                if self.state.note_database(standing) {
-                    tracing::warn!(error, "the published data cannot be read");
-                }
-            }
+            None
         }
     }
+}
 
-    fn swap(&self, snapshot: Snapshot) {
-        let run_id = snapshot.run_id;
-        let snapshot = Arc::new(snapshot);
-        let before = self.state.snapshot.swap(Some(snapshot.clone()));
-        if before.is_none_or(|before| before.run_id != run_id) {
-            self.state.pages.describe(&snapshot.endpoints);
-            tracing::info!(run_id, "answering from the publication of this run");
+fn swap(state: &State, snapshot: Snapshot) -> Arc<Snapshot> {
+    let run_id = snapshot.run_id;
+    let snapshot = Arc::new(snapshot);
+    let before = state.snapshot.swap(Some(snapshot.clone()));
+    // Endpoints also go by `elt prune`, which is no run.
+    if before.as_ref().is_none_or(|before| before.endpoints != snapshot.endpoints) {
+        state.pages.describe(&snapshot.endpoints);
+    }
+    if before.is_none_or(|before| before.run_id != run_id) {
+        tracing::info!(run_id, "answering from the publication of this run");
+        if let Some(why) = &snapshot.no_segments {
+            tracing::warn!(why, "segments_derived is not the table that vouchers are looked up in");
         }
     }
+    snapshot
 }

@@ -158,7 +158,7 @@ fn limit(query: &str) -> Result<i64, Problem> {
     let accepts = format!("a whole number from 1 to {LARGEST_LIMIT}");
     let message = format!("limit {problem}; it accepts {accepts}.");
     let field = FieldProblem { field: "limit".into(), problem: problem.into(), accepts: accepts.into() };
-    Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_parameter", message).with_fields(&[field]))
+    Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_parameter", message).with_fields(&[field]))
 }
 
 /// `Prefer: respond-async`, among others, as RFC 7240 has it.

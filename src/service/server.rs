@@ -58,9 +58,8 @@ pub async fn start(
     let stopping = state.stopping.clone();
 
     let (first, read) = oneshot::channel();
-    let (schema, interval) = (settings.prod_schema, settings.refresh_interval);
-    let refresh =
-        tokio::spawn(Refresh { state, reader, keyring, schema, interval }.keep(first)).abort_handle();
+    let interval = settings.refresh_interval;
+    let refresh = tokio::spawn(Refresh { state, reader, keyring, interval }.keep(first)).abort_handle();
     if tokio::time::timeout(FIRST_READ, read).await.is_err() {
         tracing::warn!("the database did not answer yet; lookups wait for it");
     }
@@ -124,7 +123,9 @@ fn others(origins: &[String]) -> Cors {
     let cors = origins.iter().fold(Cors::default(), |cors, origin| cors.allowed_origin(origin));
     cors.allowed_methods([Method::GET, Method::HEAD, Method::POST])
         .allowed_headers([AUTHORIZATION, ACCEPT, CONTENT_TYPE, IF_NONE_MATCH])
-        .expose_headers(["etag", "link", "elt-run", "location", "retry-after", "x-request-id"])
+        .allowed_headers(["prefer", "traceparent", "tracestate", "x-request-id", "last-event-id"])
+        .expose_headers(["etag", "link", "elt-run", "elt-more", "location", "retry-after", "x-request-id"])
+        .expose_headers(["allow", "preference-applied", "www-authenticate"])
         .max_age(3600)
 }
 

@@ -43,6 +43,8 @@ pub struct Snapshot {
     countries: HashMap<String, Country>,
     /// Whether the project makes vouchers at all.
     pub has_vouchers: bool,
+    /// Why a relation of the segments' name is not looked into.
+    pub no_segments: Option<String>,
     /// By path.
     pub endpoints: Vec<Published>,
 }
@@ -69,7 +71,7 @@ pub struct Segment {
 impl Snapshot {
     /// Errors say which row contradicts the contract or another row.
     pub fn new(publication: Publication, loaded_at: Timestamp) -> Result<Self, String> {
-        let Publication { run_id, published_at, segments, endpoints } = publication;
+        let Publication { run_id, published_at, segments, no_segments, endpoints } = publication;
         let has_vouchers = segments.is_some();
         let mut countries: HashMap<String, Country> = HashMap::new();
         for row in segments.unwrap_or_default() {
@@ -90,7 +92,7 @@ impl Snapshot {
             put_in_order(&country.code, &mut country.frequent)?;
             put_in_order(&country.code, &mut country.recency)?;
         }
-        Ok(Self { run_id, published_at, loaded_at, countries, has_vouchers, endpoints })
+        Ok(Self { run_id, published_at, loaded_at, countries, has_vouchers, no_segments, endpoints })
     }
 
     /// The endpoint that answers at `path`, with the values of its path's parameters.
@@ -236,6 +238,7 @@ mod tests {
             run_id: 7,
             published_at: Timestamp::UNIX_EPOCH,
             segments: Some(segments),
+            no_segments: None,
             endpoints: Vec::new(),
         };
         Snapshot::new(publication, Timestamp::UNIX_EPOCH)

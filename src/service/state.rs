@@ -45,6 +45,10 @@ pub struct State {
     pub reader: Reader,
     pub schema: Ident,
     pub preview: Preview,
+    /// How long the client of a large answer may take nothing.
+    pub stall_timeout: Duration,
+    /// Held by who reads the publication because a request needs it: one at a time is enough.
+    pub renewing: tokio::sync::Mutex<()>,
 }
 
 /// How the last read of the published layer went.
@@ -88,6 +92,8 @@ impl State {
             reader,
             schema: settings.prod_schema.clone(),
             preview: settings.preview,
+            stall_timeout: settings.stall_timeout,
+            renewing: tokio::sync::Mutex::default(),
         }
     }
 

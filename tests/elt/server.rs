@@ -30,13 +30,17 @@ impl Server {
         let log = project.root.join("serve.log");
         let file = File::create(&log).expect("the project's folder can be written");
         let mut process = command.stdout(Stdio::piped()).stderr(file).spawn().expect("the binary starts");
-        let mut line = String::new();
         let output = process.stdout.take().expect("it is piped");
-        BufReader::new(output).read_line(&mut line).expect("it writes text");
+        let mut said = String::new();
+        // Warnings about the project come before.
+        let address = BufReader::new(output).lines().find_map(|line| {
+            let line = line.expect("it writes text");
+            let event: Value = serde_json::from_str(&line).unwrap_or_default();
+            said += &line;
+            event["address"].as_str().map(str::to_owned)
+        });
         let log_so_far = || std::fs::read_to_string(&log).unwrap_or_default();
-        let said: Value =
-            serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}\n{}", log_so_far()));
-        let base = said["address"].as_str().unwrap_or_else(|| panic!("{said}\n{}", log_so_far())).to_owned();
+        let base = address.unwrap_or_else(|| panic!("{said}\n{}", log_so_far()));
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60));
         Self { process, base, client: client.build().expect("a client can be made"), log }
     }
@@ -102,6 +106,19 @@ impl Server {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("it does not stop\n{}", self.told());
+    }
+
+    /// The log, once there is in it what is waited for: it is written behind the answers.
+    pub async fn tells(&self, wanted: impl Fn(&str) -> bool) -> String {
+        let until = Instant::now() + Duration::from_secs(20);
+        loop {
+            let told = self.told();
+            if wanted(&told) {
+                return told;
+            }
+            assert!(Instant::now() < until, "it is never told: {told}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     pub fn told(&self) -> String {

@@ -2,9 +2,11 @@
 //! relation, and the notice that a new run has published. It names prod relations only and never writes; the
 //! role behind its connector can do no more.
 
+mod held;
 mod overview;
 mod publication;
 mod rows;
+mod statement;
 
 use std::time::Duration;
 
@@ -28,6 +30,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Sessions that read rows at the same time; who comes later waits.
 const ROW_SESSIONS: usize = 8;
 
+/// Sessions of large answers: they are kept as long as the clients take, so they are others.
+const LARGE_SESSIONS: usize = 4;
+
 /// Reads one prod schema.
 #[derive(Clone)]
 pub struct Reader {
@@ -36,9 +41,10 @@ pub struct Reader {
     pool: deadpool_postgres::Pool,
     /// For rows of served relations, so that slow ones of these do not keep the publication from being read.
     row_pool: deadpool_postgres::Pool,
+    large_pool: deadpool_postgres::Pool,
 }
 
-/// Sessions of a pool, and requests that wait for one.
+/// Sessions that read rows, and requests that wait for one.
 #[derive(Debug, Clone, Copy)]
 pub struct Sessions {
     pub open: i64,
@@ -74,7 +80,13 @@ impl Reader {
             .with_setting("default_transaction_read_only", "on")
             .with_setting("statement_timeout", &format!("{}s", PATIENCE.as_secs()))
             .with_setting("application_name", "elt serve");
-        Self { pool: connector.pool(2), row_pool: connector.pool(ROW_SESSIONS), connector }
+        Self {
+            pool: connector.pool(2),
+            row_pool: connector.pool(ROW_SESSIONS),
+            // A statement there lasts as long as a client takes to read; what is too long is judged here.
+            large_pool: connector.with_setting("statement_timeout", "0").pool(LARGE_SESSIONS),
+            connector,
+        }
     }
 
     /// The segments and the run that published them, from one statement and so from one moment.
@@ -103,30 +115,47 @@ impl Reader {
         publication::read(&client, schema).await
     }
 
-    /// Begins to read rows of a served relation. Errors tell a wrong value from a database that is away.
+    /// Begins to read rows of a served relation; all of them have to be taken at once, for the relation is
+    /// locked until then. Errors tell a wrong value from a database that is away.
     pub async fn rows(&self, query: &RowQuery) -> Result<Rows, RowsError> {
-        let client = self.row_pool.get().await.map_err(|error| RowsError::Away(unreached(error)))?;
-        Rows::begin(client, query).await
+        Rows::begin(session(&self.row_pool).await?, query).await
+    }
+
+    /// The same for answers that a client may take its time with.
+    pub async fn many_rows(&self, query: &RowQuery) -> Result<Rows, RowsError> {
+        held::begin(session(&self.large_pool).await?, &self.connector, query).await
     }
 
     /// How the sessions that read rows stand.
     pub fn sessions(&self) -> Sessions {
-        let status = self.row_pool.status();
-        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        Sessions { open: count(status.size), idle: count(status.available), waiting: count(status.waiting) }
+        let all = [self.row_pool.status(), self.large_pool.status()];
+        let sum = |part: fn(&deadpool_postgres::Status) -> usize| {
+            i64::try_from(all.iter().map(part).sum::<usize>()).unwrap_or(i64::MAX)
+        };
+        Sessions {
+            open: sum(|pool| pool.size),
+            idle: sum(|pool| pool.available),
+            waiting: sum(|pool| pool.waiting),
+        }
     }
 
     /// What prod tells of itself; `None` where no run has written that yet.
     pub async fn overview(&self, schema: &Ident) -> Result<Option<Overview>, RowsError> {
-        let client = self.row_pool.get().await.map_err(|error| RowsError::Away(unreached(error)))?;
-        overview::read(client, schema).await
+        overview::read(session(&self.row_pool).await?, schema).await
     }
 
-    /// Whether the server takes `value` for one of `data_type`, as the catalogue writes the type.
-    pub async fn fits(&self, data_type: &str, value: &str) -> Result<bool, RowsError> {
-        let client = self.row_pool.get().await.map_err(|error| RowsError::Away(unreached(error)))?;
-        rows::fits(&client, data_type, value).await
+    /// For each type, as the catalogue writes it, whether the server takes all these values for values of it.
+    pub async fn fit(&self, asked: &[(&str, Vec<&str>)]) -> Result<Vec<bool>, RowsError> {
+        rows::fit(&session(&self.row_pool).await?, asked).await
     }
+}
+
+async fn session(pool: &deadpool_postgres::Pool) -> Result<deadpool_postgres::Object, RowsError> {
+    use deadpool_postgres::{PoolError, TimeoutType};
+    pool.get().await.map_err(|error| match error {
+        PoolError::Timeout(TimeoutType::Wait) => RowsError::Busy,
+        error => RowsError::Away(unreached(error)),
+    })
 }
 
 impl Publications {

@@ -17,6 +17,8 @@ pub struct Publication {
     pub published_at: Timestamp,
     /// `None`: the project makes no vouchers.
     pub segments: Option<Vec<PublishedSegment>>,
+    /// Why a relation of the segments' name is none of them.
+    pub no_segments: Option<String>,
     pub endpoints: Vec<Published>,
 }
 
@@ -47,7 +49,14 @@ pub(super) async fn read(client: &Client, schema: &Ident) -> Result<Publication,
     let there = client.query_one(there, &[&names[0], &names[1]]).await.map_err(failed)?;
     let (vouchers, endpoints) = (there.get(0), there.get(1));
     // Not prepared beforehand: publishing replaces the tables, and with them every plan made for them.
-    let rows = client.query(&statement(schema, vouchers, endpoints), &[]).await.map_err(failed)?;
+    let mut read = client.query(&statement(schema, vouchers, endpoints), &[]).await;
+    let mut no_segments = None;
+    if let Some(error) = read.as_ref().err().filter(|error| vouchers && has_other_columns(error)) {
+        no_segments = Some(error.as_db_error().map_or_else(String::new, |error| error.message().to_owned()));
+        read = client.query(&statement(schema, false, endpoints), &[]).await;
+    }
+    let vouchers = vouchers && no_segments.is_none();
+    let rows = read.map_err(failed)?;
     let first = rows.first().ok_or(ReadError::Unpublished)?;
     let is_here = first.try_get::<_, Option<bool>>("is_here").map_err(unreadable)?.is_some();
     let segments = if is_here { rows.iter().map(segment).collect() } else { Ok(Vec::new()) };
@@ -56,6 +65,7 @@ pub(super) async fn read(client: &Client, schema: &Ident) -> Result<Publication,
         run_id: first.try_get("run_id").map_err(unreadable)?,
         published_at: first.try_get("published_at").map_err(unreadable)?,
         segments: if vouchers { Some(segments.map_err(unreadable)?) } else { None },
+        no_segments,
         endpoints: match endpoints.as_deref().map(serde_json::from_str) {
             None => Vec::new(),
             Some(Ok(endpoints)) => endpoints,
@@ -65,6 +75,12 @@ pub(super) async fn read(client: &Client, schema: &Ident) -> Result<Publication,
             }
         },
     })
+}
+
+/// Somebody's own model of that name: what is not there cannot be read, and the rest can.
+fn has_other_columns(error: &tokio_postgres::Error) -> bool {
+    // undefined_column, cannot_coerce.
+    matches!(error.code().map(tokio_postgres::error::SqlState::code), Some("42703" | "42846"))
 }
 
 fn relation(schema: &Ident, name: &str) -> Relation {

@@ -1,6 +1,7 @@
 //! Builds one node in the run's own schema: view, table, rules table, or what is added to an incremental one.
 
 pub(super) mod contract;
+mod defaults;
 mod grants;
 mod hooks;
 mod incremental;
@@ -106,6 +107,7 @@ pub(super) async fn finish(
             catalog::columns(session, relation).await.map_err(|error| located(&error, whole.clone()))?;
         let known: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
         check_columns(node, &known)?;
+        defaults::check(session, node, relation).await?;
     }
     if rows.is_some() {
         for index in indexes(node) {

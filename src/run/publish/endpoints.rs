@@ -27,7 +27,7 @@ pub async fn statements(session: &Session, publication: &Publication<'_>) -> Res
         Some(_) => {}
         None => {
             sql.push(format!(
-                "create table {table} (path text not null, node text not null, domain text not null, \
+                "create table {table} (path text not null unique, node text not null, domain text not null, \
                  relation text not null, endpoint jsonb not null, columns jsonb not null)"
             ));
             sql.push(format!("comment on table {table} is 'How prod is served over HTTP. Written by elt.'"));
@@ -37,12 +37,17 @@ pub async fn statements(session: &Session, publication: &Publication<'_>) -> Res
             }
         }
     }
+    let served: Vec<NodeId> = exposed.iter().copied().filter(|id| built.contains(id)).collect();
+    // Also who was served at a path that is now another's, and was not built: it has a new one, which comes
+    // with its next rows.
     sql.push(format!(
-        "delete from {table} where node = any({}) or node <> all({})",
+        "delete from {table} where node = any({}) or node <> all({}) \
+         or pg_catalog.regexp_replace(path, '{{[^}}]*}}', '{{}}', 'g') = any({})",
         labels(manifest, &built),
-        labels(manifest, &exposed)
+        labels(manifest, &exposed),
+        paths(manifest, &served)
     ));
-    sql.extend(exposed.iter().filter(|id| built.contains(id)).map(|id| row(&table, manifest, *id)));
+    sql.extend(served.iter().map(|id| row(&table, manifest, *id)));
     Ok(sql)
 }
 
@@ -63,6 +68,13 @@ pub fn withdraw_of(manifest: &Manifest, relation: &Relation) -> String {
     format!("delete from {} where relation = {}", table(manifest), literal(relation.name.as_str()))
 }
 
+/// Without the names of their parameters.
+fn paths(manifest: &Manifest, ids: &[NodeId]) -> String {
+    let paths = ids.iter().filter_map(|id| manifest.node(*id).endpoint.as_ref());
+    let paths: Vec<String> = paths.map(|(endpoint, _)| literal(&endpoint.path_without_names())).collect();
+    format!("array[{}]::text[]", paths.join(", "))
+}
+
 fn labels(manifest: &Manifest, ids: &[NodeId]) -> String {
     let labels: Vec<String> = ids.iter().map(|id| literal(&manifest.node(*id).label())).collect();
     format!("array[{}]::text[]", labels.join(", "))
@@ -74,7 +86,7 @@ fn row(table: &Relation, manifest: &Manifest, id: NodeId) -> String {
     let relation = manifest.published(id);
     format!(
         "insert into {table} select {}, {}, {}, {}, {}::jsonb, (select jsonb_agg(jsonb_build_object('name', attname, \
-         'type', pg_catalog.format_type(atttypid, null), 'description', \
+         'type', pg_catalog.format_type(atttypid, null), 'never_null', attnotnull or attname = any({}), 'description', \
          coalesce(pg_catalog.col_description(attrelid, attnum), '')) order by attnum) from pg_catalog.pg_attribute \
          where attrelid = {}::pg_catalog.regclass and attnum > 0 and not attisdropped)",
         literal(&path(node)),
@@ -82,8 +94,17 @@ fn row(table: &Relation, manifest: &Manifest, id: NodeId) -> String {
         literal(&node.domain),
         literal(relation.name.as_str()),
         literal(&definition(node)),
+        never_null(manifest, id),
         literal(&relation.to_string()),
     )
+}
+
+/// The columns without nulls, by what the project says.
+fn never_null(manifest: &Manifest, id: NodeId) -> String {
+    let columns = manifest.node(id).columns.iter().map(|column| column.name.as_str());
+    let columns = columns.filter(|column| manifest.is_never_null(id, column));
+    let columns: Vec<String> = columns.map(literal).collect();
+    format!("array[{}]::text[]", columns.join(", "))
 }
 
 fn path(node: &Node) -> String {

@@ -1,5 +1,5 @@
 //! Where a page ended, as an opaque word for the next request: the order it was read in and the last row's
-//! place in it. It holds nothing that the page did not show, and choosing its values freely gains nothing.
+//! place in it. It holds nothing that the endpoint does not show, and choosing its values freely gains nothing.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -43,7 +43,7 @@ mod tests {
             column: Ident::new(name).unwrap(),
             data_type: "text".into(),
             descending,
-            is_key: false,
+            never_null: false,
         };
         let order = [sort("a", false), sort("b", true)];
         let place = vec![Some("x, \"y\"".to_owned()), None];

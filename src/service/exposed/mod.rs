@@ -4,24 +4,27 @@
 mod cursor;
 mod describe;
 mod page;
+mod refused;
 mod request;
+mod stream;
 
 use std::borrow::Cow;
 
-use actix_web::http::header::{
-    ACCEPT, ALLOW, CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH, RETRY_AFTER, VARY,
-};
+use actix_web::http::header::{ACCEPT, ALLOW, CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH, VARY};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpMessage, HttpResponse};
 use percent_encoding::percent_decode_str;
 
-use super::body;
 use super::metrics::Routed;
-use super::problem::{FieldProblem, Problem};
+use super::problem::Problem;
 use super::routes::{Answer, Call, nothing_here};
-use crate::database::{RowFormat, RowsError};
-use crate::endpoint::{Cache, Published};
+use super::snapshot::Snapshot;
+use super::{body, refresh};
+use crate::database::{Condition, RowFormat};
+use crate::endpoint::{Cache, Published, Shape};
+use crate::name::Ident;
 pub use describe::describe;
+pub use refused::unread;
 use request::Asked;
 pub use request::visible;
 
@@ -35,35 +38,56 @@ enum Form {
 /// Whatever is published at the request's path; 404 where nothing is.
 pub async fn answer(mut call: Call) -> Answer {
     body::leave(&call.request, call.payload.take());
-    let snapshot = call.state.snapshot.load_full();
+    let Some(snapshot) = call.state.snapshot.load_full() else { return nothing_here() };
+    if let Some(answer) = answer_from(&call, &snapshot).await {
+        return answer;
+    }
+    // Published anew since the snapshot was taken, and the news of it is still on its way.
+    let Some(newer) = refresh::renew(&call.state, &snapshot).await else { return Err(refused::changing()) };
+    answer_from(&call, &newer).await.unwrap_or_else(|| Err(refused::changing()))
+}
+
+/// `None`: the rows are of another run than the snapshot, so what it says of them may not hold.
+async fn answer_from(call: &Call, snapshot: &Snapshot) -> Option<Answer> {
     let path = call.request.path();
     let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
-    let found = snapshot.as_ref().and_then(|snapshot| Some((snapshot, snapshot.endpoint(path)?)));
-    let Some((snapshot, (published, in_path))) = found else { return nothing_here() };
+    let Some((published, in_path)) = snapshot.endpoint(path) else { return Some(nothing_here()) };
     call.request.extensions_mut().insert(Routed(published.endpoint.path.clone()));
     if call.request.method() != Method::GET && call.request.method() != Method::HEAD {
-        return Err(Problem::from_status(StatusCode::METHOD_NOT_ALLOWED)
+        return Some(Err(Problem::from_status(StatusCode::METHOD_NOT_ALLOWED)
             .with_hint("It takes GET, HEAD.")
-            .with_header(ALLOW, HeaderValue::from_static("GET, HEAD")));
+            .with_header(ALLOW, HeaderValue::from_static("GET, HEAD"))));
     }
     let in_path = in_path
         .into_iter()
         .map(|(name, value)| (name, percent_decode_str(value).decode_utf8_lossy()))
         .collect::<Vec<(&str, Cow<'_, str>)>>();
-    let form = form(&call);
-    let asked = request::read(published, &call.state.schema, in_path, call.request.query_string(), form)?;
-    let kept = published.endpoint.cache == Cache::Run;
-    if kept && has_tag(&call, &tag(snapshot.run_id, form)) {
-        let mut response = HttpResponse::NotModified();
-        return Ok(headers(&mut response, kept, Some(snapshot.run_id), form).finish());
-    }
-    let rows = match call.state.reader.rows(&asked.query).await {
-        Ok(rows) => rows,
-        Err(error) => return Err(refused(&call, &asked, error).await),
+    let form = form(call);
+    let asked = request::read(published, &call.state.schema, in_path, call.request.query_string(), form);
+    let asked = match asked {
+        Ok(asked) => asked,
+        Err(problem) => return Some(Err(problem)),
     };
-    let mut response = HttpResponse::Ok();
-    headers(&mut response, kept, rows.run_id, form);
-    page::write(response, published, &asked, rows, call.request.path()).await
+    let tag = (published.endpoint.cache() == Cache::Run).then(|| tag(snapshot, form));
+    if tag.as_ref().is_some_and(|tag| has_tag(call, tag)) {
+        let mut response = HttpResponse::NotModified();
+        return Some(Ok(headers(&mut response, snapshot, tag).finish()));
+    }
+    let reader = &call.state.reader;
+    let read = match asked.is_large() {
+        true => reader.many_rows(&asked.query).await,
+        false => reader.rows(&asked.query).await,
+    };
+    match read {
+        Ok(rows) if rows.run_id != Some(snapshot.run_id) => None,
+        Ok(rows) => {
+            let mut response = HttpResponse::Ok();
+            headers(&mut response, snapshot, tag);
+            Some(page::write(response, published, asked, rows, call).await)
+        }
+        Err(error) if refused::is_outdated(&error) => None,
+        Err(error) => Some(Err(refused::refused(call, &asked, error).await)),
+    }
 }
 
 fn form(call: &Call) -> Form {
@@ -96,9 +120,11 @@ impl Form {
     }
 }
 
-/// The same run answers the same question with the same bytes.
-fn tag(run_id: i64, form: Form) -> String {
-    format!("\"{run_id}-{}\"", form.name())
+/// The same publication answers the same question with the same bytes. A database that was set back counts
+/// its runs anew, so the moment is part of it.
+fn tag(snapshot: &Snapshot, form: Form) -> String {
+    let Snapshot { run_id, published_at, .. } = snapshot;
+    format!("\"{run_id}-{:x}-{}\"", published_at.as_microsecond(), form.name())
 }
 
 fn has_tag(call: &Call, tag: &str) -> bool {
@@ -108,87 +134,67 @@ fn has_tag(call: &Call, tag: &str) -> bool {
     })
 }
 
-fn headers(
-    response: &mut actix_web::HttpResponseBuilder,
-    kept: bool,
-    run_id: Option<i64>,
-    form: Form,
-) -> &mut actix_web::HttpResponseBuilder {
-    response.insert_header((VARY, "Accept"));
-    if let Some(run_id) = run_id {
-        response.insert_header(("elt-run", run_id));
-        if kept {
-            response.insert_header((ETAG, tag(run_id, form)));
-        }
-    }
+/// `tag`: of an answer that may be kept.
+fn headers<'a>(
+    response: &'a mut actix_web::HttpResponseBuilder,
+    snapshot: &Snapshot,
+    tag: Option<String>,
+) -> &'a mut actix_web::HttpResponseBuilder {
+    response.insert_header((VARY, "Accept")).insert_header(("elt-run", snapshot.run_id));
     // Kept, but asked for again each time: a publication may come at any moment.
-    response.insert_header((CACHE_CONTROL, if kept { "no-cache" } else { "no-store" }))
+    response.insert_header((CACHE_CONTROL, if tag.is_some() { "no-cache" } else { "no-store" }));
+    if let Some(tag) = tag {
+        response.insert_header((ETAG, tag));
+    }
+    response
 }
 
-/// What the database's refusal means for the caller.
-async fn refused(call: &Call, asked: &Asked, error: RowsError) -> Problem {
-    match &error {
-        RowsError::Value(_) => wrong_value(call, asked, &error).await,
-        other => unread(other),
-    }
-}
-
-/// The same where no value of the caller's takes part.
-pub fn unread(error: &RowsError) -> Problem {
-    let away = |code, message: &'static str| {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, message)
-            .with_header(RETRY_AFTER, HeaderValue::from_static("5"))
-    };
-    let problem = match error {
-        RowsError::Away(_) => away("database_away", "The database cannot be reached at the moment."),
-        RowsError::Slow(_) => Problem::new(
-            StatusCode::GATEWAY_TIMEOUT,
-            "too_slow",
-            "The rows took longer than the service waits.",
-        )
-        .with_hint("Ask for fewer rows, or filter by an indexed column."),
-        // A publication came between the look at the path and the reading.
-        RowsError::Broken(error) if error.is("42P01") || error.is("42703") => {
-            away("changing", "What is published here is changing in this moment.")
-        }
-        RowsError::Value(_) | RowsError::Broken(_) => Problem::from_status(StatusCode::INTERNAL_SERVER_ERROR),
-    };
-    problem.caused_by(error.to_string())
-}
-
-/// Which of the values it was, by asking the server about each.
-async fn wrong_value(call: &Call, asked: &Asked, error: &RowsError) -> Problem {
-    let mut fields = Vec::new();
-    for (name, condition) in &asked.names {
-        let values = condition.value.split(',').filter(|_| condition.operator.is_typed());
-        for value in values {
-            if matches!(call.state.reader.fits(&condition.data_type, value).await, Ok(false)) {
-                fields.push(FieldProblem {
-                    field: name.clone().into(),
-                    problem: "is no value of this type".into(),
-                    accepts: condition.data_type.clone().into(),
-                });
-                break;
-            }
-        }
-    }
-    let problem = request::invalid(&fields).caused_by(error.to_string());
-    match fields.is_empty() {
-        true => problem.with_hint("One of the filters is not possible for a column of its type."),
-        false => problem,
-    }
+/// The words of a query string that have a meaning of their own at an endpoint.
+fn reserved_names(published: &Published) -> impl Iterator<Item = &'static str> {
+    let endpoint = &published.endpoint;
+    let paged = endpoint.shape == Shape::Rows;
+    let sorts = request::visible(published).iter().any(|column| endpoint.filters.allow(&column.name));
+    let words = [
+        ("limit", paged),
+        // Without a key there is no telling where a page ended.
+        ("cursor", paged && !endpoint.key.is_empty()),
+        ("order", paged && sorts),
+        ("columns", paged),
+    ];
+    words.into_iter().filter(|(_, is_taken)| *is_taken).map(|(word, _)| word)
 }
 
 /// The names that a caller may send to an endpoint.
 fn known_names(published: &Published) -> Vec<&str> {
-    let paged = published.endpoint.shape == crate::endpoint::Shape::Rows;
-    let mut names: Vec<&str> =
-        published.endpoint.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
+    let endpoint = &published.endpoint;
+    let reserved: Vec<&str> = reserved_names(published).collect();
+    let mut names: Vec<&str> = endpoint.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
     for column in request::visible(published) {
-        if published.endpoint.filters.allow(&column.name) && !names.contains(&column.name.as_str()) {
-            names.push(&column.name);
+        let name = column.name.as_str();
+        if endpoint.filters.allow(name) && !names.contains(&name) && !reserved.contains(&name) {
+            names.push(name);
         }
     }
-    names.extend(crate::endpoint::RESERVED_PARAMETERS.iter().filter(|_| paged));
+    names.extend(reserved);
     names
+}
+
+/// What holds for who asks for nothing in particular: the defaults; `None` where a parameter is required.
+pub fn unasked(published: &Published) -> Option<Vec<Condition>> {
+    let mut conditions = Vec::new();
+    for parameter in &published.endpoint.parameters {
+        if parameter.required {
+            return None;
+        }
+        if let Some(value) = &parameter.default {
+            let known = published.columns.iter().find(|column| column.name == parameter.column())?;
+            conditions.push(Condition {
+                column: Ident::new(parameter.column()).ok()?,
+                data_type: known.data_type.clone(),
+                operator: parameter.operator,
+                value: value.clone(),
+            });
+        }
+    }
+    Some(conditions)
 }

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use actix_web::http::StatusCode;
 use url::form_urlencoded;
 
-use super::{Form, cursor, known_names};
+use super::{Form, cursor, known_names, reserved_names};
 use crate::database::catalog::PUBLICATION;
 use crate::database::{Condition, RowQuery, Sort};
 use crate::diagnostic::did_you_mean;
@@ -15,16 +15,27 @@ use crate::endpoint::{Column, Operator, Order, Published, Shape};
 use crate::name::{Ident, Relation};
 use crate::service::problem::{FieldProblem, Problem};
 
+/// Answers of at most so many rows are gathered before they are sent.
+const GATHERED_ROWS: u64 = 1000;
+
+/// Values of one `.in`.
+const MOST_VALUES: usize = 500;
+
 /// A request that was understood.
 pub struct Asked {
     pub query: RowQuery,
     /// Each condition under the name that the caller gave it.
     pub names: Vec<(String, Condition)>,
-    /// Rows of a page: one less than are read, to know whether there are more.
-    pub page: u64,
     /// The query string without its cursor: what the next page is asked with.
     pub rest: String,
     pub form: Form,
+}
+
+impl Asked {
+    /// Whether the answer is sent as it comes. Else it is gathered first, and says where the next page begins.
+    pub fn is_large(&self) -> bool {
+        self.query.limit > GATHERED_ROWS
+    }
 }
 
 pub fn read(
@@ -60,7 +71,7 @@ pub fn read(
     if !reader.problems.is_empty() {
         return Err(invalid(&reader.problems));
     }
-    let page = match published.endpoint.shape {
+    let limit = match published.endpoint.shape {
         Shape::Rows => reader.limit.unwrap_or(published.endpoint.limit.default),
         Shape::Object | Shape::Value => 1,
     };
@@ -77,9 +88,9 @@ pub fn read(
         conditions: reader.conditions.iter().map(|(_, condition)| condition.clone()).collect(),
         order,
         after,
-        limit: page.saturating_add(1),
+        limit,
     };
-    Ok(Asked { query, names: reader.conditions, page, rest: rest.finish(), form })
+    Ok(Asked { query, names: reader.conditions, rest: rest.finish(), form })
 }
 
 /// The columns that an endpoint answers with, in their order.
@@ -137,13 +148,14 @@ impl<'a> Reader<'a> {
         if !self.seen.insert(name.to_owned()) {
             return self.wrong(name, "is given twice", "one value; several by `.in` with commas between");
         }
-        let paged = self.published.endpoint.shape == Shape::Rows;
         match name {
-            "limit" if paged => self.read_limit(value),
-            "cursor" if paged => self.cursor = Some(value.to_owned()),
-            "order" if paged => self.read_order(value),
-            "columns" if paged => self.read_columns(value),
-            _ => self.filter(name, value),
+            name if !reserved_names(self.published).any(|reserved| reserved == name) => {
+                self.filter(name, value);
+            }
+            "limit" => self.read_limit(value),
+            "cursor" => self.cursor = Some(value.to_owned()),
+            "order" => self.read_order(value),
+            _ => self.read_columns(value),
         }
     }
 
@@ -159,29 +171,35 @@ impl<'a> Reader<'a> {
 
     fn read_order(&mut self, value: &str) {
         let order: Vec<Order> = value.split(',').map(|word| Order::from(word.to_owned())).collect();
-        let allowed = |name: &str| self.published.endpoint.filters.allow(name) && self.column(name).is_some();
-        match order.iter().find(|order| !allowed(&order.column)) {
-            Some(unknown) => {
-                let name = unknown.column.clone();
-                self.wrong(
-                    "order",
-                    format!("names `{name}`"),
-                    self.names_of(|name| allowed_in(self.published, name)),
-                );
-            }
-            None => self.order = Some(order),
+        let names: Vec<&str> = order.iter().map(|order| order.column.as_str()).collect();
+        let published = self.published;
+        if self.are_columns("order", &names, |name| published.endpoint.filters.allow(name)) {
+            self.order = Some(order);
         }
     }
 
     fn read_columns(&mut self, value: &str) {
-        let columns: Vec<String> = value.split(',').map(str::to_owned).collect();
-        match columns.iter().find(|name| self.column(name).is_none()) {
-            Some(unknown) => {
-                let problem = format!("names `{unknown}`");
-                self.wrong("columns", problem, self.names_of(|_| true));
-            }
-            None => self.columns = Some(columns),
+        let names: Vec<&str> = value.split(',').collect();
+        if self.are_columns("columns", &names, |_| true) {
+            self.columns = Some(names.into_iter().map(str::to_owned).collect());
         }
+    }
+
+    /// Each one that may be named, and each once: a name given a thousand times would be as much work.
+    fn are_columns(&mut self, word: &str, names: &[&str], allowed: impl Fn(&str) -> bool) -> bool {
+        let mut seen = HashSet::new();
+        for name in names {
+            if self.column(name).is_none() || !allowed(name) {
+                let accepts = self.names_of(&allowed);
+                self.wrong(word, format!("names `{name}`"), accepts);
+                return false;
+            }
+            if !seen.insert(*name) {
+                self.wrong(word, format!("names `{name}` twice"), "each column once");
+                return false;
+            }
+        }
+        true
     }
 
     /// A parameter of the endpoint's own, or a column, alone or with an operator behind a dot.
@@ -215,6 +233,10 @@ impl<'a> Reader<'a> {
             return self.wrong(name, format!("is {value}"), "true or false");
         }
         let known = self.published.columns.iter().find(|known| known.name == column);
+        if operator == Operator::In && value.split(',').nth(MOST_VALUES).is_some() {
+            let problem = format!("has more than {MOST_VALUES} values");
+            return self.wrong(name, problem, format!("at most {MOST_VALUES} values"));
+        }
         // A publication is only taken in where its endpoints name columns that are there.
         let (Some(known), Ok(column)) = (known, Ident::new(column)) else {
             return self.wrong(name, "filters a column that is not there", "nothing");
@@ -246,13 +268,15 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// As asked, else as published; the key last, so that no two rows stand in the same place.
+    /// As asked, else as published; the key last, so that no two rows stand in the same place, and in the
+    /// direction of what it follows, so that one index serves the whole order both ways.
     fn order(&self) -> Vec<Sort> {
         let endpoint = &self.published.endpoint;
         let mut order = self.order.clone().unwrap_or_else(|| endpoint.order.clone());
+        let descending = order.last().is_some_and(|last| last.descending);
         for column in &endpoint.key {
             if !order.iter().any(|order| order.column == *column) {
-                order.push(Order { column: column.clone(), descending: false });
+                order.push(Order { column: column.clone(), descending });
             }
         }
         let sort = |order: &Order| {
@@ -261,14 +285,17 @@ impl<'a> Reader<'a> {
                 column: Ident::new(&order.column).ok()?,
                 data_type: known.data_type.clone(),
                 descending: order.descending,
-                is_key: endpoint.key.contains(&order.column),
+                never_null: known.never_null || endpoint.key.contains(&order.column),
             })
         };
         order.iter().filter_map(sort).collect()
     }
 
     fn columns(&self) -> Vec<&'a Column> {
-        let visible = visible(self.published);
+        let mut visible = visible(self.published);
+        if self.published.endpoint.shape == Shape::Value {
+            visible.truncate(1);
+        }
         match &self.columns {
             Some(names) => names
                 .iter()

@@ -3,6 +3,7 @@
 //! a browser asks a person for. Basic never starts a run: a browser sends it along with other sites' forms.
 
 mod address;
+mod host;
 mod limit;
 mod origin;
 
@@ -17,6 +18,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
 use address::Proxies;
+use host::Hosts;
 pub use limit::Rate;
 use limit::{Caller, Limits};
 
@@ -48,6 +50,7 @@ pub struct Gate {
     proxies: Proxies,
     /// Other sites whose pages may ask.
     cors: Vec<String>,
+    hosts: Hosts,
     limits: Limits,
 }
 
@@ -65,6 +68,7 @@ impl Gate {
             tokens: ArcSwapOption::empty(),
             proxies: Proxies(settings.proxies.clone()),
             cors: settings.cors.clone(),
+            hosts: Hosts::new(settings.hosts.as_deref()),
             limits: Limits::new(settings.rate),
         }
     }
@@ -82,14 +86,18 @@ impl Gate {
         self.reads == Access::Token || self.runs == Access::Token || self.limits.any()
     }
 
-    /// Takes the tokens that count from now on, and forgets callers who have been quiet.
+    /// Takes the tokens that count from now on.
     pub fn renew(&self, tokens: Vec<Token>) {
         self.tokens.store(Some(std::sync::Arc::new(tokens)));
+    }
+
+    /// Callers who have been quiet take up no more room.
+    pub fn forget_the_quiet(&self) {
         self.limits.forget_the_quiet();
     }
 
-    /// Errors: 401 without a token or with a wrong one, 403 with one that allows less, 429 too often, 503
-    /// before the tokens are known.
+    /// Errors: 401 without a token or with a wrong one, 403 with one that allows less, 421 by a name that is
+    /// not the service's, 429 too often, 503 before the tokens are known.
     pub fn admit(&self, need: Need, request: &HttpRequest) -> Result<(), Problem> {
         self.admit_with(need, request, credentials(request.headers(), need))
     }
@@ -109,6 +117,9 @@ impl Gate {
         request: &HttpRequest,
         credentials: Credentials<'_>,
     ) -> Result<(), Problem> {
+        if need != Need::Nothing && !self.hosts.know(request.headers()) {
+            return Err(unknown_host());
+        }
         if need == Need::Run && !self.may_come_from(request.headers()) {
             return Err(foreign());
         }
@@ -219,6 +230,12 @@ fn foreign() -> Problem {
         .with_hint(
             "Start it from a page of this service, or name the site under service.cors in profiles.yml.",
         )
+}
+
+fn unknown_host() -> Problem {
+    let message = "The service is not known by the name that it was asked by.";
+    Problem::new(StatusCode::MISDIRECTED_REQUEST, "unknown_host", message)
+        .with_hint("Ask it by localhost, or list the name under service.hosts in profiles.yml.")
 }
 
 fn forbidden() -> Problem {

@@ -162,12 +162,22 @@ async fn other_sites_may_ask_only_where_they_are_named() {
     assert_eq!(answer.headers()["access-control-allow-origin"], "https://shop.example.org");
     let answer = asked(&open, "https://evil.example.org").await.unwrap();
     assert!(!answer.headers().contains_key("access-control-allow-origin"));
+    // An error is an answer, too.
+    for (path, status) in [("/nowhere", 404), ("/runs?limit=x", 400), ("/getVoucher/", 405)] {
+        let refused =
+            open.client.get(format!("{}{path}", open.base)).header("origin", "https://shop.example.org");
+        let refused = refused.send().await.unwrap();
+        assert_eq!(refused.status(), status);
+        assert_eq!(refused.headers()["access-control-allow-origin"], "https://shop.example.org", "{path}");
+        assert!(refused.headers()["vary"].to_str().unwrap().contains("Origin"));
+        assert!(refused.headers()["content-type"].to_str().unwrap().contains("json"));
+    }
     let preflight = open
         .client
         .request(reqwest::Method::OPTIONS, format!("{}/getVoucher/", open.base))
         .header("origin", "https://shop.example.org")
         .header("access-control-request-method", "POST")
-        .header("access-control-request-headers", "content-type")
+        .header("access-control-request-headers", "content-type, prefer, traceparent")
         .send()
         .await
         .unwrap();

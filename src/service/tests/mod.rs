@@ -9,4 +9,5 @@ mod gate;
 mod lookups;
 mod pipeline;
 mod runs;
+mod slow;
 mod support;

@@ -100,7 +100,7 @@ async fn runs_are_listed_newest_first_and_limited() {
         ["?limit=0", "?limit=101", "?limit=-1", "?limit=x", "?limit=", "?limit=1&limit=2", "?limit=1.0"]
     {
         let (status, refused) = served.get(&format!("/runs{query}")).await;
-        assert_eq!((status.as_u16(), &refused["code"]), (422, &json!("invalid_parameter")), "{query}");
+        assert_eq!((status.as_u16(), &refused["code"]), (400, &json!("invalid_parameter")), "{query}");
         assert_eq!(refused["details"]["fields"][0]["field"], "limit");
     }
     for id in ["26", "0", "-1", "x", "99999999999999999999", "%20"] {

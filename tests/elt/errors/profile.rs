@@ -50,7 +50,7 @@ async fn what_is_wrong_with_a_profile_is_told() {
     "#);
     project.write(
         "profiles.yml",
-        "service:\n  cors: ['https://x.example.org/path']\n  trusted_proxies: [here]\n",
+        "service:\n  cors: ['https://x.example.org/path']\n  trusted_proxies: [here]\n  hosts: ['http://x:80']\n",
     );
     insta::assert_snapshot!(project.elt(&["compile"]).expect(2).stderr, @r#"
     error[bad-address]: the trusted proxy `here` is neither an address nor a network
@@ -69,7 +69,15 @@ async fn what_is_wrong_with_a_profile_is_told() {
       |
       = help: write it as https://shop.example.org, without a path
 
-    2 problems; nothing was run.
+    error[bad-host]: `http://x:80` under service.hosts is not the name of a host
+     --> profiles.yml:4:11
+      |
+    4 |   hosts: ['http://x:80']
+      |           ^^^^^^^^^^^^^
+      |
+      = help: write it as shop.example.org, without scheme and port
+
+    3 problems; nothing was run.
     "#);
     project.write("profiles.yml", "target: dve\ntargets: {dev: {}}\n");
     insta::assert_snapshot!(project.elt(&["compile"]).expect(2).stderr, @r#"

@@ -1,10 +1,10 @@
 //! The rows behind a picture: texts as PostgreSQL writes them, numbers where a length is drawn.
 
 use crate::database::catalog::PUBLICATION;
-use crate::database::{Condition, RowFormat, RowQuery, Sort};
+use crate::database::{RowFormat, RowQuery, Sort};
 use crate::endpoint::{ChartKind, Published};
 use crate::name::{Ident, Relation};
-use crate::service::exposed::visible;
+use crate::service::exposed::{unasked, visible};
 use crate::service::pages::text::is_number;
 
 pub struct Data {
@@ -48,29 +48,14 @@ impl Data {
 pub fn query(published: &Published, schema: &Ident, limit: u64) -> Option<RowQuery> {
     let endpoint = &published.endpoint;
     let is_table = endpoint.chart.as_ref().is_some_and(|chart| chart.kind == ChartKind::Table);
-    let type_of = |name: &str| {
-        published.columns.iter().find(|column| column.name == name).map(|column| column.data_type.clone())
-    };
-    let mut conditions = Vec::new();
-    for parameter in &endpoint.parameters {
-        if parameter.required {
-            return None;
-        }
-        if let Some(value) = &parameter.default {
-            conditions.push(Condition {
-                column: Ident::new(parameter.column()).ok()?,
-                data_type: type_of(parameter.column())?,
-                operator: parameter.operator,
-                value: value.clone(),
-            });
-        }
-    }
+    let conditions = unasked(published)?;
     let sort = |column: &str, descending| {
+        let known = published.columns.iter().find(|known| known.name == column)?;
         Some(Sort {
             column: Ident::new(column).ok()?,
-            data_type: type_of(column)?,
+            data_type: known.data_type.clone(),
             descending,
-            is_key: endpoint.key.iter().any(|key| key == column),
+            never_null: known.never_null || endpoint.key.iter().any(|key| key == column),
         })
     };
     Some(RowQuery {

@@ -1,10 +1,11 @@
-//! The first rows of a table of prod, as far as they may be shown: never a column that its endpoint hides.
+//! The first rows of a table of prod, as far as they may be shown: never a column that its endpoint hides, nor a
+//! row that it gives only to who asks for it.
 
 use crate::database::catalog::PUBLICATION;
-use crate::database::{RowFormat, RowQuery, RowsError, Stored};
+use crate::database::{Condition, RowFormat, RowQuery, RowsError, Stored};
 use crate::name::{Ident, Relation};
 use crate::service::Preview;
-use crate::service::exposed::visible;
+use crate::service::exposed::{unasked, visible};
 use crate::service::pages::text::is_number;
 use crate::service::routes::Call;
 
@@ -22,15 +23,16 @@ pub struct Shown {
 /// The error says why there is nothing to see.
 pub async fn of(call: &Call, stored: &Stored) -> Result<Shown, &'static str> {
     let snapshot = call.state.snapshot.load_full();
-    let published = snapshot.iter().flat_map(|snapshot| &snapshot.endpoints);
-    let exposed = published.filter(|one| one.relation == stored.name).map(visible).next();
+    let mut published = snapshot.iter().flat_map(|snapshot| &snapshot.endpoints);
+    let exposed = published.find(|one| one.relation == stored.name);
     let columns: Vec<(String, bool)> = match (call.state.preview, exposed) {
         (Preview::Nothing, _) => return Err("This service shows no rows here (`preview: false`)."),
         (Preview::Exposed, None) => {
             return Err("This table is not exposed; only rows of exposed ones are shown here.");
         }
-        (_, Some(visible)) => {
-            visible.into_iter().map(|column| (column.name.clone(), is_number(&column.data_type))).collect()
+        (_, Some(published)) => {
+            let visible = visible(published).into_iter();
+            visible.map(|column| (column.name.clone(), is_number(&column.data_type))).collect()
         }
         (Preview::All, None) => {
             let all = stored.columns.iter();
@@ -40,7 +42,10 @@ pub async fn of(call: &Call, stored: &Stored) -> Result<Shown, &'static str> {
     if columns.is_empty() {
         return Err("It has no columns.");
     }
-    let rows = match query(call, stored, &columns) {
+    let Some(conditions) = exposed.map_or_else(|| Some(Vec::new()), unasked) else {
+        return Err("Its rows are given to who asks for them by its parameters.");
+    };
+    let rows = match query(call, stored, &columns, conditions) {
         Some(query) => read(call, &query).await,
         None => return Err("It has a name that cannot be asked for."),
     };
@@ -51,14 +56,19 @@ pub async fn of(call: &Call, stored: &Stored) -> Result<Shown, &'static str> {
     Ok(Shown { columns, rows })
 }
 
-fn query(call: &Call, stored: &Stored, columns: &[(String, bool)]) -> Option<RowQuery> {
+fn query(
+    call: &Call,
+    stored: &Stored,
+    columns: &[(String, bool)],
+    conditions: Vec<Condition>,
+) -> Option<RowQuery> {
     let schema = &call.state.schema;
     Some(RowQuery {
         relation: Relation::new(schema.clone(), Ident::new(&stored.name).ok()?),
         publication: Relation::new(schema.clone(), Ident::new(PUBLICATION).ok()?),
         format: RowFormat::Texts,
         columns: columns.iter().map(|(name, _)| Ident::new(name).ok()).collect::<Option<_>>()?,
-        conditions: Vec::new(),
+        conditions,
         order: Vec::new(),
         after: None,
         limit: ROWS,
