@@ -142,7 +142,9 @@ warning[unproven-key]: `sales`: nothing says that the key day is unique
 ");
     // Nothing says that the key holds.
     with("key: [id, day]");
-    project.good(&["compile"]).says("warning[unproven-key]: `sales`: nothing says that the key id, day is unique");
+    project
+        .good(&["compile"])
+        .says("warning[unproven-key]: `sales`: nothing says that the key id, day is unique");
     for proven in [
         "tests: [{unique_combination_of_columns: {combination_of_columns: [id, day]}}], columns: [{name: id, tests: [not_null]}, {name: day, tests: [not_null]}]",
         "columns: [{name: id, tests: [not_null, unique]}, {name: day, tests: [not_null]}]",

@@ -4,6 +4,7 @@ mod answers;
 mod attacks;
 mod described;
 mod endpoints;
+mod preview;
 mod publishing;
 mod slow_readers;
 
