@@ -17,14 +17,15 @@ impl<'a> Writer<'a> {
         for id in self.manifest.ids() {
             let node = self.manifest.node(id);
             let Body::Source { schema, table, description } = &node.body else { continue };
+            let (package, path) = self.manifest.package_of(&node.file.path);
             let source = Source {
                 database: self.database,
                 schema: schema.as_str(),
                 name: table,
                 resource_type: "source",
-                package_name: &self.manifest.project,
-                path: &node.file.path,
-                original_file_path: &node.file.path,
+                package_name: package,
+                path,
+                original_file_path: path,
                 unique_id: self.ids[id.0].clone(),
                 fqn: self.manifest.fqn(id),
                 source_name: &node.domain,
@@ -53,11 +54,19 @@ impl<'a> Writer<'a> {
 
     pub fn macro_entry(&self, one: template::Macro) -> (String, Macro<'a>) {
         let unique_id = self.macro_id(&one.name);
+        let of_package =
+            self.manifest.packages.iter().find(|package| one.package.as_ref() == Some(&package.name));
+        let (package, path) = match (of_package, one.is_builtin) {
+            (Some(package), _) => (package.name.as_str(), self.manifest.package_of(&one.file.path).1),
+            (None, true) => (BUILTIN, one.file.path.as_str()),
+            (None, false) => (self.manifest.project.as_str(), one.file.path.as_str()),
+        };
         let entry = Macro {
             resource_type: "macro",
-            package_name: if one.is_builtin { BUILTIN } else { &self.manifest.project },
-            path: one.file.path.clone(),
-            original_file_path: one.file.path.clone(),
+            package_name: package,
+            path: path.to_owned(),
+            original_file_path: path.to_owned(),
+            name: one.bare_name(),
             unique_id: unique_id.clone(),
             macro_sql: one.text,
             depends_on: DependsOn { macros: self.macros(&one.calls), nodes: None },
@@ -72,20 +81,20 @@ impl<'a> Writer<'a> {
                 .collect(),
             created_at: self.created_at,
             supported_languages: None,
-            name: one.name,
         };
         (unique_id, entry)
     }
 
     pub fn docs(&self) -> IndexMap<String, DocsBlock<'a>> {
         let entry = |block: &'a crate::project::DocsBlock| {
-            let unique_id = format!("doc.{}.{}", self.manifest.project, block.name);
+            let (package, path) = self.manifest.package_of(&block.file.path);
+            let unique_id = format!("doc.{package}.{}", block.name);
             let entry = DocsBlock {
                 name: &block.name,
                 resource_type: "doc",
-                package_name: &self.manifest.project,
-                path: inside(&block.file.path),
-                original_file_path: &block.file.path,
+                package_name: package,
+                path: inside(path),
+                original_file_path: path,
                 unique_id: unique_id.clone(),
                 block_contents: &block.text,
             };
@@ -98,12 +107,13 @@ impl<'a> Writer<'a> {
         let written = &exposure.written;
         let (refs, sources) = self.references(&exposure.parents);
         let unique_id = self.manifest.exposure_id(exposure);
+        let (package, path) = self.manifest.package_of(&written.place.file.path);
         let entry = Exposure {
             name: &written.name,
             resource_type: "exposure",
-            package_name: &self.manifest.project,
-            path: inside(&written.place.file.path),
-            original_file_path: &written.place.file.path,
+            package_name: package,
+            path: inside(path),
+            original_file_path: path,
             unique_id: unique_id.clone(),
             fqn: self.manifest.exposure_fqn(exposure),
             kind: written.kind,
@@ -136,6 +146,7 @@ impl<'a> Writer<'a> {
             config::hidden(all, self.secrets)
         };
         let unique_id = self.manifest.unit_test_id(test);
+        let (package, path) = self.manifest.package_of(&written.place.file.path);
         let node = self.manifest.node(test.model);
         let entry = UnitTest {
             model: &written.model,
@@ -143,9 +154,9 @@ impl<'a> Writer<'a> {
             expect: rows(None, &written.expect),
             name: &written.name,
             resource_type: "unit_test",
-            package_name: &self.manifest.project,
-            path: inside(&written.place.file.path),
-            original_file_path: &written.place.file.path,
+            package_name: package,
+            path: inside(path),
+            original_file_path: path,
             unique_id: unique_id.clone(),
             fqn: self.manifest.unit_test_fqn(test),
             description: &written.description,

@@ -45,10 +45,10 @@ pub(super) struct Column<'a> {
     pub description: &'a str,
     pub meta: Value,
     pub data_type: Option<&'a str>,
-    pub constraints: [(); 0],
+    pub constraints: Vec<Value>,
     pub quote: Option<()>,
-    pub config: Nothing,
-    pub tags: [(); 0],
+    pub config: Value,
+    pub tags: &'a [String],
 }
 
 pub(super) type Columns<'a> = IndexMap<&'a str, Column<'a>>;
@@ -107,17 +107,23 @@ pub(super) struct Code<'a> {
     pub contract: Contract,
 }
 
-#[derive(Default, Serialize)]
+#[derive(Serialize)]
 pub(super) struct Contract {
     pub enforced: bool,
     pub alias_types: bool,
     pub checksum: Option<String>,
 }
 
+impl Default for Contract {
+    fn default() -> Self {
+        Self { enforced: false, alias_types: true, checksum: None }
+    }
+}
+
 #[derive(Serialize)]
 pub(super) struct ModelPart<'a> {
     pub access: &'a str,
-    pub constraints: [(); 0],
+    pub constraints: Vec<Value>,
     pub version: Option<()>,
     pub latest_version: Option<()>,
     pub deprecation_date: Option<()>,
@@ -145,7 +151,7 @@ pub(super) struct TestPart<'a> {
 pub(super) struct TestMetadata<'a> {
     pub name: &'a str,
     pub kwargs: Map<String, Value>,
-    pub namespace: Option<()>,
+    pub namespace: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -225,6 +231,18 @@ pub(super) struct Argument {
     #[serde(rename = "type")]
     pub data_type: Option<()>,
     pub description: &'static str,
+}
+
+/// What models say they belong to; elt knows no more of it than its name.
+#[derive(Serialize)]
+pub(super) struct Group<'a> {
+    pub name: &'a str,
+    pub resource_type: &'static str,
+    pub package_name: &'a str,
+    pub path: &'a str,
+    pub original_file_path: &'a str,
+    pub unique_id: String,
+    pub owner: Value,
 }
 
 #[derive(Serialize)]

@@ -1,16 +1,19 @@
 //! `manifest.json`: the project as it was compiled, in dbt's version 12.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use indexmap::IndexMap;
 use serde::Serialize;
+use serde_json::{Map, Value, json};
 
-use super::entries::{DocsBlock, Entry, Exposure, Macro, Nothing, Ref, Source, UnitTest};
+use super::entries::{self, DocsBlock, Entry, Exposure, Group, Nothing, Ref, Source, UnitTest};
 use super::{Invocation, Metadata};
+use crate::manifest::select::{NamedSelector, NamedSelectors};
 use crate::manifest::{self as compiled, Body, Manifest, NodeId, hash};
 use crate::name::Relation;
 use crate::project::Project;
 use crate::secret::Secrets;
+use crate::template::Macro;
 
 /// Macros and tests that every project has belong to this package.
 pub(super) const BUILTIN: &str = "elt";
@@ -20,16 +23,16 @@ struct Document<'a> {
     metadata: Whole<'a>,
     nodes: IndexMap<String, Entry<'a>>,
     sources: IndexMap<String, Source<'a>>,
-    macros: IndexMap<String, Macro<'a>>,
+    macros: IndexMap<String, entries::Macro<'a>>,
     docs: IndexMap<String, DocsBlock<'a>>,
     exposures: IndexMap<String, Exposure<'a>>,
     metrics: Nothing,
-    groups: Nothing,
-    selectors: Nothing,
-    disabled: Nothing,
+    groups: IndexMap<String, Group<'a>>,
+    selectors: Map<String, Value>,
+    disabled: IndexMap<String, Vec<Value>>,
     parent_map: IndexMap<String, Vec<String>>,
     child_map: IndexMap<String, Vec<String>>,
-    group_map: Nothing,
+    group_map: IndexMap<&'a str, Vec<String>>,
     saved_queries: Nothing,
     semantic_models: Nothing,
     unit_tests: IndexMap<String, UnitTest<'a>>,
@@ -65,7 +68,7 @@ pub fn manifest<'a>(
 ) -> impl Serialize + 'a {
     let macros = project.library.macros();
     let writer = Writer {
-        builtin: macros.iter().filter(|one| one.is_builtin).map(|one| one.name.clone()).collect(),
+        macro_ids: macros.iter().map(|one| (one.name.clone(), macro_id(manifest, one))).collect(),
         ids: manifest.ids().map(|id| manifest.unique_id(id)).collect(),
         database: project.target.database(),
         created_at: invocation.started_at.as_millisecond() as f64 / 1000.0,
@@ -74,6 +77,7 @@ pub fn manifest<'a>(
         secrets,
     };
     let (parent_map, child_map) = writer.maps();
+    let (groups, group_map) = writer.groups();
     Document {
         metadata: Whole {
             common: invocation.metadata("manifest/v12"),
@@ -90,12 +94,12 @@ pub fn manifest<'a>(
         docs: writer.docs(),
         exposures: manifest.exposures.iter().map(|one| writer.exposure(one)).collect(),
         metrics: Nothing {},
-        groups: Nothing {},
-        selectors: Nothing {},
-        disabled: Nothing {},
+        groups,
+        selectors: selectors(project),
+        disabled: writer.disabled(),
         parent_map,
         child_map,
-        group_map: Nothing {},
+        group_map,
         saved_queries: Nothing {},
         semantic_models: Nothing {},
         unit_tests: manifest.unit_tests.iter().map(|one| writer.unit_test(one)).collect(),
@@ -109,7 +113,8 @@ pub(super) struct Writer<'a> {
     pub secrets: &'a Secrets,
     /// By node.
     pub ids: Vec<String>,
-    pub builtin: HashSet<String>,
+    /// By the name that templates know a macro by.
+    pub macro_ids: HashMap<String, String>,
     pub database: Option<&'a str>,
     pub created_at: f64,
 }
@@ -163,8 +168,8 @@ impl<'a> Writer<'a> {
     }
 
     pub fn macro_id(&self, name: &str) -> String {
-        let package = if self.builtin.contains(name) { BUILTIN } else { &self.manifest.project };
-        format!("macro.{package}.{name}")
+        let own = || format!("macro.{}.{name}", self.manifest.project);
+        self.macro_ids.get(name).cloned().unwrap_or_else(own)
     }
 
     /// With the database, where the target says which one it is.
@@ -174,6 +179,28 @@ impl<'a> Writer<'a> {
             None => relation.to_string(),
         }
     }
+}
+
+fn macro_id(manifest: &Manifest, one: &Macro) -> String {
+    let package = match &one.package {
+        Some(package) => package,
+        None if one.is_builtin => BUILTIN,
+        None => &manifest.project,
+    };
+    format!("macro.{package}.{}", one.bare_name())
+}
+
+/// The file `selectors.yml` as it is written; what is wrong with it is told to those who select by it.
+fn selectors(project: &Project) -> Map<String, Value> {
+    let read = project.selectors_file.as_ref().and_then(|file| NamedSelectors::read(file).ok());
+    let all = read.unwrap_or_default().0.into_iter();
+    let entry = |(name, one): (String, NamedSelector)| {
+        let entry = json!({
+            "name": name, "description": one.description, "default": one.is_default, "definition": one.definition,
+        });
+        (name, entry)
+    };
+    all.map(entry).collect()
 }
 
 /// What a test reads, each once.

@@ -1,16 +1,16 @@
 //! The entries of a manifest's `nodes`: models, rules, and the tests on them.
 
 use indexmap::IndexMap;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::config;
 use super::entries::{
-    Checksum, Code, Column, Columns, Contract, DependsOn, Entry, ModelPart, Nothing, SHOWN, SeedPart,
+    Checksum, Code, Column, Columns, Contract, DependsOn, Entry, Group, ModelPart, SHOWN, SeedPart,
     TestMetadata, TestPart,
 };
 use super::manifest::{Writer, inside, targets};
-use crate::manifest::{self as compiled, Body, NodeId, hash};
-use crate::project::ColumnProperties;
+use crate::manifest::{self as compiled, Body, Node, NodeId, hash};
+use crate::project::{ColumnProperties, Constraint, ConstraintKind, Materialization};
 
 impl<'a> Writer<'a> {
     pub fn nodes(&self) -> IndexMap<String, Entry<'a>> {
@@ -29,21 +29,51 @@ impl<'a> Writer<'a> {
 
     fn node(&self, id: NodeId) -> Entry<'a> {
         let node = self.manifest.node(id);
-        let path = node.file.path.as_str();
-        let is_model = matches!(node.body, Body::Model { .. });
-        let macros =
-            if is_model { self.macros(&self.project.library.calls(&node.file.text)) } else { Vec::new() };
         let compiled = || self.manifest.query(id, false, &|target| self.manifest.published(target)).text;
+        let mut entry = self.entry(node);
+        if matches!(node.body, Body::Model { .. }) {
+            entry.depends_on.nodes = Some(self.ids_of(&node.parents));
+            entry.code = Some(self.code(&node.parents, compiled(), Some(node)));
+        }
+        entry.relation_name = node.is_built().then(|| self.relation(&self.manifest.published(id)));
+        entry
+    }
+
+    /// What config switches off: with all that is known without a compiled text.
+    pub fn disabled(&self) -> IndexMap<String, Vec<Value>> {
+        let mut disabled: IndexMap<String, Vec<Value>> = IndexMap::new();
+        for node in &self.manifest.disabled {
+            let mut entry = self.entry(node);
+            entry.depends_on.nodes = Some(Vec::new());
+            let id = entry.unique_id.clone();
+            let mut entry = serde_json::to_value(entry).unwrap_or_default();
+            entry["config"]["enabled"] = false.into();
+            entry["language"] = "sql".into();
+            disabled.entry(id).or_default().push(entry);
+        }
+        disabled
+    }
+
+    /// What models, snapshots and seeds have, compiled or not.
+    fn entry(&self, node: &'a Node) -> Entry<'a> {
+        let (package, inside_package) = self.manifest.package_of(&node.file.path);
+        let is_model = matches!(node.body, Body::Model { .. });
+        let is_snapshot = is_model && node.materialization == Materialization::Snapshot;
+        let macros = if is_model { self.macros(&self.project.library.calls(&node.file)) } else { Vec::new() };
         Entry {
             database: self.database,
             schema: self.manifest.schema(node.layer).as_str(),
             name: node.name.as_str(),
-            resource_type: if is_model { "model" } else { "seed" },
-            package_name: &self.manifest.project,
-            path: inside(path),
-            original_file_path: path,
-            unique_id: self.ids[id.0].clone(),
-            fqn: self.manifest.fqn(id),
+            resource_type: match (is_model, is_snapshot) {
+                (_, true) => "snapshot",
+                (true, false) => "model",
+                (false, false) => "seed",
+            },
+            package_name: package,
+            path: inside(inside_package),
+            original_file_path: inside_package,
+            unique_id: self.manifest.id_of(node),
+            fqn: self.manifest.fqn_of(node),
             alias: node.name.as_str(),
             checksum: Checksum { name: "sha256", checksum: hash(&node.file.text) },
             config: config::of_node(node, self.secrets),
@@ -51,59 +81,86 @@ impl<'a> Writer<'a> {
             description: &node.description,
             columns: columns(&node.columns),
             meta: config::meta(&node.config.meta),
-            group: None,
+            group: node.config.group.as_str(),
             docs: SHOWN,
-            patch_path: node
-                .described_in
-                .as_ref()
-                .map(|file| format!("{}://{}", self.manifest.project, file.path)),
+            patch_path: node.described_in.as_ref().map(|file| self.patch_path(&file.path)),
             build_path: None,
             unrendered_config: config::hidden(Value::Object(node.yaml_words.clone()), self.secrets),
             created_at: self.created_at,
-            relation_name: node.is_built().then(|| self.relation(&self.manifest.published(id))),
+            relation_name: None,
             raw_code: if is_model { node.file.text.clone() } else { String::new() },
             doc_blocks: [],
-            depends_on: DependsOn { macros, nodes: is_model.then(|| self.ids_of(&node.parents)) },
-            code: is_model.then(|| self.code(&node.parents, compiled())),
+            depends_on: DependsOn { macros, nodes: None },
+            code: None,
             test: None,
-            model: is_model.then(|| ModelPart {
-                access: "protected",
-                constraints: [],
+            model: (is_model && !is_snapshot).then(|| ModelPart {
+                access: node.config.access.as_str().unwrap_or("protected"),
+                constraints: node.constraints.iter().map(model_constraint).collect(),
                 version: None,
                 latest_version: None,
                 deprecation_date: None,
-                primary_key: Vec::new(),
+                primary_key: primary_key(node),
             }),
             seed: (!is_model).then_some(SeedPart { root_path: None }),
         }
     }
 
+    /// The package and the place of a YAML file.
+    fn patch_path(&self, path: &str) -> String {
+        let (package, inside) = self.manifest.package_of(path);
+        format!("{package}://{inside}")
+    }
+
+    /// The groups that models name, and the models of each.
+    pub fn groups(&self) -> (IndexMap<String, Group<'a>>, IndexMap<&'a str, Vec<String>>) {
+        let (mut groups, mut members) = (IndexMap::new(), IndexMap::<&str, Vec<String>>::new());
+        for id in self.manifest.ids() {
+            let node = self.manifest.node(id);
+            let Some(name) = node.config.group.as_str() else { continue };
+            let (package, path) = self.manifest.package_of(&node.file.path);
+            let unique_id = format!("group.{package}.{name}");
+            members.entry(name).or_default().push(self.ids[id.0].clone());
+            groups.entry(unique_id.clone()).or_insert_with(|| Group {
+                name,
+                resource_type: "group",
+                package_name: package,
+                path: inside(path),
+                original_file_path: path,
+                unique_id,
+                owner: json!({"name": name}),
+            });
+        }
+        (groups, members)
+    }
+
     fn test(&self, test: &'a compiled::Test) -> Entry<'a> {
         let targets = targets(test);
         let called = match test.is_singular() {
-            true => self.project.library.calls(&test.file.text),
-            false => vec![format!("test_{}", test.kind)],
+            true => self.project.library.calls(&test.file),
+            false => vec![format!("test_{}", test.called)],
         };
+        let namespace = test.package.as_ref().map(|package| format!("{package}.")).unwrap_or_default();
         let raw_code = match test.is_singular() {
             true => test.file.text.clone(),
-            false => format!("{{{{ test_{}(**_dbt_generic_test_kwargs) }}}}", test.kind),
+            false => format!("{{{{ {namespace}test_{}(**_dbt_generic_test_kwargs) }}}}", test.kind),
         };
+        let (package, path) = self.manifest.package_of(&test.file.path);
         let compiled = self.manifest.test_query(test, &|target| self.manifest.published(target)).text;
         Entry {
             database: self.database,
             schema: self.manifest.schema(self.manifest.node(test.home).layer).as_str(),
             name: &test.name,
             resource_type: "test",
-            package_name: &self.manifest.project,
-            path: inside(&test.file.path),
-            original_file_path: &test.file.path,
+            package_name: package,
+            path: inside(path),
+            original_file_path: path,
             unique_id: self.manifest.test_id(test),
             fqn: self.manifest.test_fqn(test),
             alias: &test.name,
             checksum: Checksum { name: "sha256", checksum: hash(&raw_code) },
             config: config::of_test(test, self.secrets),
             tags: &test.config.tags,
-            description: "",
+            description: &test.description,
             columns: Columns::new(),
             meta: config::meta(&test.config.meta),
             group: None,
@@ -116,7 +173,7 @@ impl<'a> Writer<'a> {
             raw_code,
             doc_blocks: [],
             depends_on: DependsOn { macros: self.macros(&called), nodes: Some(self.ids_of(&targets)) },
-            code: Some(self.code(&targets, compiled)),
+            code: Some(self.code(&targets, compiled, None)),
             test: test.subject.map(|subject| self.generic(test, subject)),
             model: None,
             seed: None,
@@ -130,28 +187,31 @@ impl<'a> Writer<'a> {
         if let Some(column) = &test.column {
             kwargs.insert("column_name".into(), column.clone().into());
         }
-        kwargs.insert(
-            "model".into(),
-            format!("{{{{ get_where_subquery(ref('{}')) }}}}", node.name.as_str()).into(),
-        );
+        let model = self.manifest.reference(subject);
+        kwargs.insert("model".into(), format!("{{{{ get_where_subquery({model}) }}}}").into());
         kwargs.extend(test.arguments.clone());
-        let group = if matches!(node.body, Body::Rule(_)) { "rules" } else { "models" };
+        let name = node.name.as_str();
+        let (key, attached) = match &node.body {
+            Body::Source { table, .. } => (format!("sources.{}_{table}", node.domain), None),
+            Body::Rule(_) => (format!("seeds.{name}"), Some(self.ids[subject.0].clone())),
+            Body::Model { .. } => (format!("models.{name}"), Some(self.ids[subject.0].clone())),
+        };
         TestPart {
             column_name: test.column.as_deref(),
-            file_key_name: Some(format!("{group}.{}", node.name.as_str())),
-            attached_node: Some(self.ids[subject.0].clone()),
+            file_key_name: Some(key),
+            attached_node: attached,
             test_metadata: Some(TestMetadata {
                 name: &test.kind,
                 kwargs: match config::hidden(Value::Object(kwargs), self.secrets) {
                     Value::Object(kwargs) => kwargs,
                     _ => Map::new(),
                 },
-                namespace: None,
+                namespace: test.package.as_deref(),
             }),
         }
     }
 
-    fn code(&self, parents: &[NodeId], compiled: String) -> Code<'a> {
+    fn code(&self, parents: &[NodeId], compiled: String, node: Option<&Node>) -> Code<'a> {
         let (refs, sources) = self.references(parents);
         Code {
             language: "sql",
@@ -163,7 +223,7 @@ impl<'a> Writer<'a> {
             compiled_code: self.secrets.hide(&compiled),
             extra_ctes_injected: true,
             extra_ctes: [],
-            contract: Contract { enforced: false, alias_types: true, checksum: None },
+            contract: node.map_or_else(Contract::default, contract),
         }
     }
 }
@@ -173,14 +233,53 @@ pub(super) fn columns(columns: &[ColumnProperties]) -> Columns<'_> {
 }
 
 fn column(column: &ColumnProperties) -> Column<'_> {
+    let meta = config::meta(column.meta.as_ref().unwrap_or(&Value::Null));
     Column {
         name: &column.name,
         description: &column.description,
-        meta: config::meta(column.meta.as_ref().unwrap_or(&Value::Null)),
+        config: json!({"meta": meta, "tags": column.tags}),
+        meta,
         data_type: column.data_type.as_deref(),
-        constraints: [],
+        constraints: column.constraints.iter().map(constraint).collect(),
         quote: None,
-        config: Nothing {},
-        tags: [],
+        tags: &column.tags,
+    }
+}
+
+fn constraint(constraint: &Constraint) -> Value {
+    json!({
+        "type": constraint.kind,
+        "name": constraint.name,
+        "expression": constraint.expression,
+        "warn_unenforced": constraint.warn_unenforced.unwrap_or(true),
+        "warn_unsupported": constraint.warn_unsupported.unwrap_or(true),
+        "to": constraint.to,
+        "to_columns": constraint.to_columns,
+    })
+}
+
+fn model_constraint(written: &Constraint) -> Value {
+    let mut all = constraint(written);
+    all["columns"] = written.columns.clone().into();
+    all
+}
+
+/// The columns that constraints make the key.
+fn primary_key(node: &Node) -> Vec<&str> {
+    let is_key = |constraint: &&Constraint| constraint.kind == ConstraintKind::PrimaryKey;
+    let of_model = node.constraints.iter().filter(is_key).flat_map(|one| one.columns.iter());
+    let of_columns = node.columns.iter().filter(|column| column.constraints.iter().any(|one| is_key(&one)));
+    of_model.chain(of_columns.map(|column| &column.name)).map(String::as_str).collect()
+}
+
+/// The promise, with a hash of the columns that are promised.
+fn contract(node: &Node) -> Contract {
+    let promised = node.config.contract;
+    let columns = node.columns.iter();
+    let columns = columns.map(|one| format!("{} {}", one.name, one.data_type.as_deref().unwrap_or_default()));
+    Contract {
+        enforced: promised.enforced,
+        alias_types: promised.alias_types.unwrap_or(true),
+        checksum: promised.enforced.then(|| hash(&columns.collect::<Vec<_>>().join("\n"))),
     }
 }

@@ -94,9 +94,9 @@ impl Context {
             });
         };
         let former = former_relations(folder).map_err(|error| Stop::error(error.to_string()))?;
+        let key = |id| Former::key(&manifest.unique_id(id), &manifest.project);
         let built = manifest.ids().filter(|id| manifest.node(*id).is_built());
-        let there =
-            built.filter_map(|id| Some((id, former.get(&Former::key(&manifest.unique_id(id)))?.clone())));
+        let there = built.filter_map(|id| Some((id, former.get(&key(id))?.clone())));
         Ok(Defer {
             to: folder.display().to_string(),
             relations: there.collect(),

@@ -16,6 +16,9 @@ use crate::template::{Rendered, Subject};
 struct Claim<'a> {
     name: String,
     kind: &'a str,
+    package: Option<String>,
+    /// What the library knows a generic test by.
+    called: String,
     config: Config,
     place: Location,
     /// The node that a generic test stands under.
@@ -68,7 +71,12 @@ impl Reader<'_> {
         let mut words = entry.config.clone();
         // What the test itself takes is an argument, even if it is called as a word of config is.
         let library = &self.project.library;
-        let of_package = entry.package.as_ref().map(|package| format!("{package}__{}", entry.name));
+        // In a package its own tests are called by their bare names.
+        let path = &entry.place.file.path;
+        let inside = |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+        let own = self.project.packages.iter().find(|package| inside(&package.folder));
+        let package = entry.package.as_ref().or(own.map(|package| &package.name));
+        let of_package = package.map(|package| format!("{package}__{}", entry.name));
         // dbt's own packages: what is built in stays.
         let is_built_in = library.has_test(&entry.name)
             && entry.package.as_ref().is_some_and(|package| package.starts_with("dbt_"));
@@ -115,6 +123,8 @@ impl Reader<'_> {
             description,
             name: own_name.unwrap_or_else(|| parts.join("_")),
             kind: &entry.name,
+            package: entry.package.clone(),
+            called,
             config,
             place: entry.place.clone(),
             subject: Some(id),
@@ -149,6 +159,8 @@ impl Reader<'_> {
             description: String::new(),
             name: name.clone(),
             kind: &name,
+            package: None,
+            called: String::new(),
             config,
             place,
             subject: None,
@@ -165,7 +177,8 @@ impl Reader<'_> {
         rendered: Result<Rendered, Vec<Diagnostic>>,
         rank: &[usize],
     ) -> Option<Test> {
-        let Claim { name, kind, config, place, subject, column, arguments, words, description } = claim;
+        let Claim { name, kind, package, called, config, place, subject, .. } = claim;
+        let Claim { column, arguments, words, description, .. } = claim;
         let rendered = match rendered {
             Ok(rendered) => rendered,
             Err(problems) => {
@@ -194,6 +207,8 @@ impl Reader<'_> {
         Some(Test {
             name,
             kind: kind.to_owned(),
+            package,
+            called,
             judged,
             description,
             text: Text { rendered, targets },

@@ -3,74 +3,92 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Body, Exposure, Manifest, NodeId, Test, UnitTest};
+use super::{Body, Exposure, Manifest, Node, NodeId, Test, UnitTest};
+use crate::project::Materialization;
 
 /// How much of a hash tells two tests of one name apart. Unit: hexadecimal digits, as dbt has it.
 const SHORT_HASH: usize = 10;
 
 impl Manifest {
-    /// `model.…`, `seed.…` or `source.…`.
+    /// The package that a file is of, which is the project itself for its own, and the file's path inside it.
+    pub fn package_of<'a>(&'a self, path: &'a str) -> (&'a str, &'a str) {
+        let inside = |folder: &str| path.strip_prefix(folder)?.strip_prefix('/');
+        let found = self.packages.iter().filter_map(|one| Some((one, inside(&one.folder)?)));
+        // One package may lie in the folder of another.
+        let nearest = found.min_by_key(|(_, inside)| inside.len());
+        nearest.map_or((&self.project, path), |(package, inside)| (&package.name, inside))
+    }
+
+    /// `model.…`, `snapshot.…`, `seed.…` or `source.…`.
     pub fn unique_id(&self, id: NodeId) -> String {
-        let (node, project) = (self.node(id), &self.project);
+        self.id_of(self.node(id))
+    }
+
+    /// The same of a node that may be switched off.
+    pub fn id_of(&self, node: &Node) -> String {
+        let (package, name) = (self.package_of(&node.file.path).0, node.name.as_str());
         match &node.body {
-            Body::Model { .. } => format!("model.{project}.{}", node.name.as_str()),
-            Body::Rule(_) => format!("seed.{project}.{}", node.name.as_str()),
-            Body::Source { table, .. } => format!("source.{project}.{}.{table}", node.domain),
+            Body::Model { .. } if node.materialization == Materialization::Snapshot => {
+                format!("snapshot.{package}.{name}")
+            }
+            Body::Model { .. } => format!("model.{package}.{name}"),
+            Body::Rule(_) => format!("seed.{package}.{name}"),
+            Body::Source { table, .. } => format!("source.{package}.{}.{table}", node.domain),
         }
     }
 
     /// `test.…`; a generic one carries a hash of what it was asked to do.
     pub fn test_id(&self, test: &Test) -> String {
-        let (project, name) = (&self.project, &test.name);
+        let (package, name) = (self.package_of(&test.file.path).0, &test.name);
         if test.is_singular() {
-            return format!("test.{project}.{name}");
+            return format!("test.{package}.{name}");
         }
         let arguments = serde_json::to_string(&test.arguments).unwrap_or_default();
-        format!("test.{project}.{name}.{}", &hash(&format!("{name}\n{arguments}"))[..SHORT_HASH])
+        format!("test.{package}.{name}.{}", &hash(&format!("{name}\n{arguments}"))[..SHORT_HASH])
     }
 
     /// `unit_test.…`, with the model's name in it.
     pub fn unit_test_id(&self, test: &UnitTest) -> String {
-        format!("unit_test.{}.{}.{}", self.project, test.written.model, test.written.name)
+        let (package, _) = self.package_of(&test.written.place.file.path);
+        format!("unit_test.{package}.{}.{}", test.written.model, test.written.name)
     }
 
     pub fn exposure_id(&self, exposure: &Exposure) -> String {
-        format!("exposure.{}.{}", self.project, exposure.written.name)
+        let (package, _) = self.package_of(&exposure.written.place.file.path);
+        format!("exposure.{package}.{}", exposure.written.name)
     }
 
-    /// Project, layer, folders, name.
+    /// Package, layer, folders, name.
     pub fn fqn(&self, id: NodeId) -> Vec<&str> {
-        let node = self.node(id);
-        let mut fqn = vec![self.project.as_str()];
+        self.fqn_of(self.node(id))
+    }
+
+    /// The same of a node that may be switched off.
+    pub fn fqn_of<'a>(&'a self, node: &'a Node) -> Vec<&'a str> {
         match &node.body {
-            Body::Source { table, .. } => fqn.extend([node.domain.as_str(), table]),
-            _ => {
-                fqn.extend(folders(&node.file.path));
-                fqn.push(node.name.as_str());
+            Body::Source { table, .. } => {
+                vec![self.package_of(&node.file.path).0, node.domain.as_str(), table]
             }
+            _ => self.below(&node.file.path, &[node.name.as_str()]),
         }
-        fqn
     }
 
     pub fn test_fqn<'a>(&'a self, test: &'a Test) -> Vec<&'a str> {
-        let mut fqn = vec![self.project.as_str()];
-        fqn.extend(folders(&test.file.path));
-        fqn.push(&test.name);
-        fqn
+        self.below(&test.file.path, &[&test.name])
     }
 
     pub fn unit_test_fqn<'a>(&'a self, test: &'a UnitTest) -> Vec<&'a str> {
-        let mut fqn = vec![self.project.as_str()];
-        fqn.extend(folders(&test.written.place.file.path));
-        fqn.extend([test.written.model.as_str(), &test.written.name]);
-        fqn
+        self.below(&test.written.place.file.path, &[&test.written.model, &test.written.name])
     }
 
     pub fn exposure_fqn<'a>(&'a self, exposure: &'a Exposure) -> Vec<&'a str> {
-        let mut fqn = vec![self.project.as_str()];
-        fqn.extend(folders(&exposure.written.place.file.path));
-        fqn.push(&exposure.written.name);
-        fqn
+        self.below(&exposure.written.place.file.path, &[&exposure.written.name])
+    }
+
+    /// The package of a file, its folders there, and names.
+    fn below<'a>(&'a self, path: &'a str, names: &[&'a str]) -> Vec<&'a str> {
+        let (package, inside) = self.package_of(path);
+        std::iter::once(package).chain(folders(inside)).chain(names.iter().copied()).collect()
     }
 }
 

@@ -28,6 +28,7 @@ use serde_json::{Map, Value};
 use crate::diagnostic::{Location, SourceFile};
 use crate::endpoint::Endpoint;
 use crate::name::{Ident, Relation};
+use crate::project::packages::Package;
 use crate::project::{
     ColumnProperties, Config, Constraint, Layer, Materialization, Rule, Target, TestConfig,
 };
@@ -103,6 +104,10 @@ pub struct Test {
     pub name: String,
     /// `unique`, …; for a singular test its own name.
     pub kind: String,
+    /// The package that YAML asks for it by: `dbt_utils` of `dbt_utils.at_least_one`.
+    pub package: Option<String>,
+    /// What the library knows a generic test by: its kind, or `package__kind`.
+    pub called: String,
     /// What a failure is, and whether it is only told.
     pub judged: TestConfig,
     pub description: String,
@@ -132,7 +137,10 @@ pub struct Exposure {
 pub struct Manifest {
     /// The project's name.
     pub project: String,
+    pub packages: Vec<Package>,
     pub nodes: Vec<Node>,
+    /// Models and sources that their config switches off; they refer to nothing here.
+    pub disabled: Vec<Node>,
     /// Before and after a run.
     pub run_hooks: Hooks,
     pub tests: Vec<Test>,
@@ -168,6 +176,15 @@ impl Manifest {
             _ => self.schemas[node.layer as usize].clone(),
         };
         Relation::new(schema, node.name.clone())
+    }
+
+    /// How a template names the node.
+    pub fn reference(&self, id: NodeId) -> String {
+        let node = self.node(id);
+        match &node.body {
+            Body::Source { table, .. } => format!("source('{}', '{table}')", node.domain),
+            _ => format!("ref('{}')", node.name.as_str()),
+        }
     }
 
     pub fn schema(&self, layer: Layer) -> &Ident {

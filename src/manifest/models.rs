@@ -10,6 +10,7 @@ use super::loading::{faults, without_secrets};
 use super::read::{Reader, keys_of};
 use super::{Body, Hooks, Node, Text};
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
+use crate::name::Ident;
 use crate::project::{Config, Layer, Materialization, ModelFile, Properties};
 use crate::template::{Reference, Rendered, Subject};
 
@@ -27,15 +28,15 @@ impl<'a> Reader<'a> {
         let from_yaml = full.config.is_empty() && !words.is_empty();
         let place = place_of_config(model, properties.filter(|_| from_yaml));
         let config = self.config(&words, &place);
-        if config.enabled == Some(false) {
-            return;
-        }
         let default = if model.layer == Layer::Raw && config.source.is_some() {
             Materialization::Load
         } else {
             Materialization::View
         };
         let materialization = config.materialized.unwrap_or(default);
+        if config.enabled == Some(false) {
+            return self.disabled_model(model, properties, materialization, config, full);
+        }
         let takes_env = !full.env_used.is_empty();
         self.check(model, properties, materialization, &config, takes_env, &place);
         let incremental = (materialization == Materialization::Incremental)
@@ -68,6 +69,39 @@ impl<'a> Reader<'a> {
             constraints: properties.map(|own| own.constraints.clone()).unwrap_or_default(),
             hooks,
             body: Body::Model { full: text(full), incremental: incremental.map(text) },
+            parents: Vec::new(),
+        });
+    }
+
+    /// It is written down and nothing more: what it refers to may not be there.
+    fn disabled_model(
+        &mut self,
+        model: &ModelFile,
+        properties: Option<&Properties>,
+        materialization: Materialization,
+        config: Config,
+        full: Rendered,
+    ) {
+        let Ok(name) = Ident::new(&model.name) else { return };
+        self.disabled.push(Node {
+            name,
+            layer: model.layer,
+            domain: model.domain.clone(),
+            file: model.file.clone(),
+            materialization,
+            config,
+            words: full.config.clone(),
+            yaml_words: properties.map(|own| own.config.clone()).unwrap_or_default(),
+            description: properties.map(|own| own.description.clone()).unwrap_or_default(),
+            described_in: properties.map(|own| own.place.file.clone()),
+            columns: properties.map(|own| own.columns.clone()).unwrap_or_default(),
+            endpoint: None,
+            constraints: properties.map(|own| own.constraints.clone()).unwrap_or_default(),
+            hooks: Hooks::default(),
+            body: Body::Model {
+                full: Box::new(Text { rendered: full, targets: Vec::new() }),
+                incremental: None,
+            },
             parents: Vec::new(),
         });
     }

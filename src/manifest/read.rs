@@ -18,6 +18,7 @@ pub fn compile(project: &Project) -> (Manifest, Vec<Diagnostic>) {
         project,
         properties: HashMap::new(),
         nodes: Vec::new(),
+        disabled: Vec::new(),
         references: Vec::new(),
         by_name: HashMap::new(),
         sources: HashMap::new(),
@@ -41,6 +42,8 @@ pub fn compile(project: &Project) -> (Manifest, Vec<Diagnostic>) {
     let run_hooks = reader.run_hooks();
     let manifest = Manifest {
         project: project.name.clone(),
+        packages: project.packages.clone(),
+        disabled: reader.disabled,
         exposures,
         unit_tests,
         nodes: reader.nodes,
@@ -66,6 +69,8 @@ pub(super) struct Reader<'a> {
     pub project: &'a Project,
     pub properties: HashMap<&'a str, &'a Properties>,
     pub nodes: Vec<Node>,
+    /// What the config switches off.
+    pub disabled: Vec<Node>,
     /// The unresolved references of each node's texts: full, then incremental.
     pub references: Vec<Vec<Vec<Reference>>>,
     pub by_name: HashMap<String, NodeId>,

@@ -73,6 +73,8 @@ pub struct ColumnProperties {
     pub data_type: Option<String>,
     pub constraints: Vec<Constraint>,
     pub meta: Option<Value>,
+    /// They hold for its tests, too.
+    pub tags: Vec<String>,
     pub place: Location,
 }
 
@@ -89,11 +91,12 @@ pub(super) fn columns_and_tests(
     for column in &written {
         for entry in &column.tests {
             let mut test = test_entry(file, entry, Some(&column.name.value))?;
-            test.tags = column.tags.listed().chain(column.config.tags.listed()).collect();
+            test.tags = column.all_tags();
             tests.push(test);
         }
     }
     let columns = written.into_iter().map(|column| ColumnProperties {
+        tags: column.all_tags(),
         place: place(file, &column.name),
         name: column.name.value,
         description: column.description.trim().to_owned(),
@@ -102,6 +105,12 @@ pub(super) fn columns_and_tests(
         meta: column.meta.or(column.config.meta),
     });
     Ok((columns.collect(), tests))
+}
+
+impl WrittenColumn {
+    fn all_tags(&self) -> Vec<String> {
+        self.tags.listed().chain(self.config.tags.listed()).collect()
+    }
 }
 
 impl Tags {

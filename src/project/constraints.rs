@@ -1,9 +1,9 @@
 //! `constraints` of a model or a column, in dbt's words.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ConstraintKind {
     NotNull,
@@ -27,9 +27,8 @@ pub struct Constraint {
     pub to: Option<String>,
     #[serde(default)]
     pub to_columns: Vec<String>,
-    #[allow(dead_code, reason = "dbt's words about platforms that only pretend to keep a constraint")]
+    /// dbt's words about platforms that only pretend to keep a constraint.
     pub warn_unenforced: Option<bool>,
-    #[allow(dead_code, reason = "likewise")]
     pub warn_unsupported: Option<bool>,
     #[allow(dead_code, reason = "read by people")]
     pub description: Option<Value>,

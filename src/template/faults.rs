@@ -26,9 +26,19 @@ impl Library {
 
     /// A macro that there is not. Who asks knows where the name stands.
     pub(super) fn unknown_macro(&self, name: &str) -> Diagnostic {
+        let packaged = name.replacen('.', "__", 1);
+        if let Some(why) = self.unusable.get(&packaged) {
+            let message = format!("the macro `{name}` cannot be used here: {why}");
+            return Diagnostic::error("unknown-macro", message);
+        }
         let known = self.signatures.keys().filter(|known| !known.starts_with("test_"));
+        // Those of packages are called with a dot.
+        let known: Vec<String> = match name.contains('.') {
+            true => known.map(|known| known.replacen("__", ".", 1)).collect(),
+            false => known.cloned().collect(),
+        };
         let problem = Diagnostic::error("unknown-macro", format!("there is no macro `{name}`"));
-        problem.maybe_hint(did_you_mean(name, known.map(String::as_str)))
+        problem.maybe_hint(did_you_mean(name, known.iter().map(String::as_str)))
     }
 
     /// Makes a tera error a diagnostic of the place that asked.

@@ -61,19 +61,36 @@ impl Library {
             .map_err(|error| vec![self.diagnose_at(&error, place)])
     }
 
+    /// `package.macro` as templates know it; the project's own may carry the project's name, too.
+    fn called(&self, name: &str) -> String {
+        match name.split_once('.') {
+            None => name.to_owned(),
+            Some((package, inner)) => {
+                let of_package = format!("{package}__{inner}");
+                let is_own = self.scope.packages.contains_key(package) && !self.is_package(package);
+                if is_own && !self.signatures.contains_key(&of_package) {
+                    inner.to_owned()
+                } else {
+                    of_package
+                }
+            }
+        }
+    }
+
     /// Renders a macro's call with arguments by name, as `{{ name(…) }}` would.
     pub fn render_macro(
         &self,
         name: &str,
         arguments: &Map<String, Value>,
     ) -> Result<Rendered, Vec<Diagnostic>> {
-        let Some(parameters) = self.signatures.get(name) else {
+        let called = self.called(name);
+        let Some(parameters) = self.signatures.get(&called) else {
             return Err(vec![self.unknown_macro(name)]);
         };
         if let Some(problem) = unknown_argument("macro", name, arguments, parameters) {
             return Err(vec![problem]);
         }
-        let mut text = format!("{{{{ <{name}");
+        let mut text = format!("{{{{ <{called}");
         let mut context = Context::new();
         for (key, value) in arguments {
             context.insert(format!("argument_{key}"), value);

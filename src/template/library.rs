@@ -103,11 +103,18 @@ impl Library {
         problems
     }
 
-    /// Where a macro is defined.
+    /// Where a macro is defined; one of a package is named with it, as `package.macro`.
     pub fn macro_place(&self, name: &str) -> Option<Location> {
-        self.files.values().find_map(|(file, _)| {
-            rewrite::place_of_macro(&file.text, name).map(|span| Location::new(file, span))
-        })
+        let (package, name) = match name.split_once('.') {
+            Some((package, name)) => (Some(package).filter(|package| self.is_package(package)), name),
+            None => (None, name),
+        };
+        let files = self.files.values().filter(|(file, _)| self.package_of(&file.path) == package);
+        files
+            .filter_map(|(file, _)| {
+                rewrite::place_of_macro(&file.text, name).map(|span| Location::new(file, span))
+            })
+            .next()
     }
 
     /// What a generic test takes; nothing where there is no such test.

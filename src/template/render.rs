@@ -86,8 +86,13 @@ impl Library {
     }
 
     /// The package that a file is of: what that defines is there called by its bare name.
-    fn package_of(&self, path: &str) -> Option<&str> {
+    pub(super) fn package_of(&self, path: &str) -> Option<&str> {
         self.folders.iter().find(|(folder, _)| path.starts_with(folder)).map(|(_, name)| name.as_str())
+    }
+
+    /// Whether a package is called so, which the project itself is not.
+    pub(super) fn is_package(&self, name: &str) -> bool {
+        self.folders.iter().any(|(_, package)| package == name)
     }
 
     /// A model may define macros for itself.

@@ -37,6 +37,24 @@ async fn everything() -> Project {
         ("models/sales.md", "{% docs grain %}\nOne row a sale.\n{% enddocs %}\n"),
         ("rules/k.csv", "code,label\n1,one\n"),
         ("macros/m.sql", "{% macro once(c) %}{{ c }}{% endmacro %}\n{% macro twice(c) %}2 * {{ once(c) }}{% endmacro %}"),
+        (
+            "models/prod/sales/promised.sql",
+            "{{ config(materialized='table', group='finance', access='public') }} select id, label from {{ ref('p') }}",
+        ),
+        ("models/prod/sales/off.sql", "{{ config(enabled=false, tags=['old']) }} select 1 as n from {{ ref('s') }}"),
+        (
+            "models/stage/sales/kept.sql",
+            "{{ config(materialized='snapshot', unique_key='id', strategy='check', check_cols='all') }} select id from {{ ref('s') }}",
+        ),
+        (
+            "models/promised.yml",
+            "sources:\n  - name: till\n    schema: public\n    tables: [{name: days, columns: [{name: id, data_tests: [not_null]}]}]\n\
+             models:\n  - name: promised\n    config: {contract: {enforced: true}}\n    constraints: [{type: primary_key, columns: [id]}]\n    \
+             data_tests:\n      - dbt_utils.equal_rowcount: {arguments: {compare_model: ref('p')}, description: No row is lost.}\n    \
+             columns:\n      - {name: id, data_type: integer, tags: [key], constraints: [{type: not_null}, {type: check, expression: id > 0, name: positive}]}\n      \
+             - {name: label, data_type: text}\n",
+        ),
+        ("selectors.yml", "selectors:\n  - {name: night, description: By night., definition: 'tag:nightly'}\n"),
         ("tests/unit.yml", "unit_tests:\n  - name: names_are_kept\n    model: s\n    description: a unit test\n    given: [{input: ref('r'), rows: [{id: 1, name: a}]}]\n    overrides: {vars: {x: 1}}\n    expect: {format: sql, rows: select 1 as id}\n"),
         ("tests/no_gap.sql", "select 1 where not exists (select from {{ ref('s') }})"),
         ("tests/small.sql", "{{ config(severity='warn') }} select * from {{ ref('p') }}"),
@@ -70,6 +88,7 @@ fn parsed_by_dbts_parser(folder: &Path, names: &[&str]) {
 async fn a_run_writes_manifest_results_and_catalog_as_dbt_does() {
     let project = everything().await;
     project.database.run("create table public.shop_orders (id int, amount numeric(12, 2))").await;
+    project.database.run("create table public.days (id int)").await;
     project.good(&["run"]);
     project.good(&["catalog"]).says("relations described in");
 
@@ -94,12 +113,43 @@ async fn a_run_writes_manifest_results_and_catalog_as_dbt_does() {
     assert_eq!(values["attached_node"], "model.shop.s");
     assert!(values["unique_id"].as_str().unwrap().starts_with("test.shop.accepted_values_s_name."));
 
+    let promised = &manifest["nodes"]["model.shop.promised"];
+    assert_eq!(promised["contract"]["enforced"], true);
+    assert_eq!(promised["contract"]["checksum"].as_str().map(str::len), Some(64));
+    assert_eq!(promised["constraints"][0]["type"], "primary_key");
+    assert_eq!(promised["constraints"][0]["columns"], serde_json::json!(["id"]));
+    assert_eq!(promised["primary_key"], serde_json::json!(["id"]));
+    assert_eq!(promised["columns"]["id"]["tags"], serde_json::json!(["key"]));
+    assert_eq!(promised["columns"]["id"]["constraints"][1]["name"], "positive");
+    assert_eq!((&promised["group"], &promised["access"]), (&"finance".into(), &"public".into()));
+    assert_eq!(manifest["groups"]["group.shop.finance"]["name"], "finance");
+    assert_eq!(manifest["group_map"]["finance"], serde_json::json!(["model.shop.promised"]));
+    assert_eq!(manifest["selectors"]["night"]["definition"], "tag:nightly");
+    let off = &manifest["disabled"]["model.shop.off"][0];
+    assert_eq!((&off["config"]["enabled"], &off["tags"]), (&false.into(), &serde_json::json!(["old"])));
+    assert_eq!(manifest["nodes"]["model.shop.off"], Value::Null);
+    let kept = &manifest["nodes"]["snapshot.shop.kept"];
+    assert_eq!((&kept["resource_type"], &kept["config"]["strategy"]), (&"snapshot".into(), &"check".into()));
+    let by_name = |name: &str| {
+        let mut nodes = manifest["nodes"].as_object().unwrap().values();
+        nodes.find(|node| node["name"] == name).unwrap_or_else(|| panic!("{name}"))
+    };
+    let counted = by_name("equal_rowcount_promised");
+    assert_eq!(counted["description"], "No row is lost.");
+    assert_eq!(counted["test_metadata"]["namespace"], "dbt_utils");
+    assert_eq!(counted["raw_code"], "{{ dbt_utils.test_equal_rowcount(**_dbt_generic_test_kwargs) }}");
+    let days = by_name("not_null_till_days_id");
+    assert_eq!(days["file_key_name"], "sources.till_days");
+    assert_eq!(days["attached_node"], Value::Null);
+    assert_eq!(days["test_metadata"]["kwargs"]["model"], "{{ get_where_subquery(source('till', 'days')) }}");
+
     let results = artifact(&project, "run_results.json");
     let status = |id: &str| {
         let found = results["results"].as_array().unwrap().iter().find(|result| result["unique_id"] == id);
         found.map(|result| result["status"].as_str().unwrap().to_owned())
     };
     assert_eq!(status("model.shop.p").as_deref(), Some("success"));
+    assert_eq!(status("snapshot.shop.kept").as_deref(), Some("success"));
     assert_eq!(status("test.shop.no_gap").as_deref(), Some("pass"));
     assert_eq!(status("unit_test.shop.s.names_are_kept").as_deref(), Some("pass"));
     let unit = &manifest["unit_tests"]["unit_test.shop.s.names_are_kept"];

@@ -129,9 +129,9 @@ impl Chooser<'_> {
 
     fn is_match(&self, method: &str, term: &Term, pattern: &GlobMatcher, item: Item) -> bool {
         let view = View::of(self.manifest, item);
-        let value = term.value.as_str();
+        let (value, package) = (term.value.as_str(), view.fqn[0]);
         match method {
-            "fqn" => view.is_called(value, pattern, &self.manifest.project),
+            "fqn" => view.is_called(value, pattern),
             "tag" => view.tags.iter().any(|tag| pattern.is_match(tag)),
             "path" => in_path(view.path, value.trim_end_matches('/'), pattern),
             "file" => {
@@ -147,24 +147,22 @@ impl Chooser<'_> {
             "version" => value == "none" && ResourceType::of(self.manifest, item) == ResourceType::Model,
             "source" => match view.node.map(|node| (&node.body, &node.domain)) {
                 Some((Body::Source { table, .. }, source)) => {
-                    let names = [
-                        source.clone(),
-                        format!("{source}.{table}"),
-                        format!("{}.{source}.{table}", self.manifest.project),
-                    ];
+                    let names =
+                        [source.clone(), format!("{source}.{table}"), format!("{package}.{source}.{table}")];
                     names.iter().any(|name| pattern.is_match(name))
                 }
                 _ => false,
             },
             "exposure" => {
                 let is_exposure = matches!(item, Item::Exposure(_));
-                let full = format!("{}.{}", self.manifest.project, view.name);
+                let full = format!("{package}.{}", view.name);
                 is_exposure && (pattern.is_match(view.name) || pattern.is_match(full))
             }
             "resource_type" => ResourceType::of(self.manifest, item).name() == value,
-            "package" => value == "this" || pattern.is_match(&self.manifest.project),
+            "package" if value == "this" => package == self.manifest.project,
+            "package" => pattern.is_match(package),
             "unit_test" => {
-                let full = format!("{}.{}", self.manifest.project, view.name);
+                let full = format!("{package}.{}", view.name);
                 view.unit_test.is_some() && (pattern.is_match(view.name) || pattern.is_match(full))
             }
             "test_type" if value == "unit" => view.unit_test.is_some(),
@@ -207,6 +205,14 @@ impl Chooser<'_> {
                 did_you_mean(value, manifest.unit_tests.iter().map(|test| test.written.name.as_str()))
             }
             "test_name" => did_you_mean(value, manifest.tests.iter().map(|test| test.kind.as_str())),
+            "package" => did_you_mean(
+                value,
+                manifest
+                    .packages
+                    .iter()
+                    .map(|package| package.name.as_str())
+                    .chain([manifest.project.as_str()]),
+            ),
             "path" => did_you_mean(value, manifest.nodes.iter().map(|node| node.file.path.as_str())),
             _ => None,
         };
@@ -292,7 +298,7 @@ impl<'a> View<'a> {
 
     /// By its name, by its dotted path from any folder on, or by that of a folder it lies in. Exposures have
     /// a method of their own.
-    fn is_called(&self, value: &str, pattern: &GlobMatcher, project: &str) -> bool {
+    fn is_called(&self, value: &str, pattern: &GlobMatcher) -> bool {
         if self.node.is_none() && self.test.is_none() && self.unit_test.is_none() {
             return false;
         }
@@ -300,7 +306,7 @@ impl<'a> View<'a> {
         let label = self.node.is_some_and(|node| pattern.is_match(node.label()));
         let in_folder = folders.iter().any(|folder| pattern.is_match(folder))
             || folders.len() > 1 && pattern.is_match(folders[1..].join("."));
-        pattern.is_match(self.name) || label || in_folder || is_prefix(&self.fqn, value, pattern, project)
+        pattern.is_match(self.name) || label || in_folder || is_prefix(&self.fqn, value, pattern)
     }
 
     /// The config with what follows from it.
@@ -321,11 +327,9 @@ impl<'a> View<'a> {
     }
 }
 
-/// Whether the dotted path begins with what was written, with the project's name or without.
-fn is_prefix(fqn: &[&str], value: &str, pattern: &GlobMatcher, project: &str) -> bool {
-    let unscoped = fqn[1..].join(".");
-    let scoped = format!("{project}.{unscoped}");
-    [unscoped, scoped].iter().any(|path| {
+/// Whether the dotted path begins with what was written, with the package's name or without.
+fn is_prefix(fqn: &[&str], value: &str, pattern: &GlobMatcher) -> bool {
+    [fqn[1..].join("."), fqn.join(".")].iter().any(|path| {
         pattern.is_match(path) || path.strip_prefix(value).is_some_and(|rest| rest.starts_with('.'))
     })
 }

@@ -2,6 +2,7 @@
 //! (`parse`, `named`), its terms are looked up (`methods`, `state`), followed along the graph (`walk`) and
 //! put together here. Knows no files and no clock: what was before is handed in.
 
+mod former;
 mod methods;
 mod named;
 mod parse;
@@ -13,10 +14,10 @@ use std::collections::BTreeSet;
 use super::{Manifest, NodeId};
 use crate::template::Library;
 
+pub use former::{Former, FormerEntry, as_dbt_means, contract, exposed, generic_test_key, same_lines};
 pub use methods::{METHODS, ResourceType};
 pub use named::{NamedSelector, NamedSelectors};
 pub use parse::{Expression, Term};
-pub use state::{Former, FormerEntry, contract, same_lines};
 
 /// What was asked for that cannot be understood or found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -4,40 +4,13 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use serde_json::{Map, Value};
+use serde_json::Map;
 
+use super::former::{Former, FormerEntry, as_dbt_means, contract, exposed, generic_test_key, same_lines};
 use super::methods::{all, glob};
 use super::{Chooser, Item, ResourceType, SelectError, Term};
-use crate::diagnostic::did_you_mean;
-use crate::manifest::{Body, hash};
-
-/// An earlier state. Keys are ids without the project's name: `model.orders`, `source.shop.orders`.
-#[derive(Debug, Clone, Default)]
-pub struct Former {
-    pub entries: HashMap<String, FormerEntry>,
-    /// The text of each macro by its name.
-    pub macros: HashMap<String, String>,
-    /// How each node ended, in dbt's words; nothing where no `run_results.json` was there.
-    pub results: Option<HashMap<String, String>>,
-    /// Sources with newer rows than then; nothing where one of the two `sources.json` is missing.
-    pub fresher: Option<HashSet<String>>,
-}
-
-/// What is compared of a node, test, source or exposure.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct FormerEntry {
-    /// Its text as written: SQL, rules, or what stands in YAML in their place.
-    pub body: String,
-    /// The config of its YAML as written.
-    pub configs: Map<String, Value>,
-    /// Layer and name.
-    pub relation: String,
-    pub descriptions: Vec<String>,
-    /// Columns and types, where a contract holds.
-    pub contract: String,
-    /// Macros that it calls.
-    pub macros: Vec<String>,
-}
+use crate::diagnostic::{SourceFile, did_you_mean};
+use crate::manifest::{Body, NodeId, hash};
 
 const STATES: [&str; 4] = ["modified", "new", "old", "unmodified"];
 const PARTS: [&str; 6] = ["body", "configs", "relation", "persisted_descriptions", "macros", "contract"];
@@ -67,7 +40,11 @@ impl Chooser<'_> {
             "source_status" => {
                 known(term, &["fresher"])?;
                 let fresher = former.fresher.as_ref().ok_or_else(|| missing(term, "sources.json"))?;
-                Ok(items().filter(|item| fresher.contains(&id(item))).collect())
+                let is_fresher = |item: &Item| match item {
+                    Item::Node(id) => fresher.contains(&Former::short(&self.manifest.unique_id(*id))),
+                    _ => false,
+                };
+                Ok(items().filter(is_fresher).collect())
             }
             _ => self.by_state(term, former),
         }
@@ -115,12 +92,12 @@ impl Chooser<'_> {
         macros: &HashMap<String, (String, Vec<String>)>,
         part: Option<&str>,
     ) -> bool {
-        let now = self.present(item);
+        let now = self.present(item, former);
         let persists = now.configs.contains_key("persist_docs");
         let in_part = |name: &str| match name {
-            "body" => now.body != before.body,
+            "body" => differ(&now.body, &before.body),
             "configs" => now.configs != before.configs,
-            "relation" => now.relation != before.relation,
+            "relation" => differ(&now.relation, &before.relation),
             "persisted_descriptions" => now.descriptions != before.descriptions,
             "contract" => now.contract != before.contract,
             "macros" => macros_differ(&now.macros, former, macros),
@@ -144,32 +121,46 @@ impl Chooser<'_> {
 
     /// Its id without the project's name.
     fn key(&self, item: Item) -> String {
+        let of_dbt = self.query.former.is_some_and(|former| former.is_of_dbt);
         let id = match item {
+            Item::Test(index) if of_dbt && !self.manifest.tests[index].is_singular() => {
+                let test = &self.manifest.tests[index];
+                let model = test.subject.map(|id| self.manifest.reference(id)).unwrap_or_default();
+                return generic_test_key(&test.kind, &model, test.column.as_deref(), &test.arguments);
+            }
             Item::Node(id) => self.manifest.unique_id(id),
             Item::Test(index) => self.manifest.test_id(&self.manifest.tests[index]),
             Item::UnitTest(index) => self.manifest.unit_test_id(&self.manifest.unit_tests[index]),
             Item::Exposure(index) => self.manifest.exposure_id(&self.manifest.exposures[index]),
         };
-        Former::key(&id)
+        Former::key(&id, &self.manifest.project)
     }
 
-    fn present(&self, item: Item) -> FormerEntry {
-        let calls = |text: &str| self.query.library.map(|library| library.calls(text)).unwrap_or_default();
+    fn present(&self, item: Item, former: &Former) -> FormerEntry {
+        let calls =
+            |file: &SourceFile| self.query.library.map(|library| library.calls(file)).unwrap_or_default();
         match item {
             Item::Node(id) => {
                 let node = self.manifest.node(id);
                 let body = match &node.body {
+                    // dbt takes white space around a seed away before it hashes it.
+                    Body::Rule(_) if former.is_of_dbt => hash(node.file.text.trim()),
                     Body::Rule(_) => hash(&node.file.text),
                     Body::Source { schema, .. } => format!("{}.{}", schema.as_str(), node.name.as_str()),
                     _ => same_lines(&node.file.text),
                 };
+                // A column that is only named says nothing.
                 let descriptions = node.columns.iter().map(|column| &column.description);
+                let descriptions = descriptions.filter(|text| !text.is_empty());
                 FormerEntry {
-                    body,
-                    configs: node.yaml_words.clone(),
+                    body: Some(body),
+                    configs: match former.is_of_dbt {
+                        true => as_dbt_means(&node.words),
+                        false => node.yaml_words.clone(),
+                    },
                     relation: match ResourceType::of(self.manifest, item) {
-                        ResourceType::Source => String::new(),
-                        _ => node.label(),
+                        ResourceType::Source => None,
+                        _ => Some(node.label()),
                     },
                     descriptions: std::iter::once(&node.description).chain(descriptions).cloned().collect(),
                     contract: contract(
@@ -177,7 +168,7 @@ impl Chooser<'_> {
                         node.columns.iter().map(|column| (column.name.as_str(), column.data_type.as_deref())),
                     ),
                     macros: match &node.body {
-                        Body::Model { .. } => calls(&node.file.text),
+                        Body::Model { .. } => calls(&node.file),
                         _ => Vec::new(),
                     },
                 }
@@ -185,62 +176,31 @@ impl Chooser<'_> {
             Item::Test(index) => {
                 let test = &self.manifest.tests[index];
                 let (body, configs, macros) = match test.is_singular() {
-                    true => (same_lines(&test.file.text), Map::new(), calls(&test.file.text)),
+                    true => (same_lines(&test.file.text), Map::new(), calls(&test.file)),
                     // What it was asked with is part of its id.
-                    false => (String::new(), test.words.clone(), vec![format!("test_{}", test.kind)]),
+                    false => (String::new(), test.words.clone(), vec![format!("test_{}", test.called)]),
                 };
-                FormerEntry { body, configs, macros, ..FormerEntry::default() }
+                let configs = if former.is_of_dbt { as_dbt_means(&configs) } else { configs };
+                FormerEntry { body: Some(body), configs, macros, ..FormerEntry::default() }
             }
             Item::UnitTest(index) => {
                 let body = self.manifest.unit_tests[index].written.checksum();
-                FormerEntry { body, ..FormerEntry::default() }
+                FormerEntry { body: Some(body), ..FormerEntry::default() }
             }
             Item::Exposure(index) => {
                 let exposure = &self.manifest.exposures[index];
-                let parents = exposure.parents.iter().map(|id| Former::key(&self.manifest.unique_id(*id)));
-                let body = format!(
-                    "{} {} {}",
-                    parents.collect::<Vec<_>>().join(" "),
-                    exposure.written.url.as_deref().unwrap_or_default(),
-                    serde_json::to_string(&exposure.written.owner).unwrap_or_default()
-                );
-                FormerEntry { body, ..FormerEntry::default() }
+                let key = |id: &NodeId| Former::key(&self.manifest.unique_id(*id), &self.manifest.project);
+                let parents = exposure.parents.iter().map(key).collect();
+                let body = exposed(parents, exposure.written.url.as_deref(), &exposure.written.owner);
+                FormerEntry { body: Some(body), ..FormerEntry::default() }
             }
         }
     }
 }
 
-impl Former {
-    /// An id without the project's name, which may come from a folder's.
-    pub fn key(unique_id: &str) -> String {
-        let mut parts = unique_id.splitn(3, '.');
-        match (parts.next(), parts.next(), parts.next()) {
-            (Some(kind), Some(_), Some(rest)) => format!("{kind}.{rest}"),
-            _ => unique_id.to_owned(),
-        }
-    }
-}
-
-/// Line ends and white space around a text are nobody's change.
-pub fn same_lines(text: &str) -> String {
-    text.trim().replace("\r\n", "\n")
-}
-
-/// The columns and types that a contract promises; nothing without one.
-pub fn contract<'a>(
-    words: &Map<String, Value>,
-    columns: impl Iterator<Item = (&'a str, Option<&'a str>)>,
-) -> String {
-    let enforced = match words.get("contract") {
-        Some(Value::Object(contract)) => contract.get("enforced").and_then(Value::as_bool).unwrap_or(false),
-        Some(Value::Bool(enforced)) => *enforced,
-        _ => false,
-    };
-    if !enforced {
-        return String::new();
-    }
-    let columns = columns.map(|(name, data_type)| format!("{name} {}", data_type.unwrap_or_default()));
-    columns.collect::<Vec<_>>().join(", ")
+/// What an earlier state and this one know, and know otherwise.
+fn differ(now: &Option<String>, before: &Option<String>) -> bool {
+    now.is_some() && before.is_some() && now != before
 }
 
 /// Whether a macro that is called, or one that those call, is otherwise than before.

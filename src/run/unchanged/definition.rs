@@ -115,7 +115,7 @@ pub(in crate::run) fn text(manifest: &Manifest, target: &Target, id: NodeId) -> 
 }
 
 fn column(column: &ColumnProperties) -> Value {
-    let ColumnProperties { name, description, data_type, constraints, meta: _, place: _ } = column;
+    let ColumnProperties { name, description, data_type, constraints, meta: _, tags: _, place: _ } = column;
     let constraints: Vec<Value> = constraints.iter().map(constraint).collect();
     json!([name, description, data_type, constraints])
 }
