@@ -52,6 +52,11 @@ pub fn deps(context: &Context, arguments: &Deps) -> Outcome {
     for (name, by) in &installed.not_taken {
         terminal.note(&format!("`{by}` asks for `{name}` of dbt's hub, which was not brought in"));
     }
+    for name in &installed.built_in {
+        terminal.note(&format!(
+            "`{name}` was not brought in: the most used of its macros and tests are built in"
+        ));
+    }
     if let Some(project) = &project {
         let unusable = project.library.unusable();
         if terminal.json && !unusable.is_empty() {
@@ -63,7 +68,8 @@ pub fn deps(context: &Context, arguments: &Deps) -> Outcome {
         }
     }
     match installed.packages.len() {
-        0 => terminal.say("packages.yml asks for nothing"),
+        0 if installed.built_in.is_empty() => terminal.say("packages.yml asks for nothing"),
+        0 => terminal.say("packages.yml asks for nothing that elt does not have"),
         1 => terminal.say(&format!("1 package is in {FOLDER} or where it lies")),
         count => terminal.say(&format!("{count} packages are in {FOLDER} or where they lie")),
     }

@@ -27,6 +27,8 @@ pub enum SchemaFile {
     Profiles,
     /// selectors.yml
     Selectors,
+    /// packages.yml
+    Packages,
 }
 
 impl SchemaFile {
@@ -35,6 +37,7 @@ impl SchemaFile {
             Self::Properties => "properties",
             Self::Profiles => "profiles",
             Self::Selectors => "selectors",
+            Self::Packages => "packages",
         }
     }
 }

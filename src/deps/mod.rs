@@ -31,6 +31,13 @@ pub struct Installed {
     pub before: Vec<(String, String)>,
     /// Packages of dbt's hub that packages ask for, and who asks.
     pub not_taken: Vec<(String, String)>,
+    /// Packages of dbt's hub that packages.yml asks for, and elt has in itself.
+    pub built_in: Vec<String>,
+}
+
+/// Whether the most used of a package of dbt's hub are elt's own.
+pub fn is_built_in(hub_name: &str) -> bool {
+    matches!(hub_name.rsplit('/').next(), Some("dbt_utils" | "dbt_expectations"))
 }
 
 /// A package whose files are ready, not in their place yet.
@@ -53,8 +60,10 @@ struct Installer<'a> {
 
 /// Nothing changes where anything goes wrong.
 pub fn install(root: &Path, setting: &Setting, mode: Mode) -> Result<Installed, Vec<Diagnostic>> {
-    let asked = packages::asked(root, "")?.unwrap_or_default();
-    if let Some((name, place)) = asked.of_hub.first() {
+    let mut asked = packages::asked(root, "")?.unwrap_or_default();
+    let (built_in, of_hub): (Vec<_>, Vec<_>) =
+        asked.of_hub.drain(..).partition(|(name, _)| is_built_in(name));
+    if let Some((name, place)) = of_hub.first() {
         let message = format!("`{name}` is of dbt's hub, which elt does not ask");
         let hint = "name its repository: `- git: https://github.com/…` and `revision:`";
         return Err(vec![Diagnostic::error("hub-package", message).at(place.clone()).hint(hint)]);
@@ -78,7 +87,8 @@ pub fn install(root: &Path, setting: &Setting, mode: Mode) -> Result<Installed, 
     };
     let installed = installer.all(&asked).and_then(|()| installer.settle(asked.sha256));
     let _ = fs::remove_dir_all(scratch);
-    installed
+    let names = |asked: Vec<(String, Location)>| asked.into_iter().map(|(name, _)| name).collect();
+    installed.map(|installed| Installed { built_in: names(built_in), ..installed })
 }
 
 impl Installer<'_> {
@@ -129,7 +139,8 @@ impl Installer<'_> {
         let asked = packages::asked(&folder, &shown)
             .map_err(|problems| problems.into_iter().next().expect("an error has a problem"))?
             .unwrap_or_default();
-        self.not_taken.extend(asked.of_hub.into_iter().map(|(name, _)| (name, locked.name.clone())));
+        let of_hub = asked.of_hub.into_iter().filter(|(name, _)| !is_built_in(name));
+        self.not_taken.extend(of_hub.map(|(name, _)| (name, locked.name.clone())));
         let base = match &locked.origin {
             Origin::Local { local } => local.clone(),
             Origin::Git { .. } => shown,
@@ -231,7 +242,12 @@ impl Installer<'_> {
                 .and_then(|()| fs::rename(&beside, &path))
                 .map_err(|error| failed(&path, &error))?;
         }
-        Ok(Installed { packages, before, not_taken: std::mem::take(&mut self.not_taken) })
+        Ok(Installed {
+            packages,
+            before,
+            not_taken: std::mem::take(&mut self.not_taken),
+            built_in: Vec::new(),
+        })
     }
 }
 

@@ -187,7 +187,7 @@ async fn a_package_that_cannot_be_brought_in_is_told_and_nothing_changes() {
     let kept = lock();
     let mut told = String::new();
     for packages in [
-        "packages: [{package: dbt-labs/dbt_utils, version: 1.3.0}]\n",
+        "packages: [{package: acme/other, version: 1.3.0}]\n",
         "packages:\n  - git: ./nowhere\n  - local: nowhere\n  - git: ./repo\n    revision: mian\n",
         "packages: [{git: ./repo, local: repo}]\n",
         "packages: [{git: ./repo, subdirectory: ../other}, {git: ./repo, subdirectory: nosuch, name: x}]\n",
@@ -203,10 +203,10 @@ async fn a_package_that_cannot_be_brought_in_is_told_and_nothing_changes() {
         told.push('\n');
     }
     insta::assert_snapshot!(told, @r#"
-    error[hub-package]: `dbt-labs/dbt_utils` is of dbt's hub, which elt does not ask
+    error[hub-package]: `acme/other` is of dbt's hub, which elt does not ask
      --> packages.yml:1:12
       |
-    1 | packages: [{package: dbt-labs/dbt_utils, version: 1.3.0}]
+    1 | packages: [{package: acme/other, version: 1.3.0}]
       |            ^
       |
       = help: name its repository: `- git: https://github.com/…` and `revision:`

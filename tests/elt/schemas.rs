@@ -62,7 +62,7 @@ fn schema(project: &Project, name: &str) -> Value {
 /// What elt has just taken must be good to the schemas, too: called after every command that ends well.
 pub fn agree_with(project: &Path) {
     let mut found = Vec::new();
-    for name in ["profiles.yml", "selectors.yml"] {
+    for name in ["profiles.yml", "selectors.yml", "packages.yml"] {
         check(project, &project.join(name), &mut found);
     }
     for folder in ["models", "rules", "tests"] {
@@ -87,11 +87,12 @@ fn check_all(root: &Path, folder: &Path, found: &mut Vec<String>) -> usize {
 }
 
 fn check(root: &Path, path: &Path, found: &mut Vec<String>) {
-    static SCHEMAS: LazyLock<[Value; 3]> = LazyLock::new(|| {
+    static SCHEMAS: LazyLock<[Value; 4]> = LazyLock::new(|| {
         let texts = [
             include_str!("../../src/schema/properties.json"),
             include_str!("../../src/schema/profiles.json"),
             include_str!("../../src/schema/selectors.json"),
+            include_str!("../../src/schema/packages.json"),
         ];
         texts.map(|text| serde_json::from_str(text).unwrap())
     });
@@ -100,6 +101,7 @@ fn check(root: &Path, path: &Path, found: &mut Vec<String>) {
     let schema = match path.file_stem().and_then(|stem| stem.to_str()) {
         Some("profiles") => &SCHEMAS[1],
         Some("selectors") => &SCHEMAS[2],
+        Some("packages") => &SCHEMAS[3],
         _ => &SCHEMAS[0],
     };
     let name = path.strip_prefix(root).unwrap_or(path).display().to_string();
@@ -156,6 +158,8 @@ const UNKNOWN: &[(&str, &str, &str)] = &[
     ("profiles.yml", "schedule: {cron: '0 4 * * *', zzz: 1}", "profiles /definitions/schedule"),
     ("profiles.yml", "webhooks: {zzz: 1}", "profiles /definitions/webhooks"),
     ("selectors.yml", "zzz: 1", "selectors "),
+    ("packages.yml", "zzz: 1", "packages "),
+    ("packages.yml", "packages: [{zzz: 1}]", "packages /definitions/package"),
 ];
 
 #[tokio::test]
