@@ -1,7 +1,7 @@
 //! Reads a dbt project's folder: `dbt_project.yml` and the files of its folders. Judges nothing.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
@@ -53,7 +53,13 @@ pub struct Dbt {
     pub tests: Vec<DbtFile>,
     pub snapshots: Vec<DbtFile>,
     pub analyses: Vec<DbtFile>,
-    pub packages: Option<String>,
+    /// Markdown of folders that hold nothing else: `docs-paths`.
+    pub docs: Vec<DbtFile>,
+    pub selectors: Option<String>,
+    /// `packages.yml` or `dependencies.yml`: its name and its text.
+    pub packages: Option<(String, String)>,
+    /// The project's folder.
+    pub root: PathBuf,
 }
 
 impl Dbt {
@@ -97,7 +103,9 @@ pub fn read(root: &Path) -> Result<Dbt, ImportError> {
         }
         Ok(files)
     };
-    let packages = ["packages.yml", "dependencies.yml"].iter().find(|file| root.join(file).exists());
+    let text_of = |file: &str| fs::read_to_string(root.join(file)).ok();
+    let packages = ["packages.yml", "dependencies.yml"].into_iter();
+    let packages = packages.filter_map(|file| Some((file.to_owned(), text_of(file)?))).next();
     Ok(Dbt {
         models: all(folders("model-paths", "source-paths", "models"))?,
         seeds: all(folders("seed-paths", "data-paths", "seeds"))?,
@@ -105,7 +113,13 @@ pub fn read(root: &Path) -> Result<Dbt, ImportError> {
         tests: all(folders("test-paths", "test-paths", "tests"))?,
         snapshots: all(folders("snapshot-paths", "snapshot-paths", "snapshots"))?,
         analyses: all(folders("analysis-paths", "analysis-paths", "analyses"))?,
-        packages: packages.and_then(|file| fs::read_to_string(root.join(file)).ok()),
+        docs: match settings.contains_key("docs-paths") {
+            true => all(folders("docs-paths", "docs-paths", ""))?,
+            false => Vec::new(),
+        },
+        selectors: text_of("selectors.yml"),
+        packages,
+        root: root.to_owned(),
         name,
         text,
         settings,

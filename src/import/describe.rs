@@ -25,17 +25,25 @@ pub fn add_config(files: &mut Files, name: &str, words: &Map<String, Value>) -> 
             None => out.insert(entry.first + 1, format!("{pad}config: {}", flow(words))),
             Some(at) => {
                 let rest = lines[at].trim().trim_start_matches("config:").trim();
-                let block: String = lines[at..entry.end].join("\n");
+                let indent = |line: &str| line.len() - line.trim_start().len();
+                let says_something =
+                    |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+                let block: Vec<&str> = lines[at + 1..entry.end]
+                    .iter()
+                    .copied()
+                    .filter(says_something)
+                    .take_while(|line| indent(line) > entry.column)
+                    .collect();
+                let own = format!("{rest}\n{}", block.join("\n"));
                 let mut missing = words.clone();
-                missing.retain(|word, _| !block.contains(&format!("{word}:")));
+                missing.retain(|word, _| !own.contains(&format!("{word}:")));
                 let inner = flow(&missing);
                 let inner = inner.trim_matches(['{', '}']);
                 if missing.is_empty() {
                 } else if rest.starts_with('{') {
                     out[at] = lines[at].replacen('{', &format!("{{{inner}, "), 1);
                 } else {
-                    let next = lines.get(at + 1).copied().unwrap_or_default();
-                    let indent = next.len() - next.trim_start().len();
+                    let indent = block.first().map_or(entry.column + 2, |line| indent(line));
                     for (word, value) in missing.iter().rev() {
                         out.insert(at + 1, format!("{}{word}: {}", " ".repeat(indent), flow_value(value)));
                     }
@@ -192,6 +200,18 @@ mod tests {
             "models:\n- name: orders\n  config:\n    tags: [a]\n    materialized: view\n- name: b\n"
         );
         assert!(!add_config(&mut own, "nobody", &words));
+        // What is commented out gives no indent, and another entry's words are not this one's.
+        let mut cut = files(
+            "models:\n  - name: orders\n    config:\n#      schema: s\n      meta: {a: 1}\n    columns:\n      - {name: b, config: {tags: [x]}}\n",
+        );
+        assert!(add_config(&mut cut, "orders", &words));
+        assert!(
+            cut["models/m.yml"]
+                .text
+                .contains("    config:\n      materialized: table\n      tags: [a]\n#      schema: s\n"),
+            "{}",
+            cut["models/m.yml"].text
+        );
     }
 
     #[test]

@@ -2,15 +2,21 @@
 //! layer that the graph gives it; what elt has no word for is commented out where it stands and listed with
 //! its place and the reason. Reads and writes files; opens no connection.
 
+mod argument;
+mod beside;
 mod columns;
 mod cut;
 mod dbt;
 mod describe;
 mod layers;
+mod packages;
 mod place;
 mod profile;
 mod report;
+mod seeds;
+mod settings;
 mod settle;
+mod snapshots;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -76,6 +82,7 @@ pub fn import(import: &Import<'_>) -> Result<Imported, ImportError> {
     }
     let mut findings = Vec::new();
     let mut files = place::place(&project, &mut findings);
+    let packages = packages::read(&project, &folder, &mut findings);
     let (profile, offline) = profile::read(&project, &import.profile_dirs, &mut findings);
     files.insert("profiles.yml".into(), Placed { text: offline, original: None });
     let setting = Setting { target: None, ..import.setting.clone() };
@@ -88,8 +95,10 @@ pub fn import(import: &Import<'_>) -> Result<Imported, ImportError> {
         std::process::id()
     ));
     let made = write(&beside, &files)
-        .and_then(|()| settle::settle(&beside, &mut files, &setting, &mut findings))
+        .and_then(|()| packages.begin(&beside, &setting, &mut findings))
+        .and_then(|()| settle::settle(&beside, &mut files, &setting, &packages.awaited, &mut findings))
         .and_then(|counts| {
+            packages.end(&beside)?;
             findings.sort_by(|a, b| (a.kind, &a.file, a.line).cmp(&(b.kind, &b.file, b.line)));
             let report = report::markdown(&project, &files, &findings);
             fs::write(beside.join("IMPORT.md"), report)?;

@@ -20,11 +20,22 @@ pub fn read(dbt: &Dbt, folders: &[PathBuf], findings: &mut Vec<Finding>) -> (Str
     });
     let mut text = String::from("# Where elt builds. `elt debug` shows how this file is understood.\n");
     let outputs = found.as_ref().and_then(|(_, profile)| profile.get("outputs")?.as_object());
+    let default = found.as_ref().and_then(|(_, profile)| profile.get("target")?.as_str()).unwrap_or("dev");
+    let plain = outputs.map_or(default, |outputs| plain_target(outputs, default));
     let mut targets = String::new();
     for (target, output) in outputs.into_iter().flatten() {
         match url(target, output, findings) {
             Some(url) => {
                 targets.push_str(&format!("  {target}:\n    url: {}\n", Value::from(url)));
+                let schema = output.get("schema").and_then(Value::as_str).unwrap_or_default();
+                if target == plain {
+                    findings.push(schemas(target, schema, ""));
+                } else {
+                    let of_plain = outputs.and_then(|outputs| outputs.get(plain)?.get("schema")?.as_str());
+                    let prefix = prefix(target, schema, of_plain.unwrap_or_default());
+                    targets.push_str(&format!("    schema_prefix: {}\n", flow_text(&prefix)));
+                    findings.push(schemas(target, schema, &prefix));
+                }
                 if let Some(threads) = output.get("threads").and_then(Value::as_u64) {
                     targets.push_str(&format!("    threads: {}\n", threads.clamp(1, 64)));
                 }
@@ -36,13 +47,18 @@ pub fn read(dbt: &Dbt, folders: &[PathBuf], findings: &mut Vec<Finding>) -> (Str
             }
         }
     }
-    let default = found.as_ref().and_then(|(_, profile)| profile.get("target")?.as_str()).unwrap_or("dev");
     if targets.is_empty() {
         text.push_str("target: dev\n\ntargets:\n  # No url: DATABASE_URL where it is set, else a private PostgreSQL under .elt/.\n  dev:\n    threads: 4\n");
     } else {
         text.push_str(&format!("target: {}\n\ntargets:\n{targets}", flow_text(default)));
     }
     let mut own = String::new();
+    if is_word(&dbt.name) {
+        own.push_str(&format!(
+            "\n# What other tools and ref('package', 'model') call this project.\nname: {}\n",
+            dbt.name
+        ));
+    }
     let vars = vars(dbt);
     if !vars.is_empty() {
         own.push_str("\nvars:\n");
@@ -62,6 +78,40 @@ pub fn read(dbt: &Dbt, folders: &[PathBuf], findings: &mut Vec<Finding>) -> (Str
         }
     }
     (format!("{text}{own}"), own)
+}
+
+/// The target that gets the schemas raw, stage and prod as they are called: the one for production, where its
+/// name says so, else the one that dbt takes where none is asked for.
+fn plain_target<'a>(outputs: &'a Map<String, Value>, default: &'a str) -> &'a str {
+    let named = ["prod", "production", "prd", "live"].into_iter();
+    let found = named.filter_map(|name| outputs.keys().find(|target| target.to_lowercase() == name)).next();
+    found.map_or(default, String::as_str)
+}
+
+/// What sets the schemas of a target apart: dbt's own schema, else the target's name.
+fn prefix(target: &str, schema: &str, of_plain: &str) -> String {
+    match schema {
+        "" | "public" => format!("{target}_"),
+        same if same == of_plain => format!("{target}_"),
+        schema => format!("{schema}_"),
+    }
+}
+
+fn schemas(target: &str, schema: &str, prefix: &str) -> Finding {
+    let why = match (schema, prefix) {
+        ("", _) => "in elt each layer has a schema".to_owned(),
+        (schema, "") => format!("in elt each layer has a schema; dbt's is `{schema}`"),
+        (schema, _) => {
+            format!("`schema_prefix` keeps it apart from the other targets, as dbt's schema `{schema}` does")
+        }
+    };
+    let what = format!("the target `{target}` builds in {prefix}raw, {prefix}stage and {prefix}prod");
+    Finding { kind: Kind::Changed, file: "profiles.yml".into(), line: 0, what, why }
+}
+
+fn is_word(name: &str) -> bool {
+    !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// The project's variables: those for all packages, then its own.

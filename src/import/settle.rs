@@ -7,18 +7,21 @@ use std::path::Path;
 
 use super::report::{Finding, Kind};
 use super::{Files, cut};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, Location, Severity};
 use crate::manifest::compile;
+use crate::manifest::select::NamedSelectors;
 use crate::project::{Project, Setting};
 
 /// More rounds than any project has parts to take out would be a circle.
 const ROUNDS: usize = 10_000;
 
-/// Writes what changes into `folder`, too. The number of tests that the project has in the end.
+/// Writes what changes into `folder`, too. What calls a package that is still to be brought in (`awaited`) is
+/// not judged. The number of tests that the project has in the end.
 pub fn settle(
     folder: &Path,
     files: &mut Files,
     setting: &Setting,
+    awaited: &[String],
     findings: &mut Vec<Finding>,
 ) -> io::Result<usize> {
     for _ in 0..ROUNDS {
@@ -33,6 +36,9 @@ pub fn settle(
             // One part a file and round: places move in meaning once something is out.
             let path = place.file.path.clone();
             if changed.contains(&path) {
+                continue;
+            }
+            if calls_one(place, awaited) {
                 continue;
             }
             match take_out(files, &problem, findings) {
@@ -55,9 +61,16 @@ pub fn settle(
     Ok(0)
 }
 
+/// Whether the line in question calls something of these packages.
+fn calls_one(place: &Location, packages: &[String]) -> bool {
+    let text = &place.file.text;
+    let at = place.span.start.min(text.len());
+    let line = text[text[..at].rfind('\n').map_or(0, |end| end + 1)..].lines().next().unwrap_or_default();
+    packages.iter().any(|name| line.contains(&format!("{name}.")))
+}
+
 /// YAML of which nothing but comments is left.
 fn drop_what_says_nothing(folder: &Path, files: &mut Files) -> io::Result<()> {
-    let says_nothing = |text: &str| text.lines().all(|line| line.trim().is_empty() || line.starts_with('#'));
     let empty: Vec<String> = files
         .iter()
         .filter(|(path, file)| path.ends_with(".yml") && *path != "profiles.yml" && says_nothing(&file.text))
@@ -70,6 +83,10 @@ fn drop_what_says_nothing(folder: &Path, files: &mut Files) -> io::Result<()> {
     Ok(())
 }
 
+fn says_nothing(text: &str) -> bool {
+    text.lines().all(|line| line.trim().is_empty() || line.starts_with('#') || line == "selectors:")
+}
+
 /// The next problems to deal with. While YAML cannot be read, what others say of it looks wrong and is not.
 fn problems(folder: &Path, setting: &Setting) -> (Vec<Diagnostic>, usize) {
     let errors = |problems: Vec<Diagnostic>| -> Vec<Diagnostic> {
@@ -80,6 +97,10 @@ fn problems(folder: &Path, setting: &Setting) -> (Vec<Diagnostic>, usize) {
             let mut problems = errors(problems);
             if problems.iter().any(is_of_yaml) {
                 return (problems, 0);
+            }
+            let selectors = project.selectors_file.as_ref().filter(|file| !says_nothing(&file.text));
+            if let Some(Err(wrong)) = selectors.map(NamedSelectors::read) {
+                return (wrong, 0);
             }
             let (manifest, more) = compile(&project);
             problems.extend(errors(more));

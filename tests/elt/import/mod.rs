@@ -1,5 +1,8 @@
 //! `elt import`: a dbt project becomes an elt project that runs.
 
+mod parts;
+mod snapshots;
+
 use crate::support::Project;
 
 const DBT_PROJECT: &str = "name: corner\nprofile: corner\nvars:\n  corner: {least: 2}\nseeds:\n  corner:\n    +schema: raw\n\
@@ -86,6 +89,7 @@ async fn a_dbt_project_is_imported_and_what_has_no_word_is_listed_with_its_place
     Taken, but not as it stood.
 
     - models/marts/hasty.sql: `hasty` is stage, not prod: it reads a source, and prod reads stage only; put a stage model between to publish it
+    - profiles.yml: the target `dev` builds in raw, stage and prod: in elt each layer has a schema; dbt's is `x`
     - seeds/raw_orders.csv: the seed `raw_orders` is loaded into raw: the source `till.orders` reads it
 
     ## Where the models are
@@ -130,6 +134,9 @@ async fn a_dbt_project_is_imported_and_what_has_no_word_is_listed_with_its_place
       dev:
         url: "postgres://ann:{{ env_var('DEV_PASSWORD') }}@db.example:5432/shop"
         threads: 2
+
+    # What other tools and ref('package', 'model') call this project.
+    name: corner
 
     vars:
       least: 2

@@ -1,0 +1,59 @@
+//! What `dbt_project.yml` says and elt has no place for: each word is listed with its line.
+
+use serde_json::Value;
+
+use super::dbt::Dbt;
+use super::place::finding;
+use super::report::{Finding, Kind};
+
+/// Settings of the whole project.
+const SETTINGS: [(&str, &str); 5] = [
+    ("query-comment", "elt's sessions name themselves in application_name"),
+    ("dispatch", "adapter.dispatch takes postgres__… or default__…"),
+    ("quoting", "elt quotes every name as it is written"),
+    ("asset-paths", "the site of `elt docs` is one file and takes no pictures"),
+    ("flags", "elt's own are arguments: `elt help run`"),
+];
+
+/// Configs of folders that are not of models, snapshots or seeds.
+const TREES: [(&str, &str); 9] = [
+    ("tests", "write it in the `config:` of each test"),
+    ("data_tests", "write it in the `config:` of each test"),
+    ("data-tests", "write it in the `config:` of each test"),
+    ("unit_tests", "write it in the `config:` of each unit test"),
+    ("unit-tests", "write it in the `config:` of each unit test"),
+    ("sources", "write it in the `config:` of each source"),
+    ("exposures", "write it in each exposure"),
+    ("metrics", "elt has no semantic layer"),
+    ("semantic-models", "elt has no semantic layer"),
+];
+
+pub fn list(dbt: &Dbt, findings: &mut Vec<Finding>) {
+    let mut told = |line: usize, what: String, why: &str| {
+        findings.push(finding(Kind::NotTaken, "dbt_project.yml", line, what, why));
+    };
+    for (name, why) in SETTINGS {
+        if !dbt.setting(name).is_null() {
+            told(dbt.line_of(name, name), format!("`{name}`"), why);
+        }
+    }
+    for (tree, why) in TREES {
+        let mut words = Vec::new();
+        leaves(dbt.setting(tree), &mut words);
+        for (word, value) in words {
+            let line = dbt.line_of(tree, word);
+            told(line, format!("`{word}: {value}` for folders of {}", tree.replace('-', "_")), why);
+        }
+    }
+}
+
+/// The words of a tree of folders, without their `+`.
+fn leaves<'a>(tree: &'a Value, found: &mut Vec<(&'a str, &'a Value)>) {
+    for (key, value) in tree.as_object().into_iter().flatten() {
+        match (key.strip_prefix('+'), value) {
+            (Some(word), value) => found.push((word, value)),
+            (None, Value::Object(_)) => leaves(value, found),
+            (None, value) => found.push((key, value)),
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The parts of a dbt project beside its models: each is taken or listed, and targets stay apart.
+
+use crate::support::Project;
+
+const DBT_PROJECT: &str = "name: corner\nprofile: corner\ndocs-paths: [notes]\nasset-paths: [pictures]\n\
+    test-paths: [checks]\nseeds:\n  corner:\n    +delimiter: ';'\ntests:\n  +severity: warn\n  corner:\n    \
+    +store_failures: true\nsources:\n  corner:\n    till:\n      +enabled: true\n";
+
+/// Two targets of one database, as most teams have them.
+const PROFILES: &str = "corner:\n  target: dev\n  outputs:\n    \
+    dev: {type: postgres, host: db.example, user: ann, dbname: shop, schema: dbt_ann}\n    \
+    ci: {type: postgres, host: db.example, user: ci, dbname: shop, schema: \"ci_{{ env_var('RUN', '1') }}\"}\n    \
+    prod: {type: postgres, host: db.example, user: bot, dbname: shop, schema: analytics}\n    \
+    flake: {type: snowflake, account: x}\n";
+
+const FILES: &[(&str, &str)] = &[
+    ("dbt/dbt_project.yml", DBT_PROJECT),
+    ("dbt/profiles.yml", PROFILES),
+    ("dbt/seeds/codes.csv", "code;label\n1;\"a;b\"\n2;c,d\n"),
+    ("dbt/seeds/orders.csv", "id;at\n1;2020-01-01\n"),
+    (
+        "dbt/models/src.yml",
+        "sources: [{name: till, schema: raw, tables: [{name: orders}]}]\nmodels:\n  - name: labels\n    description: \"{{ doc('grain') }}\"\n\
+         unit_tests:\n  - name: labels_are_kept\n    model: labels\n    given:\n      - {input: ref('codes'), format: csv, fixture: some_codes}\n    \
+         expect: {format: csv, fixture: some_labels}\n",
+    ),
+    (
+        "dbt/models/marts/labels.sql",
+        "select label, {{ shared.twice('code') }} as two from {{ ref('corner', 'codes') }}\n",
+    ),
+    ("dbt/models/staging/days.sql", "select at from {{ source('till', 'orders') }}\n"),
+    ("dbt/models/marts/far.sql", "select {{ far_macros.far(1) }} as n from {{ ref('labels') }}\n"),
+    ("dbt/notes/grain.md", "{% docs grain %}One row a code.{% enddocs %}\n"),
+    ("dbt/checks/fixtures/some_codes.csv", "code,label\n1,x\n"),
+    ("dbt/checks/fixtures/deep/some_labels.csv", "label,two\nx,2\n"),
+    ("dbt/checks/no_nines.sql", "select * from {{ ref('labels') }} where two = 9\n"),
+    ("dbt/checks/checks.yml", "data_tests:\n  - name: no_nines\n    description: None.\n"),
+    (
+        "dbt/selectors.yml",
+        "selectors:\n  - name: all_marts\n    definition: {method: fqn, value: labels}\n  - name: odd\n    definition: {method: tag, value: x, childs: true}\n",
+    ),
+    (
+        "dbt/packages.yml",
+        "packages:\n  - package: dbt-labs/dbt_utils\n    version: 1.3.0\n  - package: acme/other\n    version: 1.0.0\n  - local: ../shared\n  - git: https://git.example/acme/far-macros.git\n    revision: v1\n",
+    ),
+    ("shared/dbt_project.yml", "name: shared\n"),
+    ("shared/macros/m.sql", "{% macro twice(c) %}2 * {{ c }}{% endmacro %}\n"),
+];
+
+#[tokio::test]
+async fn every_part_is_taken_or_listed_and_targets_stay_apart() {
+    let project = Project::new(FILES).await;
+    project.good(&["import", "dbt", "--out", "deep/elt"]);
+    let text = |path: &str| std::fs::read_to_string(project.root.join(path)).expect(path);
+    insta::assert_snapshot!(text("deep/elt/IMPORT.md"), @r#"
+    # corner, imported from dbt
+
+    Made by `elt import`. Places are those of the dbt project.
+
+    ## Not taken
+
+    Left out: commented out where it stood, or not copied.
+
+    - checks/checks.yml:1: `data_tests:`: elt has no word `data_tests` here
+    - dbt_project.yml:4: `asset-paths`: the site of `elt docs` is one file and takes no pictures
+    - dbt_project.yml:10: `severity: "warn"` for folders of tests: write it in the `config:` of each test
+    - dbt_project.yml:12: `store_failures: true` for folders of tests: write it in the `config:` of each test
+    - dbt_project.yml:16: `enabled: true` for folders of sources: write it in the `config:` of each source
+    - packages.yml:2: the package dbt-labs/dbt_utils: the most used of its macros and tests are built in
+    - packages.yml:4: the package acme/other: name its git repository and revision in packages.yml; then `elt deps`
+    - profiles.yml: the target `flake`: it is snowflake, and elt speaks PostgreSQL only
+    - selectors.yml:4: `- name: odd`: a selector has no word `childs` (did you mean `children`?)
+
+    ## Otherwise than in dbt
+
+    Taken, but not as it stood.
+
+    - packages.yml:6: the package ../shared: it is in packages.yml; its macros and tests are taken, its models are not
+    - packages.yml:7: the package https://git.example/acme/far-macros.git: it is in packages.yml: bring it in with `elt deps`; its macros and tests are taken, its models are not
+    - profiles.yml: the target `dev` builds in dbt_ann_raw, dbt_ann_stage and dbt_ann_prod: `schema_prefix` keeps it apart from the other targets, as dbt's schema `dbt_ann` does
+    - profiles.yml: the target `ci` builds in ci_{{ env_var('RUN', '1') }}_raw, ci_{{ env_var('RUN', '1') }}_stage and ci_{{ env_var('RUN', '1') }}_prod: `schema_prefix` keeps it apart from the other targets, as dbt's schema `ci_{{ env_var('RUN', '1') }}` does
+    - profiles.yml: the target `prod` builds in raw, stage and prod: in elt each layer has a schema; dbt's is `analytics`
+    - seeds/codes.csv: its columns are separated by commas, not by ';': rules are plain CSV
+    - seeds/orders.csv: the seed `orders` is loaded into raw: the source `till.orders` reads it
+    - selectors.yml: paths and folders: models lie by layer now: see below where each one is
+
+    ## Where the models are
+
+    | layer | model | came from |
+    |---|---|---|
+    | raw | `models/raw/till/orders.sql` | `a seed` |
+    | stage | `models/stage/corner/days.sql` | `models/staging/days.sql` |
+    | prod | `models/prod/corner/far.sql` | `models/marts/far.sql` |
+    | prod | `models/prod/corner/labels.sql` | `models/marts/labels.sql` |
+    "#);
+    insta::assert_snapshot!(text("deep/elt/profiles.yml"), @r#"
+    # Where elt builds. `elt debug` shows how this file is understood.
+    target: dev
+
+    targets:
+      dev:
+        url: "postgres://ann@db.example:5432/shop"
+        schema_prefix: dbt_ann_
+      ci:
+        url: "postgres://ci@db.example:5432/shop"
+        schema_prefix: "ci_{{ env_var('RUN', '1') }}_"
+      prod:
+        url: "postgres://bot@db.example:5432/shop"
+
+    # What other tools and ref('package', 'model') call this project.
+    name: corner
+    "#);
+    insta::assert_snapshot!(text("deep/elt/packages.yml"), @r#"
+    packages:
+      - local: "../../shared"
+      - git: "https://git.example/acme/far-macros.git"
+        revision: "v1"
+    "#);
+    assert_eq!(text("deep/elt/rules/codes.csv"), "code,label\n1,a;b\n2,\"c,d\"\n");
+
+    project.write(
+        "deep/elt/packages.yml",
+        "packages:\n  - local: ../../shared\n  - package: dbt-labs/dbt_utils\n",
+    );
+    project.remove("deep/elt/models/prod/corner/far.sql");
+    let inside = ["--project-dir", "deep/elt"];
+    project.good(&[&["deps"], &inside[..]].concat()).says("`dbt-labs/dbt_utils` was not brought in");
+    let relation = |target: &str| {
+        let listed = [
+            "ls",
+            "-t",
+            target,
+            "-s",
+            "labels",
+            "-o",
+            "json",
+            "--output-keys",
+            "relation",
+            "--resource-type",
+            "model",
+        ];
+        project.good(&[&listed[..], &inside[..]].concat()).stdout
+    };
+    assert_eq!(relation("prod").trim(), r#"{"relation":"prod.labels"}"#);
+    assert_eq!(relation("dev").trim(), r#"{"relation":"dbt_ann_prod.labels"}"#);
+    assert_eq!(relation("ci").trim(), r#"{"relation":"ci_1_prod.labels"}"#);
+    let listed = ["ls", "-t", "prod", "--selector", "all_marts", "--resource-type", "model"];
+    assert_eq!(project.good(&[&listed[..], &inside[..]].concat()).stdout.trim(), "prod.labels");
+
+    project.write("deep/elt/profiles.yml", "name: corner\n");
+    project.good(&[&["run"], &inside[..]].concat()).says("2 tests passed");
+    let labels = "select string_agg(label || ' ' || two, ' | ' order by two) from prod.labels";
+    assert_eq!(project.value(labels).await, "a;b 2 | c,d 4");
+    assert_eq!(project.value("select at from stage.days").await, "2020-01-01");
+    project
+        .good(&[&["run-operation", "shared.twice", "--args", "{c: 4}", "--dry-run"], &inside[..]].concat())
+        .prints("2 * 4");
+    project
+        .elt(&[&["run-operation", "shared.twiec"], &inside[..]].concat())
+        .expect(2)
+        .says("there is no macro `shared.twiec`")
+        .says("did you mean `shared.twice`?");
+}
