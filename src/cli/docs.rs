@@ -68,6 +68,11 @@ pub async fn docs(context: &Context, arguments: &Docs) -> Outcome {
         described: &asked.described,
         last: &asked.last,
         target: &project.target.name,
+        overview: project
+            .docs_blocks
+            .iter()
+            .find(|block| block.name == "__overview__")
+            .map(|block| block.text.as_str()),
         written_at: &jiff::Zoned::now().strftime("%Y-%m-%d %H:%M %Z").to_string(),
         online,
     };

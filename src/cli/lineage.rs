@@ -1,5 +1,6 @@
 //! `elt lineage`: where columns come from and where they go, from the project's files alone.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -8,7 +9,8 @@ use serde_json::json;
 use super::terminal::{faint, strong};
 use super::{Context, Outcome, Stop};
 use crate::diagnostic::{Location, did_you_mean};
-use crate::lineage::{Catalog, ColumnLineage, Direction, Index, Input, Lineage, Step};
+use crate::endpoint::Endpoint;
+use crate::lineage::{Catalog, ColumnLineage, Direction, Index, Input, Lineage, Source, Step};
 use crate::manifest::{Manifest, NodeId};
 
 #[derive(Debug, Clone, Args)]
@@ -107,6 +109,7 @@ impl View<'_> {
             terminal
                 .note(&format!("{label} may have more columns: not all columns of what it reads are known"));
         }
+        self.users(&BTreeMap::from([(id, None)]));
         if self.arguments.all && terminal.json {
             let rows: Vec<_> = node.rows.iter().map(|input| self.described(input)).collect();
             terminal.json_line(&json!({"rows": label, "inputs": rows}));
@@ -163,6 +166,7 @@ impl View<'_> {
         let index = Index::of(self.lineage);
         let arguments = self.arguments;
         let depth = arguments.depth.unwrap_or(usize::MAX);
+        let mut users = Reached::new();
         if !terminal.json {
             let kind = column.data_type.as_deref().unwrap_or_default();
             let place = shown_place(column.place.as_ref());
@@ -179,6 +183,13 @@ impl View<'_> {
             let ways = index.ways(id, name, direction, depth, arguments.all);
             if terminal.json {
                 self.json(&ways, &format!("{label}.{name}"), words.1, 1);
+            }
+            if direction == Direction::Downstream {
+                let mut reached = BTreeMap::from([(id, Some(BTreeSet::from([name.to_owned()])))]);
+                reach(&ways, &mut reached);
+                users = reached;
+            }
+            if terminal.json {
                 continue;
             }
             let nothing = if ways.is_empty() { " nothing" } else { "" };
@@ -188,7 +199,46 @@ impl View<'_> {
                 terminal.data_line(&faint("   and what could not be found out"));
             }
         }
+        self.users(&users);
         Ok(())
+    }
+
+    /// Endpoints that answer with any of these columns, and exposures that depend on one of these nodes.
+    fn users(&self, reached: &Reached) {
+        let mut users = Vec::new();
+        for (id, columns) in reached {
+            let node = self.manifest.node(*id);
+            let answers = |endpoint: &Endpoint| match columns {
+                Some(columns) => {
+                    let asked = endpoint.parameters.iter().map(|parameter| parameter.column());
+                    endpoint.columns.is_empty()
+                        || endpoint
+                            .columns
+                            .iter()
+                            .map(String::as_str)
+                            .chain(asked)
+                            .any(|name| columns.contains(name))
+                }
+                None => true,
+            };
+            if let Some((endpoint, _)) = node.endpoint.as_ref().filter(|(endpoint, _)| answers(endpoint)) {
+                users.push(("endpoint", endpoint.path.clone(), node.label()));
+            }
+            let exposures = self.manifest.exposures.iter().filter(|one| one.parents.contains(id));
+            users.extend(exposures.map(|one| ("exposure", one.written.name.clone(), node.label())));
+        }
+        let terminal = &self.context.terminal;
+        if !users.is_empty() && !terminal.json {
+            terminal.data_line("used by");
+        }
+        for (kind, name, by) in users {
+            if terminal.json {
+                terminal
+                    .json_line(&json!({"direction": "downstream", "used_by": kind, "name": name, "of": by}));
+            } else {
+                terminal.data_line(&format!("   {kind} {} {}", strong(&name), faint(&format!("reads {by}"))));
+            }
+        }
     }
 
     fn tree(&self, steps: &[Step], indent: &str) {
@@ -224,6 +274,23 @@ impl View<'_> {
             Some(column) => format!("{node}.{column}"),
             None => format!("{node} (its rows)"),
         }
+    }
+}
+
+/// Nodes on a way, and their columns on it; `None` are all of them.
+type Reached = BTreeMap<NodeId, Option<BTreeSet<String>>>;
+
+fn reach(steps: &[Step], reached: &mut Reached) {
+    for step in steps {
+        if let Source::Node(id) = step.at.source {
+            let columns = reached.entry(id).or_insert_with(|| Some(BTreeSet::new()));
+            match (&step.at.column, columns) {
+                (Some(name), Some(columns)) => drop(columns.insert(name.to_string())),
+                (None, columns) => *columns = None,
+                _ => {}
+            }
+        }
+        reach(&step.next, reached);
     }
 }
 

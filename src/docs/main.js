@@ -12,7 +12,7 @@ const grouped = (items, key) => {
   return groups;
 };
 
-for (const layer of ["prod", "stage", "raw"]) {
+for (const layer of ["prod", "stage", "raw", "exposure"]) {
   const members = nodes.filter((node) => node.layer === layer);
   if (members.length === 0) continue;
   list.append(element("h2", {}, layer));

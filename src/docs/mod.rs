@@ -2,6 +2,7 @@
 //! text comes out.
 
 mod content;
+mod markdown;
 
 use std::collections::HashMap;
 
@@ -32,6 +33,8 @@ pub struct Facts<'a> {
     /// How each node and test ended last, by the names that the history knows.
     pub last: &'a HashMap<String, LastRecord>,
     pub target: &'a str,
+    /// What the docs block `__overview__` says of the whole.
+    pub overview: Option<&'a str>,
     /// When it was written, for people.
     pub written_at: &'a str,
     /// Whether a database was asked.

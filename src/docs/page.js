@@ -18,6 +18,21 @@ const size = (bytes) => {
 };
 const day = (text) => new Date(text).toLocaleString();
 
+/** The elements of a description, from its tree. */
+function prose(tree) {
+  return (tree ?? []).map((part) => (typeof part === "string" ? part
+    : element(part.tag, part.href ? { href: part.href, rel: "noreferrer" } : {}, ...prose(part.parts))));
+}
+
+/** The same where one paragraph needs none around it. */
+const inline = (tree) => (tree?.length === 1 && tree[0].tag === "p" ? prose(tree[0].parts) : prose(tree));
+
+function table(name, titles, rows) {
+  const head = element("tr", {}, ...titles.map((title) => element("th", { scope: "col" }, title)));
+  return element("div", { class: "table", tabindex: "0", role: "region", "aria-label": name },
+    element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows)));
+}
+
 function facts(pairs) {
   const list = element("dl", { class: "facts" });
   for (const [name, value] of pairs) {
@@ -30,16 +45,18 @@ function facts(pairs) {
 function overview() {
   const count = (test) => nodes.filter(test).length;
   const page = element("div", { class: "whole" }, element("h1", {}, content.project), facts([
-    ["models", numberText(count((node) => !["source", "rule"].includes(node.kind)))],
+    ["models", numberText(count((node) => !["source", "rule", "exposure"].includes(node.kind)))],
     ["rules", numberText(count((node) => node.kind === "rule"))],
     ["sources", numberText(count((node) => node.kind === "source"))],
     ["tests", numberText(new Set(nodes.flatMap((node) => node.tests.map((test) => test.name))).size)],
+    ["unit tests", numberText(nodes.reduce((sum, node) => sum + node.unit_tests.length, 0))],
     ["exposures", numberText(content.exposures.length)],
     ["target", content.target], ["written", content.written_at],
   ]));
   if (!content.online) {
     page.append(element("p", { class: "quiet" }, "Written without a database: no rows, sizes or last results."));
   }
+  if (content.overview) page.append(element("div", { class: "prose" }, ...prose(content.overview)));
   const place = element("div");
   const draw = (layer, domain) => {
     const shown = new Set(nodes.filter((node) => (!layer || node.layer === layer) && (!domain || node.domain === domain))
@@ -51,9 +68,25 @@ function overview() {
     place.replaceChildren(made);
   };
   draw("", "");
-  page.append(place);
+  page.append(place, ...slowest());
   if (content.exposures.length > 0) page.append(element("h2", {}, "Exposures"), ...content.exposures.map(exposureOf));
   return page;
+}
+
+/** Where the time of the last runs went. */
+function slowest() {
+  const timed = nodes.filter((node) => node.last?.duration_ms > 0)
+    .sort((a, b) => b.last.duration_ms - a.last.duration_ms);
+  if (timed.length === 0) return [];
+  const total = timed.reduce((sum, node) => sum + node.last.duration_ms, 0);
+  const rows = timed.slice(0, 10).map((node) => element("tr", {},
+    element("td", {}, element("a", { href: pageOf(node) }, node.label)), element("td", {}, node.kind),
+    element("td", {}, seconds(node.last.duration_ms)),
+    element("td", {}, `${Math.round((node.last.duration_ms / total) * 100)} %`),
+    element("td", {}, `${node.last.run_id}, ${day(node.last.at)}`)));
+  return [element("h2", {}, "Slowest in their last run"),
+    element("p", { class: "quiet" }, `All ${numberText(timed.length)} together took ${seconds(total)} of sessions' time.`),
+    table("Slowest", ["Model", "Kind", "Took", "Share", "Run"], rows)];
 }
 
 function choice(name, values, current, chosen) {
@@ -67,10 +100,10 @@ function choice(name, values, current, chosen) {
 function exposureOf(exposure) {
   const safe = /^https?:\/\//.test(exposure.url ?? "");
   return element("div", {}, element("p", {},
-    element("strong", {}, exposure.label ?? exposure.name), ` ${exposure.kind} `,
+    element("a", { href: pageOf(nodes[exposure.number]) }, element("strong", {}, exposure.label ?? exposure.name)), ` ${exposure.kind} `,
     safe ? element("a", { href: exposure.url, rel: "noreferrer" }, exposure.url) : null,
     exposure.owner?.name ? ` of ${exposure.owner.name}` : ""),
-  exposure.description ? element("p", { class: "quiet" }, exposure.description) : null,
+  element("div", { class: "prose" }, ...prose(exposure.prose)),
   linksTo(exposure.parents));
 }
 
@@ -83,10 +116,18 @@ function linksTo(numbers) {
   return list;
 }
 
+function exposurePage(node) {
+  const label = `What ${node.label} is made from`;
+  return element("div", {}, element("h1", {}, node.label), exposureOf(content.exposures[node.exposures[0]]),
+    facts([["file", node.file], ["tags", node.tags.join(", ")]]),
+    element("h2", { id: "way" }, label), graph({ shown: family(node.number), chosen: node.number, label }));
+}
+
 function nodePage(node, column) {
+  if (node.kind === "exposure") return exposurePage(node);
   const { last } = node;
   const page = element("div", {}, element("h1", {}, node.label),
-    node.description ? element("p", {}, node.description) : null, facts([
+    element("div", { class: "prose" }, ...prose(node.prose)), facts([
       ["kind", node.kind], ["relation", node.kind === "ephemeral" ? "" : node.relation],
       ["file", node.file], ["tags", node.tags.join(", ")],
       ["rows", node.rows ?? last?.rows ?? null].map((value) => (typeof value === "number" ? `about ${numberText(value)}` : value)),
@@ -113,7 +154,8 @@ function nodePage(node, column) {
     page.append(element("p", { class: "warned" }, `${doubt.place ?? node.file}: ${doubt.message}`));
   }
   page.append(element("h2", {}, "Tests"), testsOf(node));
-  page.append(element("h2", {}, "Parents"), linksTo(node.parents), element("h2", {}, "Children"), linksTo(node.children));
+  if (node.unit_tests.length > 0) page.append(element("h2", {}, "Unit tests"), unitTestsOf(node));
+  page.append(element("h2", {}, "Parents"), linksTo(node.parents), element("h2", {}, "Children"), linksTo(node.children.filter((number) => nodes[number].kind !== "exposure")));
   if (node.exposures.length > 0) {
     page.append(element("h2", {}, "Exposures"), ...node.exposures.map((number) => exposureOf(content.exposures[number])));
   }
@@ -143,25 +185,32 @@ function columnsOf(node, chosen) {
     });
     if (column.unsure) from.append(element("span", { class: "warned" }, " not all is known"));
     return element("tr", {}, element("td", {}, pick), element("td", { class: "code" }, column.type ?? ""),
-      element("td", {}, column.description), from);
+      element("td", {}, ...inline(column.prose)), from);
   });
-  const head = element("tr", {}, ...["Column", "Type", "Description", "Comes from"].map((name) => element("th", { scope: "col" }, name)));
-  const table = element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows));
   const more = node.complete ? null : element("p", { class: "quiet" }, "There may be more columns: not all that it reads is known.");
-  return element("div", { class: "table", tabindex: "0", role: "region", "aria-label": "Columns" }, table, more);
+  const made = table("Columns", ["Column", "Type", "Description", "Comes from"], rows);
+  made.append(...[more].filter(Boolean));
+  return made;
+}
+
+/** How a test ended last: three cells of a table. */
+function ended(test) {
+  const result = test.last
+    ? element("td", { class: test.last.status }, test.last.status)
+    : element("td", { class: "quiet" }, content.online ? "not run yet" : "");
+  const when = test.last ? `run ${test.last.run_id}, ${seconds(test.last.duration_ms)}` : "";
+  return [result, element("td", {}, when), element("td", {}, test.last?.message ?? "")];
+}
+
+function unitTestsOf(node) {
+  const rows = node.unit_tests.map((test) => element("tr", {}, element("td", { class: "code", title: test.file }, test.name),
+    element("td", {}, ...inline(test.prose)), element("td", { class: "code" }, test.given.join(", ")), ...ended(test)));
+  return table("Unit tests", ["Unit test", "Description", "Given", "Result", "When", "Said"], rows);
 }
 
 function testsOf(node) {
   if (node.tests.length === 0) return element("p", { class: "quiet" }, "none");
-  const rows = node.tests.map((test) => {
-    const result = test.last
-      ? element("td", { class: test.last.status }, test.last.status)
-      : element("td", { class: "quiet" }, content.online ? "not run yet" : "");
-    const when = test.last ? `run ${test.last.run_id}, ${seconds(test.last.duration_ms)}` : "";
-    return element("tr", {}, element("td", { class: "code" }, test.name), element("td", { class: "code" }, test.column ?? ""),
-      result, element("td", {}, when), element("td", {}, test.last?.message ?? ""));
-  });
-  const head = element("tr", {}, ...["Test", "Column", "Result", "When", "Said"].map((name) => element("th", { scope: "col" }, name)));
-  return element("div", { class: "table", tabindex: "0", role: "region", "aria-label": "Tests" },
-    element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows)));
+  const rows = node.tests.map((test) => element("tr", {}, element("td", { class: "code" }, test.name),
+    element("td", { class: "code" }, test.column ?? ""), ...ended(test)));
+  return table("Tests", ["Test", "Column", "Result", "When", "Said"], rows);
 }

@@ -49,6 +49,14 @@ async fn docs_tell_what_files_and_database_know_and_hide_secrets() {
     assert!(odd["compiled"].as_str().unwrap().contains("'***' as p"));
     assert!(odd["compiled"].as_str().unwrap().contains("'{{title}}' as mark"), "{odd}");
 
+    project.write(
+        "models/prod/shop/more.yml",
+        "unit_tests:\n  - {name: kept, model: good, description: Rows *stay*., given: [{input: ref('odd'), rows: [{evil: x}]}], expect: {rows: [{e: x, n: 2}]}}\n",
+    );
+    project.write(
+        "models/overview.md",
+        "{% docs __overview__ %}\n# Shop\n<img src=x onerror=alert(1)>\n{% enddocs %}\n",
+    );
     project.good(&["run"]);
     project.good(&["docs", "--out", "site"]);
     let (_, content) = page(&project, "site/index.html");
@@ -59,6 +67,18 @@ async fn docs_tell_what_files_and_database_know_and_hide_secrets() {
     assert_eq!(good["tests"][0]["last"]["status"], "passed");
     assert_eq!(good["columns"][1]["type"], "integer");
     assert_eq!(good["columns"][1]["description"], "two");
+    // Markup in a description is text.
+    assert_eq!(good["prose"], serde_json::json!([{"tag": "p", "parts": ["it's <b>\"good\"</b>"]}]));
+    assert_eq!(content["overview"][0], serde_json::json!({"tag": "h3", "parts": ["Shop"]}));
+    assert_eq!(content["overview"][1]["parts"][0], "<img src=x onerror=alert(1)>");
+    assert_eq!(good["unit_tests"][0]["name"], "kept");
+    assert_eq!(good["unit_tests"][0]["last"]["status"], "passed");
+    assert_eq!(good["unit_tests"][0]["given"], serde_json::json!(["ref('odd')"]));
+    let board = node(&content, "exposure:board");
+    let number = content["nodes"].as_array().unwrap().iter().position(|one| one == board).unwrap();
+    assert_eq!(content["exposures"][0]["number"], number);
+    assert!(good["children"].as_array().unwrap().contains(&number.into()), "it stands in the graph");
+    assert!(board["rank"].as_u64() > good["rank"].as_u64());
     assert_eq!(good["columns"][0]["inputs"][0][1], "evil");
     assert_eq!(good["rows"], 1);
     assert_eq!(content["exposures"][good["exposures"][0].as_u64().unwrap() as usize]["name"], "board");

@@ -17,6 +17,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("croner::", &["schedule"]),
     ("prometheus_client", &["service"]),
     ("maud::", &["service"]),
+    ("pulldown_cmark", &["docs"]),
     ("notify::", &["watch"]),
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),

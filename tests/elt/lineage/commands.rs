@@ -67,6 +67,31 @@ async fn a_column_is_followed_both_ways_through_ephemeral_models_and_sources() {
         "{ended}"
     );
 
+    project.write(
+        "models/prod/shop/shop.yml",
+        "models:\n  - name: best\n    expose: {path: /best, columns: [name, total]}\n  - name: totals\n    expose: {columns: [name]}\n\
+         exposures: [{name: board, type: dashboard, depends_on: [\"ref('best')\"]}]\n",
+    );
+    let used = project.good(&["lineage", "sales.amount", "--downstream"]).stdout;
+    insta::assert_snapshot!(used, @r"
+    raw.sales.amount numeric(9,2)
+    goes to
+    └─ stage.paid.amount as it is models/stage/shop/paid.sql:2:8
+       └─ prod.totals.total computed models/prod/shop/totals.sql:1:18
+          ├─ prod.best.total as it is models/prod/shop/best.sql:1:8
+          └─ prod.versions.total as it is models/prod/shop/versions.sql:2:33
+    used by
+       endpoint /best reads prod.best
+       exposure board reads prod.best
+    ");
+    let used = project.good(&["lineage", "sales.amount", "--downstream", "--json"]).stdout;
+    assert!(
+        used.contains(r#"{"direction":"downstream","used_by":"endpoint","name":"/best","of":"prod.best"}"#),
+        "{used}"
+    );
+    assert!(project.good(&["lineage", "totals"]).stdout.contains("endpoint /totals"));
+    assert!(!project.good(&["lineage", "sales.amount", "--upstream"]).stdout.contains("used by"));
+
     project.elt(&["lineage", "totals.totl"]).expect(2).says("did you mean `total`?");
     project.elt(&["lineage", "totls"]).expect(2).says("did you mean `totals`?");
     project.write("models/prod/shop/best.sql", "select *, nope from {{ ref('totals') }}\n");
@@ -161,6 +186,44 @@ async fn a_change_is_told_as_markdown_with_everything_that_feels_it() {
         std::process::Command::new("git").arg("-C").arg(&project.root).args(["status", "--short"]).output();
     let status = String::from_utf8_lossy(&status.expect("git is there").stdout).into_owned();
     assert!(!status.contains("A "), "the user's index is not touched: {status}");
+
+    // A type that is declared otherwise, and what comes of it.
+    project.write(
+        "models/raw/shop/paid.sql",
+        "{{ config(source='paid.csv') }}\nid integer,\namount numeric(9,2)\n",
+    );
+    project.write("models/stage/shop/spent.sql", "select sum(amount) as spent from {{ ref('paid') }}\n");
+    git(&["add", "."]);
+    git(&["commit", "-q", "-m", "typed"]);
+    project.write(
+        "models/raw/shop/paid.sql",
+        "{{ config(source='paid.csv') }}\nid bigint,\namount numeric(12,4)\n",
+    );
+    let told = project.good(&["lineage-diff"]).stdout;
+    insta::assert_snapshot!(told, @r"
+    ## Lineage of this change, against `main`
+
+    1 changed, 0 added, 0 removed. Downstream, 1 column of 1 model is computed from what changed.
+
+    ### `raw.paid` changed
+
+    `models/raw/shop/paid.sql`
+
+    | column | change |
+    |---|---|
+    | `id` | type `integer` becomes `bigint` |
+    | `amount` | type `numeric(9,2)` becomes `numeric(12,4)` |
+
+    ### Columns computed from what changed
+
+    - `stage.spent`: `spent`
+    ");
+    let json = project.good(&["lineage-diff", "--json"]).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(
+        json["nodes"][0]["columns"][0],
+        serde_json::json!({"change": "retyped", "column": "id", "from": "integer", "to": "bigint"})
+    );
 
     project
         .elt(&["lineage-diff", "--against", "nope"])
