@@ -11,7 +11,7 @@ SOURCES := Cargo.toml Cargo.lock $(wildcard build.rs) $(shell find src migration
 # rustup's folder is not on PATH in the terminal that has just run it.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: run serve build test test-api test-pages bench lint docs ci docker clean help install-postgres install-python need-rust
+.PHONY: run serve build test test-api test-pages beside-dbt bench lint docs ci docker clean help install-postgres install-python need-rust
 
 run: $(if $(DATABASE_URL),,install-postgres) $(ELT) ## load, test and publish everything (the default)
 	@$(ELT) run $(ARGS)
@@ -37,6 +37,9 @@ test-api: install-postgres install-python need-rust ## try the HTTP API from out
 
 test-pages: install-postgres need-rust ## try the pages in a real browser
 	@scripts/test-pages.sh
+
+beside-dbt: install-postgres $(ELT) ## run a dbt project (DBT_PROJECT, else jaffle-shop) by DBT and by elt, compare
+	@scripts/beside-dbt.sh
 
 bench: install-postgres need-rust ## measure
 	cargo bench --locked $(ARGS)

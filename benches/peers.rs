@@ -1,6 +1,6 @@
 //! 1,000 models, whole processes against each other on one PostgreSQL: `elt run`, `dbt run`, `sqlmesh plan`. Each
-//! first from nothing, then again with nothing changed. Peers are named by `ELT_BENCH_DBT` (dbt-core, or the
-//! Rust one), `ELT_BENCH_SQLMESH`, else looked for on the path; who is not there is left out, and that is said.
+//! first from nothing, then again with nothing changed. Peers are named by `ELT_BENCH_DBT` (dbt-core, else `dbt`),
+//! `ELT_BENCH_DBT_RUST` (dbt in Rust, else `dbtf`) and `ELT_BENCH_SQLMESH`, or looked for on the path; who is not there is left out, and that is said.
 //! `ELT_BENCH_MODELS` says how many models, `ELT_BENCH_ROUNDS` how many rounds (1: peers take minutes).
 
 mod support;
@@ -16,7 +16,8 @@ fn main() {
     let server = Server::open();
     let count = setting("ELT_BENCH_MODELS", 1_000);
     let peers = [
-        ("dbt", program("ELT_BENCH_DBT", "dbt"), dbt as Prepare),
+        ("dbt-core", program("ELT_BENCH_DBT", "dbt"), dbt_core as Prepare),
+        ("dbt in Rust", program("ELT_BENCH_DBT_RUST", "dbtf"), dbt_rust as Prepare),
         ("SQLMesh", program("ELT_BENCH_SQLMESH", "sqlmesh"), sqlmesh as Prepare),
     ];
     let mut lines = Vec::new();
@@ -59,20 +60,28 @@ fn beside(server: &Server, what: &str, root: &Path, program: &Path, prepare: Pre
     [first, again]
 }
 
-fn dbt(root: &Path, program: &Path, database: &Database) -> Command {
-    let home = beside_ours(root, "dbt");
+fn dbt_core(root: &Path, program: &Path, database: &Database) -> Command {
+    dbt(&beside_ours(root, "dbt"), root, program, database)
+}
+
+fn dbt_rust(root: &Path, program: &Path, database: &Database) -> Command {
+    dbt(&beside_ours(root, "dbt_rust"), root, program, database)
+}
+
+/// Each dbt in a folder of its own: what one of them keeps of a project the other does not read.
+fn dbt(home: &Path, root: &Path, program: &Path, database: &Database) -> Command {
     let project = "name: peers\nversion: '1.0'\nprofile: peers\nmodel-paths: [models]\nflags: {send_anonymous_usage_stats: false}\n";
-    write(&home, "dbt_project.yml", project);
+    write(home, "dbt_project.yml", project);
     let (user, host, port, name) = parts(database);
     let output = format!(
         "{{type: postgres, host: '{host}', port: {port}, user: '{user}', password: none, dbname: '{name}', schema: dbt, threads: 4}}"
     );
-    write(&home, "profiles.yml", &format!("peers: {{target: dev, outputs: {{dev: {output}}}}}\n"));
+    write(home, "profiles.yml", &format!("peers: {{target: dev, outputs: {{dev: {output}}}}}\n"));
     for file in models(root) {
-        write(&home, &format!("models/{}", name_of(&file)), &fs::read_to_string(&file).expect("it is text"));
+        write(home, &format!("models/{}", name_of(&file)), &fs::read_to_string(&file).expect("it is text"));
     }
     let mut command = Command::new(program);
-    command.args(["--quiet", "run", "--profiles-dir", "."]).current_dir(&home);
+    command.args(["--quiet", "run", "--profiles-dir", "."]).current_dir(home);
     command
 }
 

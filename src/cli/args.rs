@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use super::completions::{Complete, Completions};
 pub use super::deps::Deps;
 pub use super::docs::Docs;
 pub use super::explain::Explain;
@@ -234,7 +235,15 @@ pub enum Command {
     )]
     Schema(SchemaArguments),
     /// Write a completion script for your shell: elt completions bash > /etc/bash_completion.d/elt
+    #[command(
+        after_help = "Models, tags, selectors, targets, columns and macros of the project are completed, too: for bash, zsh and fish.\n\n\
+        Examples:\n  elt completions bash > /etc/bash_completion.d/elt\n  elt completions zsh > ~/.zfunc/_elt\n  \
+        elt completions fish > ~/.config/fish/completions/elt.fish"
+    )]
     Completions(Completions),
+    /// Name what may stand at the cursor: for the scripts of `elt completions`
+    #[command(hide = true)]
+    Complete(Complete),
     /// Serve the published layer by HTTP
     #[command(
         after_help = "The service reads prod as a role that can read nothing else. Vouchers are looked up in memory, and go \
@@ -321,11 +330,6 @@ pub struct Clean {
     /// Also remove the embedded cluster with everything in it
     #[arg(long)]
     pub database: bool,
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct Completions {
-    pub shell: clap_complete::Shell,
 }
 
 #[derive(Debug, Clone, Args)]

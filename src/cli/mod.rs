@@ -4,6 +4,7 @@
 mod args;
 mod artifacts;
 mod choose;
+mod completions;
 mod deps;
 mod docs;
 mod explain;
@@ -35,9 +36,9 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 
-use args::{Cli, Command, Completions, Global};
+use args::{Cli, Command, Global};
 use terminal::Terminal;
 
 use crate::database::DatabaseError;
@@ -110,7 +111,8 @@ async fn dispatch(context: &Context, command: Command) -> Outcome {
         Command::Test(arguments) => work::test(context, &arguments).await,
         Command::Check(selection) => work::check(context, &selection).await,
         Command::Freshness(selection) => freshness::freshness(context, &selection).await,
-        Command::Completions(arguments) => completions(context, &arguments),
+        Command::Completions(arguments) => completions::completions(context, &arguments),
+        Command::Complete(arguments) => completions::complete(context, &arguments),
         Command::Catalog => artifacts::catalog(context).await,
         Command::Compile(arguments) => inspect::compile(context, &arguments),
         Command::Ls(arguments) => list::list(context, &arguments),
@@ -132,13 +134,6 @@ async fn dispatch(context: &Context, command: Command) -> Outcome {
         Command::Token(arguments) => token::token(context, &arguments).await,
         Command::Serve(arguments) => serve::serve(context, &arguments).await,
     }
-}
-
-fn completions(context: &Context, arguments: &Completions) -> Outcome {
-    let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Cli::command(), "elt", &mut script);
-    context.terminal.data(&String::from_utf8_lossy(&script));
-    Ok(ExitCode::SUCCESS)
 }
 
 fn end(terminal: &Terminal, outcome: Outcome) -> ExitCode {

@@ -206,6 +206,13 @@ pub fn target(root: &Path, setting: &Setting, name: &str) -> Result<Target, Vec<
     Profile::read(&file, &setting).map(|(_, target)| target)
 }
 
+/// The targets of a profile, as far as it can be read.
+pub fn target_names(root: &Path) -> Vec<String> {
+    let values = files::profile(root).ok().and_then(|file| yaml::read::<Value>(&file.text).ok());
+    let targets = values.as_ref().and_then(|values| values.get("targets")?.as_object());
+    targets.map(|targets| targets.keys().cloned().collect()).unwrap_or_default()
+}
+
 /// The folder's name with everything but letters, digits and `_` as `_`.
 fn name_of(root: &Path) -> String {
     let whole = root.canonicalize().unwrap_or_else(|_| root.to_owned());

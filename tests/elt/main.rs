@@ -14,6 +14,7 @@ mod attacks;
 mod bad_rows;
 mod boards;
 mod built_in_tests;
+mod completions;
 mod configured;
 mod contracts;
 mod customer_360;

@@ -195,7 +195,7 @@ def main():
         imported, serving = work / "elt", None
         print(run("elt import", [given.elt, "import", str(Path(given.project).resolve()), "--out", str(imported)], work))
         profile = (imported / "profiles.yml").read_text()
-        variables = re.search(r"^vars:.*\Z", profile, re.M | re.S)
+        variables = re.search(r"^(name|vars):.*\Z", profile, re.M | re.S)
         targets = {"compare": {"schemas": SCHEMAS}}
         (imported / "profiles.yml").write_text(
             f"target: compare\ntargets: {json.dumps(targets)}\n{variables.group(0) if variables else ''}"
