@@ -11,7 +11,7 @@ SOURCES := Cargo.toml Cargo.lock $(wildcard build.rs) $(shell find src migration
 # rustup's folder is not on PATH in the terminal that has just run it.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: run serve build test test-api test-pages beside-dbt bench lint docs ci docker clean help install-postgres install-python need-rust
+.PHONY: run serve build test test-api test-pages test-scale beside-dbt bench lint docs ci docker clean help install-postgres install-python need-rust
 
 run: $(if $(DATABASE_URL),,install-postgres) $(ELT) ## load, test and publish everything (the default)
 	@$(ELT) run $(ARGS)
@@ -41,12 +41,16 @@ test-pages: install-postgres need-rust ## try the pages in a real browser
 beside-dbt: install-postgres $(ELT) ## run a dbt project (DBT_PROJECT, else jaffle-shop) by DBT and by elt, compare
 	@scripts/beside-dbt.sh
 
+test-scale: install-postgres need-rust ## compare customer 360 of 100,000 customers with an independent computation
+	ELT_TEST_SHOP_SCALE=100 cargo test --locked --test elt customer_360
+
 bench: install-postgres need-rust ## measure
 	cargo bench --locked $(ARGS)
 
 lint: need-rust ## what CI says about form
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
+	@scripts/lint-deploy.sh
 
 docs: need-rust ## documentation of the code, in target/doc
 	RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --document-private-items --locked

@@ -2,10 +2,12 @@
 
 Usage: customer_360.py FOLDER_OF_CSV PUBLISHED_DIR
 FOLDER_OF_CSV holds the seven tables as elt generate writes them; PUBLISHED_DIR what elt show writes as CSV, one file
-a model. Prints each difference and ends with 1 if there is any.
+a model, and what elt serve answers, as PATH.served.json and PATH.served.csv. Prints each difference and ends with 1 if
+there is any.
 """
 
 import csv
+import json
 import sys
 from collections import Counter, defaultdict
 from datetime import date
@@ -118,33 +120,96 @@ for key in wanted:
     for column, value in wanted[key].items():
         expect(f"customer {key}, {column}", found.get(key, {}).get(column), value)
 
-total, orders = sum(money.values()), sum(count.values())
+
+
+def total(keys):
+    return rounded(Decimal(sum(money[key] for key in keys)) / 100)
+
+
+def served(path, is_object):
+    """What is answered, as JSON and as CSV: rows of texts, numbers as they are written."""
+    text = (published / f"{path}.served.json").read_text(encoding="utf-8")
+    answer = json.loads(text, parse_float=Decimal)
+    rows = [answer] if is_object else answer
+    plain = lambda value: "" if value is None else str(value)
+    yield "JSON", [{column: plain(value) for column, value in row.items()} for row in rows]
+    with open(published / f"{path}.served.csv", newline="", encoding="utf-8") as file:
+        yield "CSV", list(csv.DictReader(file))
+
+
+def check(model, path, rows, is_object=False):
+    """What stands in prod, in any order; what is served, in its order."""
+    order = lambda rows: sorted(rows, key=lambda row: sorted(row.items()))
+    if model:
+        expect(model, order(read(published, model)), order(rows))
+    for kind, answer in served(path, is_object):
+        if len(answer) != len(rows):
+            faults.append(f"{path} as {kind}: {len(answer)} rows served, {len(rows)} worked out")
+        for number, (found, row) in enumerate(zip(answer, rows)):
+            expect(f"{path} as {kind}, row {number}", found, row)
+
+
+orders = sum(count.values())
 buyers = [n for n in count.values() if n]
-expect("kpis", read(published, "customer_360_kpis"), [{
+check("customer_360_kpis", "kpis", [{
     "total_customers": str(len(customers)),
-    "total_lifetime_value": rounded(Decimal(total) / 100),
-    "average_order_value": rounded(Decimal(total) / 100 / orders),
+    "total_lifetime_value": total(money),
+    "average_order_value": rounded(Decimal(sum(money.values())) / 100 / orders),
     "retention_rate": rounded(Decimal(100 * sum(n > 1 for n in buyers)) / len(buyers)),
-}])
-for model, column in [("customer_value_segments", "customer_segment"), ("churn_risk", "churn_risk_score")]:
-    expect(model, {row[column]: row["customers"] for row in read(published, model)},
-           {name: str(n) for name, n in Counter(row[column] for row in wanted.values()).items()})
-months, categories = Counter(), Counter()
+}], is_object=True)
+
+by_segment = defaultdict(list)
+by_risk = Counter()
+by_scores = defaultdict(list)
+for key, row in wanted.items():
+    by_segment[row["customer_segment"]].append(key)
+    by_risk[row["churn_risk_score"]] += 1
+    by_scores[row["recency_score"], row["frequency_score"], row["monetary_score"]].append(key)
+check("customer_value_segments", "customer_segments", [
+    {"customer_segment": name, "customers": str(len(keys)), "total_lifetime_value": total(keys)}
+    for name, keys in sorted(by_segment.items(), key=lambda pair: (-len(pair[1]), pair[0]))
+])
+check("churn_risk", "churn_risk", [
+    {"churn_risk_score": name, "customers": str(n)}
+    for name, n in sorted(by_risk.items(), key=lambda pair: (-pair[1], pair[0]))
+])
+scores = ("recency_score", "frequency_score", "monetary_score")
+check("rfm_segmentation", "rfm_segmentation", [
+    {**dict(zip(scores, triple)), "customers": str(len(keys)), "total_lifetime_value": total(keys)}
+    for triple, keys in sorted(by_scores.items())
+])
+
+months, categories = defaultdict(list), defaultdict(list)
 for row in purchases:
-    months[row["purchase_date"][:7] + "-01"] += row["cents"]
-    categories[products[row["product_id"]]["category"]] += row["cents"]
-expect("monthly_revenue", {row["month"]: row["revenue"] for row in read(published, "monthly_revenue")},
-       {month: rounded(Decimal(cents) / 100) for month, cents in months.items()})
-expect("categories", {row["category"]: row["revenue"] for row in read(published, "product_category_performance")},
-       {name: rounded(Decimal(cents) / 100) for name, cents in categories.items()})
-scores = [int(row["satisfaction_score"]) for row in contacts if row["satisfaction_score"]]
-expect("satisfaction", read(published, "customer_satisfaction"), [{
-    "average_satisfaction_score": rounded(Decimal(sum(scores)) / len(scores)),
-    "scores": str(len(scores)), "contacts": str(len(contacts)),
-}])
-triples = Counter((row["recency_score"], row["frequency_score"], row["monetary_score"]) for row in wanted.values())
-expect("rfm", {(row["recency_score"], row["frequency_score"], row["monetary_score"]): int(row["customers"])
-               for row in read(published, "rfm_segmentation")}, dict(triples))
+    months[row["purchase_date"][:7] + "-01"].append(row)
+    categories[products[row["product_id"]]["category"]].append(row)
+
+
+def revenue(rows):
+    return rounded(Decimal(sum(row["cents"] for row in rows)) / 100)
+
+
+check("monthly_revenue", "monthly_revenue", [
+    {"month": month, "revenue": revenue(rows), "purchases": str(len(rows))} for month, rows in sorted(months.items())
+])
+check("product_category_performance", "product_category_performance", [
+    {
+        "category": name,
+        "revenue": revenue(rows),
+        "units_sold": str(sum(int(row["quantity"]) for row in rows)),
+        "purchases": str(len(rows)),
+        "customers": str(len({row["customer_id"] for row in rows})),
+    }
+    for name, rows in sorted(categories.items(), key=lambda pair: (-sum(row["cents"] for row in pair[1]), pair[0]))
+])
+best = sorted(money, key=lambda key: (-money[key], int(key)))[:5]
+top = ("customer_id", "first_name", "last_name", "total_lifetime_value", "total_purchases", "customer_segment")
+check(None, "top_customers", [{column: wanted[key][column] for column in top} for key in best])
+given = [int(row["satisfaction_score"]) for row in contacts if row["satisfaction_score"]]
+check("customer_satisfaction", "customer_satisfaction", [{
+    "average_satisfaction_score": rounded(Decimal(sum(given)) / len(given)),
+    "scores": str(len(given)), "contacts": str(len(contacts)),
+}], is_object=True)
 
 print("\n".join(faults[:20]) or f"all figures of {len(customers)} customers agree")
 sys.exit(bool(faults))
