@@ -76,11 +76,14 @@ pub struct Diagnostic {
     pub location: Option<Location>,
     /// What to do about it.
     pub hint: Option<String>,
+    /// What the data has that shows it: for who runs, and not for what is stored and served.
+    pub rows: Option<String>,
 }
 
 impl Diagnostic {
     pub fn error(code: &'static str, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, code, message: message.into(), location: None, hint: None }
+        let message = message.into();
+        Self { severity: Severity::Error, code, message, location: None, hint: None, rows: None }
     }
 
     pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
@@ -102,6 +105,24 @@ impl Diagnostic {
         self
     }
 
+    pub fn rows(mut self, rows: Option<String>) -> Self {
+        self.rows = rows;
+        self
+    }
+
+    /// For who runs: the rows and what to do.
+    fn help(&self) -> Option<String> {
+        let all: Vec<&str> = self.rows.iter().chain(&self.hint).map(String::as_str).collect();
+        (!all.is_empty()).then(|| all.join("\n"))
+    }
+
+    /// The lines around the place, with the place marked; nothing where none is known.
+    pub fn excerpt(&self) -> Option<String> {
+        let location = self.location.as_ref().filter(|location| !location.span.is_empty())?;
+        let group = annotate_snippets::Group::with_level(Level::ERROR).element(snippet(location));
+        Some(Renderer::plain().decor_style(DecorStyle::Ascii).render(&[group]))
+    }
+
     /// As a terminal shows it: title, excerpt with the place marked, hint.
     pub fn render(&self, styled: bool) -> String {
         let level = match self.severity {
@@ -111,18 +132,11 @@ impl Diagnostic {
         let title = level.primary_title(self.message.as_str()).id(self.code);
         let mut group = annotate_snippets::Group::with_title(title);
         if let Some(location) = &self.location {
-            let text = &location.file.text;
-            let start = floor_char(text, location.span.start);
-            let end = floor_char(text, location.span.end).max(start);
-            group = group.element(
-                Snippet::source(text.as_str())
-                    .path(location.file.path.as_str())
-                    .fold(true)
-                    .annotation(AnnotationKind::Primary.span(start..end)),
-            );
+            group = group.element(snippet(location));
         }
-        if let Some(hint) = &self.hint {
-            group = group.element(Level::HELP.message(hint.as_str()));
+        let help = self.help();
+        if let Some(help) = &help {
+            group = group.element(Level::HELP.message(help.as_str()));
         }
         let renderer = if styled { Renderer::styled() } else { Renderer::plain() };
         renderer.decor_style(DecorStyle::Ascii).render(&[group])
@@ -140,9 +154,17 @@ impl Serialize for Diagnostic {
         out.serialize_field("file", &place.map(|(path, _)| path))?;
         out.serialize_field("line", &place.map(|(_, (line, _))| line))?;
         out.serialize_field("column", &place.map(|(_, (_, column))| column))?;
-        out.serialize_field("hint", &self.hint)?;
+        out.serialize_field("hint", &self.help())?;
         out.end()
     }
+}
+
+fn snippet(location: &Location) -> Snippet<'_, annotate_snippets::Annotation<'_>> {
+    let text = location.file.text.as_str();
+    let start = floor_char(text, location.span.start);
+    let end = floor_char(text, location.span.end).max(start);
+    let snippet = Snippet::source(text).path(location.file.path.as_str()).fold(true);
+    snippet.annotation(AnnotationKind::Primary.span(start..end))
 }
 
 /// The closest of `known` to what was written, if it is close enough to be what was meant.
@@ -183,6 +205,23 @@ mod tests {
     fn near_names_are_suggested_and_far_ones_are_not() {
         assert_eq!(nearest("custmers", ["orders", "customers"]), Some("customers"));
         assert_eq!(nearest("zebra", ["orders", "customers"]), None);
+    }
+
+    #[test]
+    fn an_excerpt_is_of_what_the_user_wrote_and_never_of_the_data() {
+        let file = Arc::new(SourceFile { path: "models/m.sql".into(), text: "select 1\nfrom nope\n".into() });
+        let problem = Diagnostic::error("test-failed", "found 1 row")
+            .at(Location::new(&file, 14..18))
+            .hint("look at it")
+            .rows(Some("for example {\"id\":1}".into()));
+        insta::assert_snapshot!(problem.excerpt().unwrap(), @r"
+         --> models/m.sql:2:6
+          |
+        2 | from nope
+          |      ^^^^
+        ");
+        assert!(problem.render(false).contains("help: for example {\"id\":1}\n          look at it"));
+        assert_eq!(Diagnostic::error("unknown-ref", "y").at(Location::start_of(&file)).excerpt(), None);
     }
 
     #[test]

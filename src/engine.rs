@@ -1,6 +1,8 @@
 //! Which PostgreSQL a target means: the one its URL names, or the project's own private cluster.
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::cluster::{Cluster, ClusterError};
 use crate::database::{Connector, DatabaseError};
@@ -9,12 +11,16 @@ use crate::project::{EMBEDDED_DATABASE, Target};
 /// Publishing holds a lock on every relation that it moves, old and new, in one transaction.
 const SETTINGS: &[(&str, &str)] = &[("max_locks_per_transaction", "512")];
 
+/// How often to look whether the embedded server is still there.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// A server that can be reached. Keeps the embedded one running while it is held.
 pub struct Engine {
     pub connector: Connector,
     /// Connects as who may read prod and nothing else.
     pub reader: Connector,
     cluster: Option<Cluster>,
+    root: PathBuf,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -34,16 +40,14 @@ impl Engine {
                 Some(url) => Connector::from_url(url)?,
                 None => connector.with_setting("role", target.reader_role.as_str()),
             };
-            return Ok(Self { connector, reader, cluster: None });
+            return Ok(Self { connector, reader, cluster: None, root: root.to_owned() });
         }
-        let folder = root.join(".elt");
-        let cluster = tokio::task::spawn_blocking(move || Cluster::open(&folder, SETTINGS)).await;
-        let cluster = cluster.expect("opening a cluster does not panic")?;
+        let cluster = open(root, Ok).await?;
         let connector =
             Connector::from_socket(cluster.socket_dir(), cluster.port(), cluster.user(), EMBEDDED_DATABASE);
         make_database(&connector).await?;
         let reader = connector.with_user(target.reader_role.as_str());
-        Ok(Self { connector, reader, cluster: Some(cluster) })
+        Ok(Self { connector, reader, cluster: Some(cluster), root: root.to_owned() })
     }
 
     /// The `psql` that opens this database, for a person to type. Never with a password.
@@ -71,6 +75,31 @@ impl Engine {
         self.cluster.as_ref().map(Cluster::log_file)
     }
 
+    /// Starts the embedded server again whenever it is gone; never ends.
+    pub async fn keep_alive(&self) -> Infallible {
+        let Some(cluster) = &self.cluster else { return std::future::pending().await };
+        let mut is_told = false;
+        loop {
+            tokio::time::sleep(LOOK).await;
+            if cluster.is_there() {
+                continue;
+            }
+            // Its socket stays where it was, so what connects need not know of it. This use ends at once; that of
+            // `cluster` keeps the server.
+            match open(&self.root, Cluster::close).await {
+                Ok(()) => {
+                    tracing::warn!("the embedded PostgreSQL was gone; it runs again");
+                    is_told = false;
+                }
+                Err(error) if !is_told => {
+                    tracing::error!(%error, "the embedded PostgreSQL is gone and cannot be started");
+                    is_told = true;
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
     /// Lets go of the server; the last user of the embedded one stops it.
     pub async fn close(self) -> Result<(), EngineError> {
         if let Some(cluster) = self.cluster {
@@ -79,6 +108,16 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// Opens the embedded server of a project, and does something with it.
+async fn open<T: Send + 'static>(
+    root: &Path,
+    then: fn(Cluster) -> Result<T, ClusterError>,
+) -> Result<T, ClusterError> {
+    let folder = root.join(".elt");
+    let opened = tokio::task::spawn_blocking(move || Cluster::open(&folder, SETTINGS).and_then(then)).await;
+    opened.expect("opening a cluster does not panic")
 }
 
 /// A new cluster has no database of elt's yet.

@@ -1,6 +1,7 @@
 //! The narrow door between the service and the runner: the service asks for a run and reads about runs,
 //! and knows nothing else of how they are made.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -74,6 +75,25 @@ pub struct NodeRecord {
     pub duration_ms: i64,
     /// What went wrong, in one text a person can act on.
     pub message: Option<String>,
+    /// The lines of the project's files where it went wrong.
+    #[serde(skip)]
+    pub excerpt: Option<String>,
+}
+
+/// A node or a test that is being worked on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Doing {
+    pub node: String,
+    /// As in [`NodeRecord`].
+    pub kind: String,
+    pub since: Timestamp,
+}
+
+/// What a run tells beside the beginnings and ends of its nodes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    pub at: Timestamp,
+    pub text: String,
 }
 
 /// How a node or a test ended in the last run that had it.
@@ -99,11 +119,39 @@ pub struct RunRecord {
     /// The step that failed and why; `None` unless the run failed.
     pub failed_step: Option<String>,
     pub error: Option<String>,
+    /// The lines of the project's files where it went wrong.
+    #[serde(skip)]
+    pub excerpt: Option<String>,
+    /// While it runs: those that have ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nodes: Vec<NodeRecord>,
+    /// While it runs.
+    #[serde(skip)]
+    pub doing: Vec<Doing>,
+    #[serde(skip)]
+    pub log: Vec<LogLine>,
 }
 
 impl RunRecord {
+    /// With what is known of a run under way that is not in the history yet.
+    pub fn with_steps(mut self, steps: &[Step]) -> Self {
+        if self.status != RunStatus::Running || steps.is_empty() {
+            return self;
+        }
+        (self.nodes, self.doing, self.log) = (Vec::new(), Vec::new(), Vec::new());
+        for step in steps {
+            match step {
+                Step::Started(doing) => self.doing.push(doing.clone()),
+                Step::Finished(record) => self.nodes.push(record.clone()),
+                Step::Said(line) => self.log.push(line.clone()),
+                Step::Publishing => {}
+            }
+        }
+        let ended: HashSet<&str> = self.nodes.iter().map(|record| record.node.as_str()).collect();
+        self.doing.retain(|doing| !ended.contains(doing.node.as_str()));
+        self
+    }
+
     /// Of a run whose record cannot be read: it may have ended well or not.
     pub fn lost(id: i64, why: &str) -> Self {
         Self {
@@ -114,7 +162,10 @@ impl RunRecord {
             finished_at: None,
             failed_step: Some("record".into()),
             error: Some(why.to_owned()),
+            excerpt: None,
             nodes: Vec::new(),
+            doing: Vec::new(),
+            log: Vec::new(),
         }
     }
 }
@@ -132,14 +183,29 @@ pub struct PlannedNode {
 /// What happens in a run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
-    Started { node: String },
+    Started(Doing),
     Finished(NodeRecord),
     Publishing,
+    Said(LogLine),
 }
 
 /// All that has happened so far in a run that is under way; closed when it has ended and is recorded. Whoever
 /// watches looks when it has time to: nothing waits for it.
 pub type Steps = tokio::sync::watch::Receiver<Vec<Step>>;
+
+/// The runs so far, in numbers.
+#[derive(Debug, Clone, Default)]
+pub struct Figures {
+    /// How many ended in each way.
+    pub ended: Vec<(RunStatus, u64)>,
+    pub is_running: bool,
+    /// The newest that has ended.
+    pub last: Option<RunRecord>,
+    /// How the tests of that one ended, and how many in each way.
+    pub tests: Vec<(NodeStatus, u64)>,
+    /// What stands published, each with the record of the run that built it.
+    pub published: Vec<NodeRecord>,
+}
 
 /// Why no run was started.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -176,4 +242,11 @@ pub trait Pipeline: Send + Sync + 'static {
 
     /// The steps of a run that was begun here and is under way; `None` of any other.
     fn steps(&self, id: i64) -> Option<Steps>;
+
+    /// The steps of a run that another process has under way, as the history tells them every second or so.
+    /// Called within a tokio runtime, which goes on looking for as long as somebody listens.
+    fn watch(&self, id: i64) -> Steps;
+
+    /// What there is to tell of all runs so far.
+    fn figures(&self) -> Answer<Result<Figures, String>>;
 }

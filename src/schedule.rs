@@ -14,6 +14,24 @@ use crate::pipeline::{Pipeline, Refused};
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_secs(30);
 /// Later than this, a run was missed.
 const LATE: SignedDuration = SignedDuration::from_secs(120);
+const PATIENCE: Patience = Patience {
+    ask_again: Duration::from_secs(2),
+    try_again: [
+        Duration::from_secs(2),
+        Duration::from_secs(10),
+        Duration::from_secs(30),
+        Duration::from_secs(60),
+        Duration::from_secs(120),
+    ],
+};
+
+/// With a database that is away for a while.
+struct Patience {
+    /// Between two questions of a history that does not answer.
+    ask_again: Duration,
+    /// Between the tries of a run that cannot begin.
+    try_again: [Duration; 5],
+}
 
 /// What to do about a time at which nothing could be begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
@@ -74,38 +92,79 @@ impl Schedule {
 /// Begins runs when they are due, for as long as it is polled. `told` hears of each time at which no run was
 /// begun, and why.
 pub async fn keep(schedule: Schedule, pipeline: Arc<dyn Pipeline>, told: impl Fn(String)) {
-    let newest = pipeline.runs(1).await.ok().and_then(|runs| runs.first().map(|run| run.started_at));
-    if schedule.was_missed(newest, Timestamp::now()) {
-        missed(&schedule, &pipeline, &told).await;
-    }
-    while let Some(due) = schedule.next_after(Timestamp::now()) {
-        wait_until(due).await;
-        if Timestamp::now().duration_since(due) > LATE {
-            missed(&schedule, &pipeline, &told).await;
-        } else {
-            begin(&pipeline, &told).await;
-        }
-    }
+    Keeper { pipeline, told, patience: PATIENCE }.keep(&schedule).await;
 }
 
-async fn missed(schedule: &Schedule, pipeline: &Arc<dyn Pipeline>, told: &impl Fn(String)) {
-    match schedule.missed {
-        Missed::Run => {
-            tracing::warn!("a scheduled run was missed; it is made up now");
-            begin(pipeline, told).await;
-        }
-        Missed::Skip => tracing::warn!("a scheduled run was missed; the next one comes at its time"),
-    }
+struct Keeper<F> {
+    pipeline: Arc<dyn Pipeline>,
+    told: F,
+    patience: Patience,
 }
 
-async fn begin(pipeline: &Arc<dyn Pipeline>, told: &impl Fn(String)) {
-    match pipeline.begin(None).await {
-        // It goes on whether or not anybody waits for its end.
-        Ok(begun) => tracing::info!(run = begun.id, "a scheduled run has begun"),
-        Err(Refused::Busy { id, since }) => {
-            told(format!("the scheduled run was left out: run {id} is under way since {since}"));
+impl<F: Fn(String)> Keeper<F> {
+    async fn keep(&self, schedule: &Schedule) {
+        if schedule.was_missed(self.newest().await, Timestamp::now()) {
+            self.missed(schedule).await;
         }
-        Err(refused) => told(format!("the scheduled run could not begin: {refused}")),
+        while let Some(due) = schedule.next_after(Timestamp::now()) {
+            wait_until(due).await;
+            if Timestamp::now().duration_since(due) > LATE {
+                self.missed(schedule).await;
+            } else {
+                self.begin().await;
+            }
+        }
+    }
+
+    /// When the newest run began; `None` where there was none. Waits for as long as nobody can say: without it what
+    /// was missed would be lost.
+    async fn newest(&self) -> Option<Timestamp> {
+        let mut is_told = false;
+        loop {
+            match self.pipeline.runs(1).await {
+                Ok(runs) => return runs.first().map(|run| run.started_at),
+                Err(error) if !is_told => {
+                    tracing::warn!(error, "the schedule waits until the run history can be read");
+                    is_told = true;
+                }
+                Err(_) => {}
+            }
+            tokio::time::sleep(self.patience.ask_again).await;
+        }
+    }
+
+    async fn missed(&self, schedule: &Schedule) {
+        match schedule.missed {
+            Missed::Run => {
+                tracing::warn!("a scheduled run was missed; it is made up now");
+                self.begin().await;
+            }
+            Missed::Skip => (self.told)("a scheduled run was missed; the next one comes at its time".into()),
+        }
+    }
+
+    /// What may pass by itself, as a server that restarts, is tried again for a few minutes.
+    async fn begin(&self) {
+        let mut pauses = self.patience.try_again.iter();
+        loop {
+            match self.pipeline.begin(None).await {
+                // It goes on whether or not anybody waits for its end.
+                Ok(begun) => return tracing::info!(run = begun.id, "a scheduled run has begun"),
+                Err(Refused::Busy { id, since }) => {
+                    return (self.told)(format!(
+                        "the scheduled run was left out: run {id} is under way since {since}"
+                    ));
+                }
+                Err(Refused::Failed(why)) => {
+                    let Some(pause) = pauses.next() else {
+                        return (self.told)(format!("the scheduled run could not begin: {why}"));
+                    };
+                    tracing::warn!(why, "the scheduled run could not begin; it is tried again in {pause:?}");
+                    tokio::time::sleep(*pause).await;
+                }
+                Err(refused) => return (self.told)(format!("the scheduled run could not begin: {refused}")),
+            }
+        }
     }
 }
 
@@ -121,7 +180,11 @@ async fn wait_until(due: Timestamp) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
+    use crate::pipeline::{Answer, Begun, Figures, PlannedNode, RunRecord, Steps};
 
     fn schedule(cron: &str, zone: &str) -> Schedule {
         Schedule::new(cron, TimeZone::get(zone).unwrap(), Missed::Run).unwrap()
@@ -157,6 +220,91 @@ mod tests {
         assert!(six.was_missed(Some(at("2026-07-01T06:00:01Z")), now));
         assert!(!six.was_missed(Some(at("2026-07-02T06:00:01Z")), now));
         assert!(!six.was_missed(None, now));
+    }
+
+    /// Answers, and lets runs begin, from the so-many-th time on.
+    #[derive(Default)]
+    struct Sick {
+        asked: AtomicUsize,
+        tried: AtomicUsize,
+        well_after: usize,
+    }
+
+    impl Pipeline for Sick {
+        fn begin(&self, _: Option<String>) -> Answer<Result<Begun, Refused>> {
+            let is_well = self.tried.fetch_add(1, Ordering::Relaxed) >= self.well_after;
+            let finished = Box::pin(std::future::pending());
+            let begun =
+                if is_well { Ok(Begun { id: 1, finished }) } else { Err(Refused::Failed("away".into())) };
+            Box::pin(std::future::ready(begun))
+        }
+
+        fn runs(&self, _: i64) -> Answer<Result<Vec<RunRecord>, String>> {
+            let is_well = self.asked.fetch_add(1, Ordering::Relaxed) >= self.well_after;
+            // It began at the beginning of time: whatever was due since was missed.
+            Box::pin(std::future::ready(if is_well {
+                Ok(vec![RunRecord::lost(1, "")])
+            } else {
+                Err("away".into())
+            }))
+        }
+
+        fn run(&self, _: i64) -> Answer<Result<Option<RunRecord>, String>> {
+            unreachable!()
+        }
+
+        fn plan(&self, _: i64) -> Answer<Result<Vec<PlannedNode>, String>> {
+            unreachable!()
+        }
+
+        fn steps(&self, _: i64) -> Option<Steps> {
+            unreachable!()
+        }
+
+        fn watch(&self, _: i64) -> Steps {
+            unreachable!()
+        }
+
+        fn figures(&self) -> Answer<Result<Figures, String>> {
+            unreachable!()
+        }
+    }
+
+    fn impatient<F: Fn(String)>(sick: &Arc<Sick>, told: F) -> Keeper<F> {
+        let pause = Duration::from_millis(1);
+        Keeper {
+            pipeline: sick.clone(),
+            told,
+            patience: Patience { ask_again: pause, try_again: [pause; 5] },
+        }
+    }
+
+    #[tokio::test]
+    async fn a_run_that_was_missed_waits_for_a_database_that_is_away() {
+        let sick = Arc::new(Sick { well_after: 4, ..Sick::default() });
+        let yearly = schedule("0 0 1 1 *", "UTC");
+        let told = Mutex::new(Vec::new());
+        let keeper = impatient(&sick, |why| told.lock().unwrap().push(why));
+        let until_it_began = async {
+            while sick.tried.load(Ordering::Relaxed) < 5 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::select! {
+            () = keeper.keep(&yearly) => panic!("it never ends"),
+            () = until_it_began => {}
+        }
+        assert_eq!((sick.asked.load(Ordering::Relaxed), sick.tried.load(Ordering::Relaxed)), (5, 5));
+        assert!(told.into_inner().unwrap().is_empty(), "it began in the end");
+    }
+
+    #[tokio::test]
+    async fn a_run_that_can_never_begin_is_told_once() {
+        let sick = Arc::new(Sick { well_after: usize::MAX, ..Sick::default() });
+        let told = Mutex::new(Vec::new());
+        impatient(&sick, |why| told.lock().unwrap().push(why)).begin().await;
+        assert_eq!(sick.tried.load(Ordering::Relaxed), PATIENCE.try_again.len() + 1);
+        assert_eq!(told.into_inner().unwrap(), ["the scheduled run could not begin: away"]);
     }
 
     #[test]

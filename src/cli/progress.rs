@@ -100,8 +100,8 @@ impl Observer for Progress {
                 state.bar = Some(bar);
             }
             Event::Began { .. } => {}
-            Event::Started { node } => {
-                state.under_way.insert(node, None);
+            Event::Started(doing) => {
+                state.under_way.insert(doing.node, None);
                 state.show_under_way();
             }
             Event::Loading { node, bytes, total, rows } => {
@@ -119,7 +119,7 @@ impl Observer for Progress {
                     bar.set_message("publishing");
                 }
             }
-            Event::Published { .. } => {}
+            Event::Said(_) | Event::Published { .. } => {}
         }
     }
 }
@@ -137,8 +137,8 @@ impl Drop for Progress {
 fn as_json(event: &Event) -> Option<serde_json::Value> {
     Some(match event {
         Event::Began { run, tasks } => json!({"event": "began", "run": run, "tasks": tasks}),
-        Event::Started { node } => json!({"event": "started", "node": node}),
-        Event::Loading { .. } => return None,
+        Event::Started(doing) => json!({"event": "started", "node": doing.node}),
+        Event::Loading { .. } | Event::Said(_) => return None,
         Event::Finished(record) => json!({"event": "finished", "record": record}),
         Event::Publishing => json!({"event": "publishing"}),
         Event::Published { relations } => json!({"event": "published", "relations": relations}),

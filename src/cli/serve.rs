@@ -12,8 +12,8 @@ use serde_json::json;
 use super::args::Serve;
 use super::terminal::strong;
 use super::{Context, Outcome, Stop};
-use crate::database::Reader;
-use crate::desk::{Desk, Runs};
+use crate::database::{Reader, Sessions};
+use crate::desk::{Desk, HISTORY_SESSIONS, Runs};
 use crate::engine::Engine;
 use crate::pipeline::Pipeline;
 use crate::project::{Layer, Preview, Project};
@@ -65,6 +65,7 @@ pub async fn serve(context: &Context, arguments: &Serve) -> Outcome {
         setting: context.setting.clone(),
         prod_schema,
         runs: runs.clone(),
+        history: Sessions::new(engine.connector.clone(), HISTORY_SESSIONS),
     });
     let running = service::start(settings, Reader::new(&engine.reader), desk.clone(), desk.clone());
     let mut running = running.await.map_err(|error| Stop::error(error.to_string()))?;
@@ -85,6 +86,7 @@ pub async fn serve(context: &Context, arguments: &Serve) -> Outcome {
     let schedule = schedule(context, arguments, &project, desk);
     let ended = tokio::select! {
         never = schedule => match never {},
+        never = engine.keep_alive() => match never {},
         ended = running.wait() => {
             let ended = ended.map_err(|error| Stop::error(error.to_string()));
             (ended, runs.end(Duration::ZERO, CANCELLING).await)

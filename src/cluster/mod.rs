@@ -88,6 +88,11 @@ impl Cluster {
         Ok(Self { folder, home, server, major: binaries.major, using })
     }
 
+    /// Whether a server of these data runs: this one, or one that was started since.
+    pub fn is_there(&self) -> bool {
+        !matches!(pid_file::holder(&self.home.data()), Holder::Nobody)
+    }
+
     /// The folder of the server's socket: absolute, and closed to other users.
     pub fn socket_dir(&self) -> &Path {
         &self.server.socket_dir

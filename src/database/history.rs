@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use tokio_postgres::Row;
+use tokio_postgres::types::Json;
 
-use super::{DatabaseError, Session, session::application_name};
-use crate::pipeline::{LastRecord, NodeRecord, NodeStatus, PlannedNode, RunRecord, RunStatus};
+use super::{DatabaseError, Session, progress, session::application_name};
+use crate::pipeline::{Doing, LastRecord, PlannedNode, RunRecord, RunStatus};
 
 /// What is known of a run when it begins.
 pub struct NewRun<'a> {
@@ -17,6 +18,14 @@ pub struct NewRun<'a> {
     pub started_by: &'a str,
     /// What was asked for, as JSON.
     pub request: &'a str,
+}
+
+/// What made a run fail.
+pub struct Failure {
+    pub step: String,
+    pub error: String,
+    /// The lines of the project's files where it was.
+    pub excerpt: Option<String>,
 }
 
 /// Who holds the run lock.
@@ -74,7 +83,7 @@ pub async fn begin(session: &Session, run: &NewRun<'_>) -> Result<i64, DatabaseE
 
 /// Writes what a run is to do.
 pub async fn record_plan(session: &Session, run: i64, plan: &[PlannedNode]) -> Result<(), DatabaseError> {
-    let json = tokio_postgres::types::Json(plan);
+    let json = Json(plan);
     session.client.execute("update elt.runs set plan = $2 where id = $1", &[&run, &json]).await?;
     Ok(())
 }
@@ -83,7 +92,7 @@ pub async fn record_plan(session: &Session, run: i64, plan: &[PlannedNode]) -> R
 pub async fn plan(session: &Session, prod_schema: &str, id: i64) -> Result<Vec<PlannedNode>, DatabaseError> {
     let sql = "select plan from elt.runs where id = $1 and prod_schema = $2 and plan is not null";
     let Some(row) = session.client.query_opt(sql, &[&id, &prod_schema]).await? else { return Ok(Vec::new()) };
-    let plan: tokio_postgres::types::Json<Vec<PlannedNode>> = row.try_get(0)?;
+    let plan: Json<Vec<PlannedNode>> = row.try_get(0)?;
     Ok(plan.0)
 }
 
@@ -92,19 +101,21 @@ pub async fn finish(
     session: &Session,
     id: i64,
     status: RunStatus,
-    failure: Option<(&str, &str)>,
+    failure: Option<&Failure>,
 ) -> Result<(), DatabaseError> {
-    let sql = "update elt.runs set status = $2, finished_at = clock_timestamp(), failed_step = $3, error = $4 \
-               where id = $1";
-    let (step, error) = failure.unzip();
-    session.client.execute(sql, &[&id, &status_name(status), &step, &error]).await?;
+    let sql = "update elt.runs set status = $2, finished_at = clock_timestamp(), failed_step = $3, error = $4, \
+               excerpt = $5, doing = null where id = $1";
+    let step = failure.map(|failure| &failure.step);
+    let error = failure.map(|failure| &failure.error);
+    let excerpt = failure.and_then(|failure| failure.excerpt.as_ref());
+    session.client.execute(sql, &[&id, &status_name(status), &step, &error, &excerpt]).await?;
     Ok(())
 }
 
 /// Marks the runs of this schema that died; their ids. Only for who holds the lock.
 pub async fn bury_dead(session: &Session, prod_schema: &str) -> Result<Vec<i64>, DatabaseError> {
     let sql = "update elt.runs set status = 'cancelled', finished_at = clock_timestamp(), \
-               error = 'the process that ran it died' \
+               error = 'the process that ran it died', doing = null \
                where prod_schema = $1 and status = 'running' returning id";
     let rows = session.client.query(sql, &[&prod_schema]).await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
@@ -127,33 +138,6 @@ pub async fn runs_with_litter(session: &Session, prod_schema: &str) -> Result<Ve
 
 pub async fn litter_is_gone(session: &Session, run: i64) -> Result<(), DatabaseError> {
     session.client.execute("update elt.runs set litter = false where id = $1", &[&run]).await?;
-    Ok(())
-}
-
-/// Writes the nodes of a run, in one statement.
-pub async fn record_nodes(session: &Session, run: i64, nodes: &[NodeRecord]) -> Result<(), DatabaseError> {
-    let sql = "insert into elt.run_nodes (run_id, position, node, kind, status, row_count, duration_ms, message, \
-                 started_at) \
-               select $1, n.* from unnest($2::int[], $3::text[], $4::text[], $5::text[], $6::bigint[], \
-               $7::bigint[], $8::text[], $9::timestamptz[]) as n on conflict do nothing";
-    let position: Vec<i32> = (0..).take(nodes.len()).collect();
-    let column = |of: fn(&NodeRecord) -> &str| nodes.iter().map(of).collect::<Vec<&str>>();
-    let rows: Vec<Option<i64>> = nodes.iter().map(|node| node.rows).collect();
-    let durations: Vec<i64> = nodes.iter().map(|node| node.duration_ms).collect();
-    let messages: Vec<Option<&str>> = nodes.iter().map(|node| node.message.as_deref()).collect();
-    let started: Vec<Option<Timestamp>> = nodes.iter().map(|node| node.started_at).collect();
-    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 9] = [
-        &run,
-        &position,
-        &column(|node| &node.node),
-        &column(|node| &node.kind),
-        &column(|node| node.status.name()),
-        &rows,
-        &durations,
-        &messages,
-        &started,
-    ];
-    session.client.execute(sql, &values).await?;
     Ok(())
 }
 
@@ -224,40 +208,50 @@ pub async fn runs(session: &Session, prod_schema: &str, limit: i64) -> Result<Ve
     Ok(session.client.query(&sql, &[&prod_schema, &limit]).await?.iter().map(run_record).collect())
 }
 
-/// One run of a prod schema, with its nodes.
-pub async fn run(session: &Session, prod_schema: &str, id: i64) -> Result<Option<RunRecord>, DatabaseError> {
+/// One run of a prod schema, without its nodes.
+pub async fn summary(
+    session: &Session,
+    prod_schema: &str,
+    id: i64,
+) -> Result<Option<RunRecord>, DatabaseError> {
     let sql = format!("select {RUN_COLUMNS} from elt.runs where id = $1 and prod_schema = $2");
+    Ok(session.client.query_opt(&sql, &[&id, &prod_schema]).await?.as_ref().map(run_record))
+}
+
+/// One run of a prod schema, with its nodes and its log.
+pub async fn run(session: &Session, prod_schema: &str, id: i64) -> Result<Option<RunRecord>, DatabaseError> {
+    let sql = format!(
+        "select {RUN_COLUMNS}, excerpt, coalesce(doing, '[]') from elt.runs where id = $1 and prod_schema = $2"
+    );
     let Some(row) = session.client.query_opt(&sql, &[&id, &prod_schema]).await? else { return Ok(None) };
-    let sql = "select node, kind, status, row_count, duration_ms, message, started_at from elt.run_nodes \
-               where run_id = $1 order by position";
-    let nodes = session.client.query(sql, &[&id]).await?;
-    let nodes = nodes.iter().map(|row| NodeRecord {
-        node: row.get(0),
-        kind: row.get(1),
-        status: NodeStatus::named(row.get(2)).unwrap_or(NodeStatus::Skipped),
-        rows: row.get(3),
-        duration_ms: row.get(4),
-        message: row.get(5),
-        started_at: row.get(6),
-    });
-    Ok(Some(RunRecord { nodes: nodes.collect(), ..run_record(&row) }))
+    let doing: Json<Vec<Doing>> = row.try_get(8)?;
+    let (nodes, log) =
+        futures_util::try_join!(progress::nodes(session, id, 0), progress::log(session, id, 0))?;
+    Ok(Some(RunRecord { excerpt: row.get(7), nodes, doing: doing.0, log, ..run_record(&row) }))
 }
 
 fn run_record(row: &Row) -> RunRecord {
     RunRecord {
         id: row.get(0),
         target: row.get(1),
-        status: match row.get(2) {
-            "running" => RunStatus::Running,
-            "succeeded" => RunStatus::Succeeded,
-            "failed" => RunStatus::Failed,
-            _ => RunStatus::Cancelled,
-        },
+        status: status_named(row.get(2)),
         started_at: row.get(3),
         finished_at: row.get(4),
         failed_step: row.get(5),
         error: row.get(6),
+        excerpt: None,
         nodes: Vec::new(),
+        doing: Vec::new(),
+        log: Vec::new(),
+    }
+}
+
+pub(super) fn status_named(name: &str) -> RunStatus {
+    match name {
+        "running" => RunStatus::Running,
+        "succeeded" => RunStatus::Succeeded,
+        "failed" => RunStatus::Failed,
+        _ => RunStatus::Cancelled,
     }
 }
 

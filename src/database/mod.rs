@@ -6,13 +6,16 @@ mod connect;
 mod copy_out;
 mod described;
 mod error;
+pub mod figures;
 pub mod history;
 pub mod kept;
 pub mod ledger;
 pub mod loads;
 mod migrate;
+pub mod progress;
 mod reader;
 mod session;
+mod sessions;
 mod tls;
 pub mod tokens;
 
@@ -25,3 +28,4 @@ pub use reader::{
     RowFormat, RowQuery, Rows, RowsError, Sort, Stored,
 };
 pub use session::{Canceller, Session, TextTable};
+pub use sessions::{Borrowed, Sessions};

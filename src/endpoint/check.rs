@@ -58,6 +58,12 @@ impl Endpoint {
             let message = format!("a {} needs {missing}", chart.kind.name());
             wrong("chart", message, "name columns of the model");
         }
+        if let Some(chart) = self.chart.as_ref().filter(|_| !self.columns.is_empty()) {
+            for column in chart.columns().filter(|column| !self.columns.iter().any(|own| own == column)) {
+                let message = format!("the chart draws `{column}`, which is not among its `columns`");
+                wrong(column, message, "add it to `columns`: a chart shows what the endpoint answers");
+            }
+        }
         found
     }
 
@@ -157,6 +163,10 @@ mod tests {
                 "the limit is 50 by default and 10 at most",
                 "a gauge needs `min` and `max`, the one below the other",
             ]
+        );
+        assert_eq!(
+            told("{columns: [day, revenue], chart: {type: line, x: day, y: [revenue, cost]}}"),
+            ["the chart draws `cost`, which is not among its `columns`"]
         );
         for path in ["orders", "/", "//x", "/a b", "/../etc", "/{id}", "/a?b"] {
             assert_eq!(told(&format!("{{path: '{path}'}}")).len(), 1, "{path}");

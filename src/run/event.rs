@@ -1,6 +1,6 @@
 //! What happens during a run, as it happens, for whoever watches.
 
-use crate::pipeline::NodeRecord;
+use crate::pipeline::{Doing, LogLine, NodeRecord};
 
 #[derive(Debug, Clone)]
 pub enum Event {
@@ -9,9 +9,7 @@ pub enum Event {
         tasks: usize,
     },
     /// A node or test is being worked on.
-    Started {
-        node: String,
-    },
+    Started(Doing),
     /// A load gets on: bytes of the source, of how many; rows, once they go into the table.
     Loading {
         node: String,
@@ -21,6 +19,8 @@ pub enum Event {
     },
     Finished(NodeRecord),
     Publishing,
+    /// For the run's log.
+    Said(LogLine),
     Published {
         relations: usize,
     },

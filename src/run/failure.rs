@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::database::DatabaseError;
+use crate::database::history::Failure;
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 use crate::manifest::Sql;
 use crate::secret::Secrets;
@@ -15,7 +16,13 @@ pub fn sql_problem(error: &DatabaseError, sql: &Sql, file: &Arc<SourceFile>) -> 
 
 /// The same, where the place is known.
 pub fn located(error: &DatabaseError, place: Location) -> Diagnostic {
-    Diagnostic::error(code(error), error.to_string()).at(place).maybe_hint(hint(error))
+    let code = code(error);
+    let (message, rows) = match code {
+        // The detail is the row that broke it.
+        "constraint" => (error.message.clone(), error.detail.clone()),
+        _ => (error.to_string(), None),
+    };
+    Diagnostic::error(code, message).at(place).maybe_hint(hint(error)).rows(rows)
 }
 
 /// Words for the classes of PostgreSQL's codes that a model's author meets.
@@ -58,14 +65,58 @@ pub(super) fn hint(error: &DatabaseError) -> Option<String> {
     Some(hint.to_owned())
 }
 
-/// A problem as one line, for the history, without secrets.
+/// A problem as one line, for the history: without secrets and without what the data has, for who reads the
+/// history may see prod only.
 pub(super) fn one_line(problem: &Diagnostic, secrets: &Secrets) -> String {
+    let message = match problem.code {
+        "bad-value" | "bad-row" => without_value(&problem.message),
+        _ => problem.message.clone(),
+    };
     let mut text = match &problem.location {
-        Some(place) => format!("{place}: {}", problem.message),
-        None => problem.message.clone(),
+        Some(place) => format!("{place}: {message}"),
+        None => message,
     };
     if let Some(hint) = &problem.hint {
         text.push_str(&format!(" ({hint})"));
     }
     secrets.hide(&text)
+}
+
+/// PostgreSQL's words about a value end with it: `invalid input syntax for type integer: "x"`.
+fn without_value(message: &str) -> String {
+    match message.find(": \"") {
+        Some(at) => format!("{}: \"…\"", &message[..at]),
+        None => message.to_owned(),
+    }
+}
+
+impl Failure {
+    pub(super) fn of(step: &str, problem: &Diagnostic, secrets: &Secrets) -> Self {
+        let (error, excerpt) = (one_line(problem, secrets), excerpt(problem, secrets));
+        Self { step: step.to_owned(), error, excerpt }
+    }
+}
+
+/// The lines around the place of a problem, for the history.
+pub(super) fn excerpt(problem: &Diagnostic, secrets: &Secrets) -> Option<String> {
+    problem.excerpt().map(|text| secrets.hide(&text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stored_has_nothing_of_the_data() {
+        let stored = |problem: Diagnostic| one_line(&problem, &Secrets::of(&Default::default()));
+        let problem = Diagnostic::error("test-failed", "unique_a found 1 row").hint("all of them: select 1");
+        let problem = problem.rows(Some("for example {\"email\":\"a@b\"}".into()));
+        assert_eq!(stored(problem), "unique_a found 1 row (all of them: select 1)");
+        let value = "a.csv, row 2, column n: invalid input syntax for type integer: \"12,5\"";
+        assert_eq!(
+            stored(Diagnostic::error("bad-row", value)),
+            "a.csv, row 2, column n: invalid input syntax for type integer: \"…\""
+        );
+        assert_eq!(stored(Diagnostic::error("bad-value", "division by zero")), "division by zero");
+    }
 }

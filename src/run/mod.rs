@@ -10,6 +10,7 @@ mod failure;
 mod failures;
 mod forecast;
 mod freshness;
+mod journal;
 mod kept;
 mod load;
 mod outline;
@@ -33,13 +34,15 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::database::{self, Connector, DatabaseError, Session, history};
+use crate::database::history::{self, Failure};
+use crate::database::{self, Connector, DatabaseError, Session, progress};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::Manifest;
 use crate::pipeline::{NodeRecord, NodeStatus, RunStatus};
 use crate::project::{Layer, Project, Target};
 use crate::secret::Secrets;
 use crate::source::FetchOptions;
+use journal::Journal;
 
 pub use adhoc::{OperationError, operation, preview};
 pub use check::{Checked, check};
@@ -143,8 +146,11 @@ impl Begun {
     pub async fn finish(mut self, observer: Arc<dyn Observer>, cancel: CancellationToken) -> Outcome {
         let id = self.id;
         observer.event(Event::Began { run: id, tasks: self.plan.tasks() });
-        let mut built = match self.run_first_hooks().await {
-            Ok(judge) => work::build_and_test(&self, judge, observer.clone(), cancel.clone()).await,
+        let mut journal = Journal::new(id, observer.clone(), self.place.secrets.clone());
+        let mut built = match self.run_first_hooks(&mut journal).await {
+            Ok(judge) => {
+                work::build_and_test(&self, judge, observer.clone(), cancel.clone(), &mut journal).await
+            }
             Err(problem) => work::Work { problems: vec![*problem], ..work::Work::default() },
         };
         let refused = built.records.is_empty() && !built.problems.is_empty();
@@ -176,6 +182,7 @@ impl Begun {
             }
         } else if outcome.failed_step.is_none() {
             observer.event(Event::Publishing);
+            self.announce(&mut journal, "publishing").await;
             self.leave_rest().await;
             let publication = publish::Publication {
                 run: id,
@@ -193,6 +200,11 @@ impl Begun {
                     outcome.notes.extend(published.notes);
                     load::tidy(&self.place, &self.manifest, &self.plan.build, id);
                     observer.event(Event::Published { relations: published.relations });
+                    let relations = published.relations;
+                    journal.say(&format!(
+                        "published {relations} relation{}",
+                        if relations == 1 { "" } else { "s" }
+                    ));
                 }
                 Err(problem) => {
                     outcome.failed_step = Some("publish".into());
@@ -204,24 +216,25 @@ impl Begun {
             }
         }
         if !cancel.is_cancelled()
-            && let Err(mut problem) = self.hook(&self.manifest.run_hooks.after).await
+            && let Err(mut problem) =
+                self.hook("on_run_end", &self.manifest.run_hooks.after, &mut journal).await
         {
             // What is published stays published: that is no reason to call the run failed.
             problem.severity = crate::diagnostic::Severity::Warning;
             outcome.notes.push("an on_run_end hook failed; the run itself ended before it".into());
             outcome.problems.push(*problem);
         }
-        self.close(&mut outcome, built.keeper).await;
+        self.close(&mut outcome, built.keeper, journal).await;
         outcome
     }
 
     /// What a hook changes must be seen by what judges, so that looks again.
-    async fn run_first_hooks(&mut self) -> Result<unchanged::Judge, Box<Diagnostic>> {
+    async fn run_first_hooks(&mut self, journal: &mut Journal) -> Result<unchanged::Judge, Box<Diagnostic>> {
         let judge = std::mem::take(&mut self.judge);
         if self.manifest.run_hooks.before.is_empty() {
             return Ok(judge);
         }
-        self.hook(&self.manifest.run_hooks.before).await?;
+        self.hook("on_run_start", &self.manifest.run_hooks.before, journal).await?;
         let again = unchanged::Judge::read(
             &self.control,
             &self.manifest,
@@ -235,13 +248,26 @@ impl Begun {
     }
 
     /// Runs the project's own hooks, on a session of their own: what they set is for nothing else.
-    async fn hook(&self, hooks: &[crate::manifest::Hook]) -> Result<(), Box<Diagnostic>> {
+    async fn hook(
+        &self,
+        name: &str,
+        hooks: &[crate::manifest::Hook],
+        journal: &mut Journal,
+    ) -> Result<(), Box<Diagnostic>> {
         if hooks.is_empty() {
             return Ok(());
         }
+        self.announce(journal, &format!("running the {name} hooks")).await;
         let session = self.place.connector.connect().await.map_err(lost)?;
         session.prepare_for_build(self.id).await.map_err(lost)?;
         build::of_run(&session, &self.manifest, hooks).await
+    }
+
+    async fn announce(&self, journal: &mut Journal, text: &str) {
+        if let Err(error) = journal.announce(&self.control, text).await {
+            // Written at the end of the run.
+            tracing::debug!(%error, "what is done is not written down");
+        }
     }
 
     /// What was not taken over of an earlier run may read what is to be replaced.
@@ -260,7 +286,7 @@ impl Begun {
     }
 
     /// Records a run that did not publish, with what it leaves to the next, and sweeps.
-    async fn close(self, outcome: &mut Outcome, keeper: kept::Keeper) {
+    async fn close(self, outcome: &mut Outcome, keeper: kept::Keeper, mut journal: Journal) {
         if outcome.status != RunStatus::Succeeded
             && let Err(error) = self.record_failure(outcome).await
         {
@@ -281,6 +307,12 @@ impl Begun {
                     .notes
                     .push(format!("old relations are still there, the next run drops them: {error}"));
             }
+        }
+        for note in &outcome.notes {
+            journal.say(note);
+        }
+        if let Err(error) = journal.write_lines(&self.control).await {
+            tracing::debug!(%error, "the run's log is not written down");
         }
     }
 
@@ -306,12 +338,12 @@ impl Begun {
 
     async fn record_failure(&self, outcome: &Outcome) -> Result<(), DatabaseError> {
         let step = outcome.failed_step.as_deref().unwrap_or("run");
-        let text = match outcome.problems.first() {
-            Some(problem) => failure::one_line(problem, &self.place.secrets),
-            None => "cancelled".to_owned(),
+        let failure = match outcome.problems.first() {
+            Some(problem) => Failure::of(step, problem, &self.place.secrets),
+            None => Failure { step: step.to_owned(), error: "cancelled".to_owned(), excerpt: None },
         };
-        history::record_nodes(&self.control, self.id, &outcome.nodes).await?;
-        history::finish(&self.control, self.id, outcome.status, Some((step, &text))).await
+        progress::record_nodes(&self.control, self.id, 0, &outcome.nodes).await?;
+        history::finish(&self.control, self.id, outcome.status, Some(&failure)).await
     }
 }
 

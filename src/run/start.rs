@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::failure::one_line;
 use super::forecast::foresee;
 use super::kept::Kept;
 use super::sweep::{build_schema, sweep};
 use super::unchanged::Judge;
 use super::{Begun, Place, Plan, Request};
-use crate::database::history::{self, Holder, NewRun};
+use crate::database::history::{self, Failure, Holder, NewRun};
 use crate::database::{DatabaseError, Session, catalog, kept, migrate};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::Manifest;
@@ -72,16 +71,17 @@ pub async fn prepare(place: &Place, manifest: Arc<Manifest>, request: &Request) 
             Ok(Begun { id, control, place: place.clone(), manifest, plan, judge, kept })
         }
         Err(error) => {
-            let text = match &error {
-                RunError::Problems(problems) => {
-                    let told = problems.first().map(|problem| one_line(problem, &place.secrets));
-                    told.unwrap_or_default()
-                }
-                other => other.to_string(),
+            let told = match &error {
+                RunError::Problems(problems) => problems.first(),
+                _ => None,
+            };
+            let failure = match told {
+                Some(problem) => Failure::of("plan", problem, &place.secrets),
+                None => Failure { step: "plan".to_owned(), error: error.to_string(), excerpt: None },
             };
             let failed = crate::pipeline::RunStatus::Failed;
             // The first error is the one to tell; that it could not be recorded too adds nothing.
-            let _ = history::finish(&control, id, failed, Some(("plan", &text))).await;
+            let _ = history::finish(&control, id, failed, Some(&failure)).await;
             let _ = sweep(&control, &prod).await;
             Err(error)
         }

@@ -17,7 +17,7 @@ use super::{Event, Observer};
 use crate::database::{Canceller, Connector, DatabaseError, Session};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::manifest::Manifest;
-use crate::pipeline::{NodeRecord, NodeStatus};
+use crate::pipeline::{Doing, NodeRecord, NodeStatus};
 use crate::secret::Secrets;
 
 const CANCEL_AGAIN: Duration = Duration::from_millis(250);
@@ -94,8 +94,9 @@ impl Trials<'_> {
         kind: &str,
         work: impl Future<Output = Result<Done, DatabaseError>>,
     ) -> Result<Told, DatabaseError> {
-        self.observer.event(Event::Started { node: name.to_owned() });
         let (begun, started_at) = (Instant::now(), Timestamp::now());
+        let doing = Doing { node: name.to_owned(), kind: kind.to_owned(), since: started_at };
+        self.observer.event(Event::Started(doing));
         let mut done = work.await?;
         if self.cancel.is_cancelled() && done.problem.as_ref().is_some_and(|one| one.code == "cancelled") {
             // Cancelled by us: that is no failure of the test.
@@ -113,6 +114,7 @@ impl Trials<'_> {
             rows: done.rows,
             duration_ms: i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX),
             message,
+            excerpt: None,
         };
         self.observer.event(Event::Finished(record.clone()));
         let notes = done.notes.into_iter().map(|note| {

@@ -65,8 +65,7 @@ impl Trial<'_> {
         let mut problem = Diagnostic::error("test-failed", self.told(&found, verdict)).at(test.place.clone());
         let examples = (!rows.is_empty()).then(|| format!("for example {}", rows.join("\n")));
         let table = kept.map(|table| format!("all of them: select * from {}", table.plain()));
-        let hint: Vec<String> = examples.into_iter().chain(table).collect();
-        problem = problem.maybe_hint((!hint.is_empty()).then(|| hint.join("\n")));
+        problem = problem.rows(examples).maybe_hint(table);
         if verdict == Verdict::Warn {
             problem.severity = Severity::Warning;
         }

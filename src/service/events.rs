@@ -16,8 +16,8 @@ use tokio::time::Instant;
 use super::problem::Problem;
 use super::routes::{Answer, Call};
 use super::run_answers::NodeAnswer;
-use super::runs;
 use super::state::State;
+use super::{run_log, runs};
 use crate::pipeline::{RunStatus, Step, Steps};
 
 /// After this a stream ends, so that one whose client neither reads nor leaves holds no place for ever.
@@ -40,19 +40,22 @@ pub async fn follow(call: Call) -> Answer {
         .insert_header((CACHE_CONTROL, "no-store"))
         // A proxy that gathers answers would keep the news to itself.
         .insert_header((HeaderName::from_static("x-accel-buffering"), "no"));
-    let Some(steps) = steps.filter(|_| record.status == RunStatus::Running) else {
-        // Under way in another process, or ended: that is all there is to tell. Who wants to know more asks again.
-        let name = if record.status == RunStatus::Running { "state" } else { "end" };
-        return Ok(response.body(format!("{RETRY}{}", event(name, &json!({ "status": record.status })))));
-    };
+    if record.status != RunStatus::Running {
+        return Ok(response.body(format!("{RETRY}{}", event("end", &json!({ "status": record.status })))));
+    }
     if call.request.method() == Method::HEAD {
         return Ok(response.finish());
     }
+    let _place = place(&call.state)?;
+    let steps = steps.unwrap_or_else(|| {
+        let _within = call.state.runtime.enter();
+        call.state.pipeline.watch(id)
+    });
     let following = Following {
         id,
         seen: last_seen(&call),
         steps,
-        _place: place(&call.state)?,
+        _place,
         state: call.state,
         until: Instant::now() + LONGEST,
         ended: false,
@@ -133,7 +136,7 @@ impl Following {
         let mut text = String::new();
         for step in new.iter().take(AT_ONCE) {
             self.seen += 1;
-            text.push_str(&format!("id: {}\n{}", self.seen, told(step)));
+            text.push_str(&told(step, self.seen));
         }
         Some(text)
     }
@@ -144,15 +147,21 @@ impl Following {
     }
 }
 
-fn told(step: &Step) -> String {
-    match step {
-        Step::Started { node } => event("started", &json!({ "node": node })),
+/// The step as the `number`-th, behind its line of the log: who is cut off between the two hears both again.
+fn told(step: &Step, number: usize) -> String {
+    let line = run_log::of_step(step);
+    let line =
+        line.map(|line| event("log", &json!({ "at": line.at, "text": line.text }))).unwrap_or_default();
+    let taken = match step {
+        Step::Said(_) => return format!("id: {number}\n{line}"),
+        Step::Started(doing) => event("started", &json!({ "node": doing.node, "at": doing.since })),
         Step::Finished(record) => {
             // Texts and numbers, which JSON can hold.
             event("finished", &serde_json::to_value(NodeAnswer::from(record.clone())).unwrap_or_default())
         }
         Step::Publishing => event("publishing", &json!({})),
-    }
+    };
+    format!("{line}id: {number}\n{taken}")
 }
 
 /// JSON has no line breaks but escaped ones, so it is one line of data.

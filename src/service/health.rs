@@ -2,7 +2,7 @@
 //!
 //! Decided: /readyz is 200 as long as there is a snapshot to answer from, and says `degraded` while the
 //! database is away; taking such an instance out of service would turn a stale answer into none. Without a
-//! snapshot it is 503.
+//! snapshot it is 503, and while nobody can be let in because the tokens that reading asks for are not known yet.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue, VARY};
@@ -10,9 +10,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::gate::Need;
 use super::pages;
 use super::routes::{Answer, Call};
-use super::state::{Database, State};
+use super::state::{Database, Owner, State};
+use crate::token::Access;
 
 #[derive(Serialize, ToSchema)]
 pub struct Health {
@@ -28,6 +30,8 @@ pub struct Readiness {
     snapshot: Option<SnapshotStanding>,
     /// Whether vouchers can be looked up.
     vouchers: VoucherStanding,
+    tokens: TokensStanding,
+    runs: RunsStanding,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -40,11 +44,41 @@ pub enum VoucherStanding {
     OtherColumns,
 }
 
+/// The service's tokens.
+#[derive(Clone, Copy, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TokensStanding {
+    Known,
+    /// They could not be read yet, and nothing is closed: only limits by token wait for them.
+    Unread,
+    /// They could not be read yet, and nobody can be let in to what is closed.
+    Missing,
+    NotNeeded,
+}
+
+/// The connection that starts runs and reads their history.
+#[derive(Serialize, ToSchema)]
+pub struct RunsStanding {
+    status: RunsStatus,
+    /// Since when; null unless `away`.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    since: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RunsStatus {
+    Here,
+    /// Cannot be reached: nothing can be run, and no history read; the reason is in the service's log.
+    Away,
+    NotAskedYet,
+}
+
 #[derive(Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReadinessStatus {
     Ready,
-    /// Answering from a snapshot that cannot be renewed at the moment.
+    /// Answering, but the snapshot cannot be renewed, or nothing can be run, at the moment.
     Degraded,
     /// Only as details of the 503.
     NotReady,
@@ -114,10 +148,14 @@ pub async fn lives(_: Call) -> Answer {
 pub async fn ready(call: Call) -> Answer {
     let readiness = readiness(&call.state);
     match readiness.status {
-        ReadinessStatus::NotReady => Err(call.state.no_snapshot().with_details(
+        ReadinessStatus::NotReady => {
+            let problem = match readiness.snapshot {
+                Some(_) => call.state.gate.no_tokens(),
+                None => call.state.no_snapshot(),
+            };
             // Only strings, numbers and timestamps, which JSON can hold.
-            serde_json::to_value(readiness).unwrap_or_default(),
-        )),
+            Err(problem.with_details(serde_json::to_value(readiness).unwrap_or_default()))
+        }
         _ => Ok(fresh().json(readiness)),
     }
 }
@@ -149,17 +187,36 @@ fn readiness(state: &State) -> Readiness {
         loaded_at: snapshot.loaded_at,
         age_seconds: Timestamp::now().duration_since(snapshot.loaded_at).as_secs().max(0),
     });
-    let status = match (&snapshot, database) {
-        (None, _) => ReadinessStatus::NotReady,
-        (Some(_), Database::Here) => ReadinessStatus::Ready,
-        (Some(_), _) => ReadinessStatus::Degraded,
+    let tokens = tokens(state);
+    let runs = match state.owner() {
+        Owner::NotAskedYet => RunsStanding { status: RunsStatus::NotAskedYet, since: None },
+        Owner::Here => RunsStanding { status: RunsStatus::Here, since: None },
+        Owner::Away(since) => RunsStanding { status: RunsStatus::Away, since: Some(since) },
+    };
+    let status = match (&snapshot, database, runs.status) {
+        (None, ..) => ReadinessStatus::NotReady,
+        _ if tokens == TokensStanding::Missing => ReadinessStatus::NotReady,
+        (Some(_), Database::Here, RunsStatus::Here | RunsStatus::NotAskedYet) => ReadinessStatus::Ready,
+        _ => ReadinessStatus::Degraded,
     };
     let vouchers = match state.snapshot.load().as_ref() {
         Some(snapshot) if snapshot.has_vouchers => VoucherStanding::Served,
         Some(snapshot) if snapshot.no_segments.is_some() => VoucherStanding::OtherColumns,
         _ => VoucherStanding::None,
     };
-    Readiness { status, database: DatabaseStanding::from(database), snapshot, vouchers }
+    Readiness { status, database: DatabaseStanding::from(database), snapshot, vouchers, tokens, runs }
+}
+
+fn tokens(state: &State) -> TokensStanding {
+    if !state.gate.asks_for_tokens() {
+        TokensStanding::NotNeeded
+    } else if state.gate.knows_tokens() {
+        TokensStanding::Known
+    } else if state.gate.access(Need::Read) == Access::Token {
+        TokensStanding::Missing
+    } else {
+        TokensStanding::Unread
+    }
 }
 
 impl From<Database> for DatabaseStanding {

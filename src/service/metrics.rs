@@ -1,5 +1,5 @@
-//! /metrics, in OpenMetrics' text: what was asked and how long it took, what is answered from, and how the last
-//! run went. What changes by itself is read when it is asked for.
+//! /metrics, in OpenMetrics' text: what was asked and how long it took, what is answered from, and how runs
+//! went. What changes by itself is read when it is asked for.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use prometheus_client::registry::{Registry, Unit};
 use super::problem::Problem;
 use super::routes::{Answer, Call};
 use super::state::{Database, State};
-use crate::pipeline::{RunRecord, RunStatus};
+use crate::pipeline::{Figures, NodeStatus, RunRecord, RunStatus};
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -29,6 +29,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Seconds.
 const BUCKETS: [f64; 14] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// How a run can end.
+const ENDS: [(RunStatus, &str); 3] =
+    [(RunStatus::Succeeded, "succeeded"), (RunStatus::Failed, "failed"), (RunStatus::Cancelled, "cancelled")];
 
 type Text = Cow<'static, str>;
 
@@ -103,13 +107,9 @@ pub async fn show(call: Call) -> Answer {
     let state = &call.state;
     let mut now = Registry::with_prefix("elt");
     standing(state, &mut now);
-    let newest = state.pipeline.runs(1);
-    let read = async {
-        let newest = newest.await.ok()?.into_iter().next()?;
-        state.pipeline.run(newest.id).await.ok()?
-    };
-    if let Ok(Some(run)) = tokio::time::timeout(PATIENCE, read).await {
-        last_run(&run, &mut now);
+    let figures = tokio::time::timeout(PATIENCE, state.runtime.spawn(state.pipeline.figures()));
+    if let Ok(Ok(Ok(figures))) = figures.await {
+        runs(&figures, &mut now);
     }
     let mut body = String::new();
     let failed = |error: std::fmt::Error| Problem::internal(error.to_string());
@@ -148,19 +148,42 @@ fn standing(state: &State, registry: &mut Registry) {
     }
 }
 
-fn last_run(run: &RunRecord, registry: &mut Registry) {
+fn runs(figures: &Figures, registry: &mut Registry) {
+    let ended = Family::<Standing, Counter>::default();
+    for (status, name) in ENDS {
+        let count = figures.ended.iter().find(|(known, _)| *known == status).map_or(0, |(_, count)| *count);
+        ended.get_or_create(&Standing { status: name }).inc_by(count);
+    }
+    registry.register("runs", "Runs that have ended, by how", ended);
+    gauge(registry, "run_under_way", "1 while a run is under way", i64::from(figures.is_running));
+    if let Some(run) = &figures.last {
+        last_run(run, &figures.tests, registry);
+    }
+    let (rows, durations) = (
+        Family::<Node, Gauge>::default(),
+        Family::<Node, Gauge<f64, std::sync::atomic::AtomicU64>>::default(),
+    );
+    for node in &figures.published {
+        let label = Node { node: node.node.clone(), kind: node.kind.clone() };
+        if let Some(count) = node.rows {
+            rows.get_or_create(&label).set(count);
+        }
+        durations.get_or_create(&label).set(node.duration_ms as f64 / 1e3);
+    }
+    let help = "Rows that the run built or loaded that made what is published, by node";
+    registry.register("node_rows", help, rows);
+    let help = "How long that took, by node";
+    registry.register_with_unit("node_duration", help, Unit::Seconds, durations);
+}
+
+/// The newest that has ended: one that goes on says nothing yet.
+fn last_run(run: &RunRecord, tests: &[(NodeStatus, u64)], registry: &mut Registry) {
     let standings = Family::<Standing, Gauge>::default();
-    let all = [
-        (RunStatus::Running, "running"),
-        (RunStatus::Succeeded, "succeeded"),
-        (RunStatus::Failed, "failed"),
-        (RunStatus::Cancelled, "cancelled"),
-    ];
-    for (status, name) in all {
+    for (status, name) in ENDS {
         standings.get_or_create(&Standing { status: name }).set(i64::from(run.status == status));
     }
-    registry.register("last_run_status", "1 for how the newest run stands", standings);
-    gauge(registry, "last_run", "The newest run's id", run.id);
+    registry.register("last_run_status", "1 for how the newest run that has ended did", standings);
+    gauge(registry, "last_run", "The id of the newest run that has ended", run.id);
     seconds(
         registry,
         "last_run_started_timestamp",
@@ -171,24 +194,13 @@ fn last_run(run: &RunRecord, registry: &mut Registry) {
         let took = end.duration_since(run.started_at).as_secs_f64();
         seconds(registry, "last_run_duration", "From its beginning to its end", took);
     }
-    let (rows, durations) = (
-        Family::<Node, Gauge>::default(),
-        Family::<Node, Gauge<f64, std::sync::atomic::AtomicU64>>::default(),
-    );
-    for node in run.nodes.iter().filter(|node| node.kind != "test") {
-        let label = Node { node: node.node.clone(), kind: node.kind.clone() };
-        if let Some(count) = node.rows {
-            rows.get_or_create(&label).set(count);
-        }
-        durations.get_or_create(&label).set(node.duration_ms as f64 / 1e3);
+    let counted = Family::<Standing, Gauge>::default();
+    for status in [NodeStatus::Passed, NodeStatus::Warned, NodeStatus::Failed] {
+        let count = tests.iter().find(|(known, _)| *known == status).map_or(0, |(_, count)| *count);
+        let label = Standing { status: status.name() };
+        counted.get_or_create(&label).set(i64::try_from(count).unwrap_or(i64::MAX));
     }
-    registry.register("node_rows", "Rows that the newest run built or loaded, by node", rows);
-    registry.register_with_unit(
-        "node_duration",
-        "How long a node of the newest run took",
-        Unit::Seconds,
-        durations,
-    );
+    registry.register("last_run_tests", "Its tests that were run, by how they ended", counted);
 }
 
 fn gauge(registry: &mut Registry, name: &str, help: &str, value: i64) {

@@ -22,6 +22,7 @@ mod problem;
 mod refresh;
 mod routes;
 mod run_answers;
+mod run_log;
 mod runs;
 mod sample_api;
 mod server;

@@ -217,12 +217,10 @@ fn run_id() -> Parameter {
 
 fn run_events() -> Operation {
     let text = || ObjectBuilder::new().schema_type(Type::String);
-    let names = ["started", "finished", "publishing", "state", "end"];
+    let names = ["started", "finished", "publishing", "log", "end"];
     let of_one = ObjectBuilder::new()
         .schema_type(Type::Object)
-        .description(Some(
-            "One event. The data of `finished` is a RunNode; `state` is of a run in another process.",
-        ))
+        .description(Some("One event. The data of `finished` is a RunNode, that of `log` a RunLogLine."))
         .property("event", text().enum_values(Some(names)))
         .required("event")
         .property("data", text().description(Some("JSON")))
@@ -230,8 +228,8 @@ fn run_events() -> Operation {
         .property("id", text());
     operation("runEvents", "One run as it goes, by server-sent events", "runs")
         .description(Some(
-            "Of a run that this service began, all steps so far and then each as it is taken. Of another one how \
-             it stands; ask again. Goes on after the event named by Last-Event-ID.",
+            "All steps so far and then each as it is taken; those of a run in another process come about a second \
+             later. Goes on after the event named by Last-Event-ID.",
         ))
         .parameter(run_id())
         .response(

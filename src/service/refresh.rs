@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use super::snapshot::Snapshot;
-use super::state::{Database, State};
+use super::state::{Database, Owner, State};
 use crate::database::{ReadError, Reader};
 use crate::token::Keyring;
 
@@ -78,15 +78,23 @@ impl Refresh {
         tokio::join!(read, self.read_tokens());
     }
 
-    /// Where they cannot be read, those that were known go on counting.
+    /// Where they cannot be read, those that were known go on counting. They are asked for also where nothing is
+    /// closed: that tells whether runs could be begun.
     async fn read_tokens(&self) {
-        if !self.state.gate.asks_for_tokens() {
-            return;
-        }
-        match tokio::time::timeout(PATIENCE, self.keyring.tokens()).await {
-            Ok(Ok(tokens)) => self.state.gate.renew(tokens),
-            Ok(Err(error)) => tracing::debug!(error, "the tokens cannot be read"),
-            Err(_) => tracing::debug!("the tokens cannot be read: no answer"),
+        let read = tokio::time::timeout(PATIENCE, self.keyring.tokens()).await;
+        let error = match read {
+            Ok(Ok(tokens)) => {
+                self.state.gate.renew(tokens);
+                if self.state.note_owner(Owner::Here) {
+                    tracing::debug!("tokens and runs can be read");
+                }
+                return;
+            }
+            Ok(Err(error)) => error,
+            Err(_) => "no answer".to_owned(),
+        };
+        if self.state.note_owner(Owner::Away(Timestamp::now())) {
+            tracing::warn!(error, "tokens and runs cannot be read");
         }
     }
 }

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::pipeline::{NodeRecord, RunRecord, RunStatus};
+use super::run_log::log;
+use crate::pipeline::{LogLine, NodeRecord, RunRecord, RunStatus};
 
 /// One run.
 #[derive(Serialize, ToSchema)]
@@ -23,8 +24,41 @@ pub struct RunAnswer {
     /// Null unless it failed.
     failed_step: Option<String>,
     error: Option<String>,
-    /// What was loaded, built and tested; empty in lists.
+    /// The lines of the project's files where it failed, as a terminal shows them.
+    excerpt: Option<String>,
+    /// What was loaded, built and tested so far; empty in lists.
     nodes: Vec<NodeAnswer>,
+    /// What is being worked on; empty in lists.
+    doing: Vec<DoingAnswer>,
+    /// What began and ended when, and what the run told of itself; empty in lists.
+    log: Vec<LogLineAnswer>,
+}
+
+/// A model, seed, load or test that is being worked on.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RunDoing)]
+pub struct DoingAnswer {
+    node: String,
+    #[schema(example = "table")]
+    kind: String,
+    #[schema(value_type = String, format = DateTime)]
+    since: Timestamp,
+}
+
+/// A line of a run's log.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RunLogLine)]
+pub struct LogLineAnswer {
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+    #[schema(example = "prod.orders: built, 3 rows, 0.12 s")]
+    text: String,
+}
+
+impl From<LogLine> for LogLineAnswer {
+    fn from(line: LogLine) -> Self {
+        Self { at: line.at, text: line.text }
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -47,8 +81,13 @@ pub struct NodeAnswer {
     #[schema(example = "built")]
     status: &'static str,
     rows: Option<i64>,
+    /// Null of what was never begun.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    started_at: Option<Timestamp>,
     duration_ms: i64,
     message: Option<String>,
+    /// The lines of the project's files where it went wrong, as a terminal shows them.
+    excerpt: Option<String>,
 }
 
 /// The newest first.
@@ -76,8 +115,18 @@ impl Accepted {
     }
 }
 
+impl RunAnswer {
+    /// With all that is known of it.
+    pub fn whole(run: RunRecord) -> Self {
+        let log = log(&run).into_iter().map(LogLineAnswer::from).collect();
+        Self { log, ..Self::from(run) }
+    }
+}
+
 impl From<RunRecord> for RunAnswer {
     fn from(run: RunRecord) -> Self {
+        let doing =
+            |one: crate::pipeline::Doing| DoingAnswer { node: one.node, kind: one.kind, since: one.since };
         Self {
             id: run.id,
             target: run.target,
@@ -91,7 +140,10 @@ impl From<RunRecord> for RunAnswer {
             finished_at: run.finished_at,
             failed_step: run.failed_step,
             error: run.error,
+            excerpt: run.excerpt,
             nodes: run.nodes.into_iter().map(NodeAnswer::from).collect(),
+            doing: run.doing.into_iter().map(doing).collect(),
+            log: Vec::new(),
         }
     }
 }
@@ -103,8 +155,10 @@ impl From<NodeRecord> for NodeAnswer {
             kind: node.kind,
             status: node.status.name(),
             rows: node.rows,
+            started_at: node.started_at,
             duration_ms: node.duration_ms,
             message: node.message,
+            excerpt: node.excerpt,
         }
     }
 }

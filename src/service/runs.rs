@@ -49,7 +49,7 @@ pub async fn list(call: Call) -> Answer {
 /// GET /runs/{id}.
 pub async fn one(call: Call) -> Answer {
     let record = record(&call.state, asked(&call)?).await?;
-    Ok(fresh().json(RunAnswer::from(record)))
+    Ok(fresh().json(RunAnswer::whole(record)))
 }
 
 /// The id in the request's path.
@@ -58,8 +58,10 @@ pub fn asked(call: &Call) -> Result<i64, Problem> {
     asked.parse().ok().filter(|id| *id > 0).ok_or_else(unknown)
 }
 
+/// A run as far as it is known: what was begun here tells more than is written down yet.
 pub async fn record(state: &State, id: i64) -> Result<RunRecord, Problem> {
-    within(state, state.pipeline.run(id)).await?.ok_or_else(unknown)
+    let steps = state.pipeline.steps(id).map(|steps| steps.borrow().clone()).unwrap_or_default();
+    Ok(within(state, state.pipeline.run(id)).await?.ok_or_else(unknown)?.with_steps(&steps))
 }
 
 pub async fn newest(state: &State, limit: i64) -> Result<Vec<RunRecord>, Problem> {
@@ -73,7 +75,7 @@ fn unknown() -> Problem {
 
 fn finished_run(record: RunRecord) -> Answer {
     let (code, message) = match record.status {
-        RunStatus::Succeeded => return Ok(HttpResponse::Ok().json(RunAnswer::from(record))),
+        RunStatus::Succeeded => return Ok(HttpResponse::Ok().json(RunAnswer::whole(record))),
         RunStatus::Running => {
             return Err(Problem::internal(format!("run {} ended as still running", record.id)));
         }
@@ -87,7 +89,7 @@ fn finished_run(record: RunRecord) -> Answer {
         ),
     };
     let hint = format!("What was published before is still served. The run stays at /runs/{}.", record.id);
-    let run = serde_json::to_value(RunAnswer::from(record))
+    let run = serde_json::to_value(RunAnswer::whole(record))
         .map_err(|error| Problem::internal(error.to_string()))?;
     Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, code, message)
         .with_details(json!({ "run": run }))

@@ -15,6 +15,7 @@ use super::docs::Pages;
 use super::gate::{Gate, Need};
 use super::metrics::Metrics;
 use super::openapi::Guarded;
+use super::pages::board::Drawn;
 use super::problem::Problem;
 use super::snapshot::Snapshot;
 use super::{LookupDate, Preview};
@@ -27,6 +28,7 @@ pub struct State {
     /// `None` until the first publication was read. Lookups read it without a lock.
     pub snapshot: ArcSwapOption<Snapshot>,
     database: Mutex<Database>,
+    owner: Mutex<Owner>,
     pub pipeline: Arc<dyn Pipeline>,
     /// Where runs live: the caller's runtime, which outlives the workers' own and any one request.
     pub runtime: tokio::runtime::Handle,
@@ -49,6 +51,7 @@ pub struct State {
     pub stall_timeout: Duration,
     /// Held by who reads the publication because a request needs it: one at a time is enough.
     pub renewing: tokio::sync::Mutex<()>,
+    pub boards: Drawn,
 }
 
 /// How the last read of the published layer went.
@@ -61,6 +64,15 @@ pub enum Database {
     Away(Timestamp),
     /// Answers, but not with what the contract says, since then.
     Unreadable(Timestamp),
+}
+
+/// How the last question about runs or tokens went: they are read as the database's owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    NotAskedYet,
+    Here,
+    /// No answer, since then.
+    Away(Timestamp),
 }
 
 impl State {
@@ -79,6 +91,7 @@ impl State {
         Self {
             snapshot: ArcSwapOption::empty(),
             database: Mutex::new(Database::NotAskedYet),
+            owner: Mutex::new(Owner::NotAskedYet),
             pipeline,
             runtime,
             lookup_date: settings.lookup_date,
@@ -94,27 +107,27 @@ impl State {
             preview: settings.preview,
             stall_timeout: settings.stall_timeout,
             renewing: tokio::sync::Mutex::default(),
+            boards: Drawn::default(),
         }
     }
 
     pub fn database(&self) -> Database {
-        *self.database_slot()
+        *slot(&self.database)
+    }
+
+    pub fn owner(&self) -> Owner {
+        *slot(&self.owner)
     }
 
     /// Notes how the database stands now; what goes on keeps the time when it began. Returns whether it
     /// changed.
     pub fn note_database(&self, now: Database) -> bool {
-        let mut slot = self.database_slot();
-        let changed = std::mem::discriminant(&*slot) != std::mem::discriminant(&now);
-        if changed {
-            *slot = now;
-        }
-        changed
+        note(&self.database, now)
     }
 
-    fn database_slot(&self) -> MutexGuard<'_, Database> {
-        // The value is Copy and written whole, so a panic elsewhere cannot have left half of it.
-        self.database.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The same of the owner's connection.
+    pub fn note_owner(&self, now: Owner) -> bool {
+        note(&self.owner, now)
     }
 
     /// The 503 of a service that has nothing to answer from.
@@ -128,6 +141,20 @@ impl State {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, message)
             .with_header(RETRY_AFTER, HeaderValue::from_static("5"))
     }
+}
+
+fn note<T>(standing: &Mutex<T>, now: T) -> bool {
+    let mut slot = slot(standing);
+    let changed = std::mem::discriminant(&*slot) != std::mem::discriminant(&now);
+    if changed {
+        *slot = now;
+    }
+    changed
+}
+
+fn slot<T>(standing: &Mutex<T>) -> MutexGuard<'_, T> {
+    // The value is written whole, so a panic elsewhere cannot have left half of it.
+    standing.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl LookupDate {

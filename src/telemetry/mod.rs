@@ -123,7 +123,7 @@ impl Observer for Trace {
     fn event(&self, event: Event) {
         match &event {
             Event::Began { run, .. } => self.watched().run = Some(*run),
-            Event::Started { node } => drop(self.watched().begun.insert(node.clone(), Timestamp::now())),
+            Event::Started(doing) => drop(self.watched().begun.insert(doing.node.clone(), doing.since)),
             Event::Finished(record) => self.finished(record),
             Event::Publishing => {
                 let span = self.child("publish", Timestamp::now());

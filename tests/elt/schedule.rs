@@ -85,9 +85,15 @@ async fn runs_come_at_their_time_and_never_two_at_once_and_how_they_end_is_told(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_was_missed_while_nobody_served_is_made_up_if_wished() {
-    let profile = |missed: &str| format!("schedule: {{cron: '0 0 1 1 *', missed: {missed}}}\n");
+    let (address, said) = listener();
+    let profile = |missed: &str| {
+        format!(
+            "schedule: {{cron: '0 0 1 1 *', missed: {missed}}}\nwebhooks: {{on_failure: \"{{{{ env_var('HOOK') }}}}\"}}\n"
+        )
+    };
     let project =
         Project::new(&[("profiles.yml", &profile("skip")), ("models/prod/a.sql", "select 1 as n")]).await;
+    let project = project.env("HOOK", &address);
     project.good(&["run"]);
     project.value("update elt.runs set started_at = '2001-01-01' returning id").await;
     let mut server = Server::start(&project, &[]);
@@ -98,6 +104,8 @@ async fn a_run_that_was_missed_while_nobody_served_is_made_up_if_wished() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert!(server.told().contains("the next one comes at its time"), "{}", server.told());
+    let left_out = told(&said, "run_not_begun");
+    assert!(left_out["text"].as_str().is_some_and(|text| text.contains("was missed")), "{left_out}");
     server.terminate().await;
     assert_eq!(project.value("select count(*) from elt.runs").await, "1");
 

@@ -35,6 +35,18 @@ await inBrowser(address, LOOKS, async (page, { look, picture, judge }) => {
   assert.ok(await page.locator("svg").count() >= 1, "charts are drawn");
   await page.getByText("The figures").first().click();
   await seen("board");
+  // Every kind of picture there is, and the figures behind each.
+  await go("Boards");
+  await page.getByRole("link", { name: "Customer 360" }).click();
+  await heading("Customer 360");
+  for (const title of ["Customers by value", "Revenue by month", "Best customers", "Revenue by category", "Satisfaction", "Churn risk", "Recency and frequency"]) {
+    await page.getByRole("heading", { level: 2, name: title }).waitFor();
+  }
+  assert.equal(await page.locator("main svg").count(), 6, "all but the tiles and the table are drawn");
+  assert.equal(await page.locator("main .notice").count(), 0, "nothing is missing");
+  await seen("customer-360");
+  for (const figures of await page.getByText("The figures").all()) await figures.click();
+  await seen("customer-360-figures");
 
   // The form, first with facts that contradict each other.
   await go("Vouchers");
@@ -71,9 +83,11 @@ await inBrowser(address, LOOKS, async (page, { look, picture, judge }) => {
   const node = page.locator("g[data-node='raw.voucher_history']");
   await node.waitFor();
   await page.locator("g.node.built, g.node.unchanged").first().waitFor();
+  await page.locator("#log li").nth(1).waitFor();
   await picture("run-live");
   await page.locator("main .badge.succeeded").waitFor({ timeout: 60_000 });
   assert.equal(await page.locator("g.node.waiting, g.node.running").count(), 0, "the graph is all coloured");
+  await page.locator("#log li").last().getByText("has succeeded").waitFor();
   await seen("run");
   await page.getByRole("link", { name: "All runs" }).click();
   await heading("Runs");

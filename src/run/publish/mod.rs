@@ -22,7 +22,7 @@ use super::Place;
 use super::build::relation_word;
 use super::sweep::{build_schema, kind_word, old_schema};
 use super::task::{Built, Delta};
-use crate::database::{DatabaseError, Session, catalog, history, ledger};
+use crate::database::{DatabaseError, Session, catalog, history, ledger, progress};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::{Manifest, NodeId};
 use crate::name::Relation;
@@ -249,7 +249,7 @@ pub(super) async fn nothing(
         session.run(&shown::shows(manifest, run).join("; ")).await?;
     }
     ledger::record_passed(session, run, manifest.schema(Layer::Prod).as_str(), passed).await?;
-    history::record_nodes(session, run, records).await?;
+    progress::record_nodes(session, run, 0, records).await?;
     history::finish(session, run, RunStatus::Succeeded, None).await?;
     session.run("commit").await.map(drop)
 }
@@ -326,6 +326,6 @@ async fn record(session: &Session, publication: &Publication<'_>) -> Result<(), 
     }
     ledger::own(session, publication.run, &owned).await?;
     ledger::record_passed(session, publication.run, prod.as_str(), publication.passed).await?;
-    history::record_nodes(session, publication.run, publication.records).await?;
+    progress::record_nodes(session, publication.run, 0, publication.records).await?;
     history::finish(session, publication.run, RunStatus::Succeeded, None).await
 }

@@ -2,6 +2,7 @@
 
 mod order;
 mod sparing;
+mod telling;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -12,20 +13,22 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::order::{costs, edges, tasks};
-use super::failure::one_line;
+use self::telling::Ending;
+use super::failure::{excerpt, one_line};
+use super::journal::Journal;
 use super::kept::Keeper;
 use super::plan::with_needed;
 use super::schedule::Schedule;
 use super::start::make_room;
 use super::task::{Built, Done, Problem, Shared, Task};
 use super::unchanged::{Judge, definition_text};
-use super::{Begun, Event, Observer, build, kept, load, unit, verify};
+use super::{Begun, Observer, build, kept, load, unit, verify};
 use crate::database::kept::KeptNode;
 use crate::database::ledger::Published;
 use crate::database::{Canceller, DatabaseError, Session};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::NodeId;
-use crate::pipeline::{NodeRecord, NodeStatus};
+use crate::pipeline::{Doing, NodeRecord, NodeStatus};
 use crate::project::Materialization;
 
 const CANCEL_AGAIN: Duration = Duration::from_millis(250);
@@ -58,6 +61,7 @@ pub(super) async fn build_and_test(
     judge: Judge,
     observer: Arc<dyn Observer>,
     cancel: CancellationToken,
+    journal: &mut Journal,
 ) -> Work {
     let tasks = tasks(run);
     let mut crew = Crew {
@@ -74,6 +78,8 @@ pub(super) async fn build_and_test(
         taking: HashMap::new(),
         stopped: false,
         tasks,
+        doing: HashMap::new(),
+        journal,
         work: Work::default(),
     };
     loop {
@@ -81,7 +87,7 @@ pub(super) async fn build_and_test(
         if let Err(error) = crew.start_what_is_to_do().await {
             return no_sessions(&error);
         }
-        let due = crew.work.keeper.due();
+        let due = crew.work.keeper.due().into_iter().chain(crew.journal.due()).min();
         tokio::select! {
             () = cancel.cancelled(), if !crew.stopped => crew.stop("the run was cancelled").await,
             // Between two statements a session has nothing to cancel: ask until all have stopped.
@@ -109,6 +115,7 @@ fn no_sessions(error: &DatabaseError) -> Work {
         rows: None,
         duration_ms: 0,
         message: Some(error.message.clone()),
+        excerpt: None,
     };
     Work { records: vec![record], problems: vec![problem], ..Work::default() }
 }
@@ -134,6 +141,9 @@ struct Crew<'a> {
     taking: HashMap<usize, KeptNode>,
     /// Nothing new is begun any more.
     stopped: bool,
+    /// By task.
+    doing: HashMap<usize, Doing>,
+    journal: &'a mut Journal,
     work: Work,
 }
 
@@ -178,7 +188,7 @@ impl Crew<'_> {
         if let Task::Build(id) = self.tasks[index] {
             self.shared.plan.leave(id);
         }
-        self.record(index, NodeStatus::Unchanged, None, spent, None);
+        self.record(index, NodeStatus::Unchanged, spent, None);
         self.schedule.succeeded(index);
     }
 
@@ -193,12 +203,13 @@ impl Crew<'_> {
             self.idle = Some(sessions);
         }
         let idle = self.idle.as_mut().expect("opened just above");
+        let mut starting = Vec::new();
         while !self.to_do.is_empty() {
             let Some(session) = idle.pop() else { break };
             let Some(index) = self.to_do.pop_front() else { break };
             let (shared, task) = (self.shared.clone(), self.tasks[index]);
             let kept = self.taking.remove(&index);
-            self.shared.observer.event(Event::Started { node: self.shared.label(task) });
+            starting.push(index);
             self.running.spawn(async move {
                 let (begun, started_at) = (Instant::now(), Some(Timestamp::now()));
                 let done = carry_out(&shared, &session, task, kept).await;
@@ -206,6 +217,7 @@ impl Crew<'_> {
                 Back::Finished(Box::new(Finished { index, session: Some(session), done, spent }))
             });
         }
+        starting.into_iter().for_each(|index| self.tell_begun(index));
         Ok(())
     }
 
@@ -221,7 +233,7 @@ impl Crew<'_> {
             }
             Back::Looked { index, spent, .. } if self.stopped => {
                 self.under_way.retain(|task| *task != index);
-                self.record(index, NodeStatus::Skipped, None, spent, Some("cancelled".into()));
+                self.record(index, NodeStatus::Skipped, spent, Some("cancelled".into()));
             }
             Back::Looked { index, found, .. } => {
                 if let Ok(Found::AsKept(kept)) = found {
@@ -240,7 +252,7 @@ impl Crew<'_> {
         }
         if self.stopped && done.problem.as_ref().is_some_and(|problem| problem.code == "cancelled") {
             // Cancelled by us: that is no failure of the model.
-            return self.record(index, NodeStatus::Skipped, None, spent, Some("cancelled".into()));
+            return self.record(index, NodeStatus::Skipped, spent, Some("cancelled".into()));
         }
         let (manifest, task) = (self.run.manifest.clone(), self.tasks[index]);
         if let (Some(Built { id, delta: Some(delta), .. }), Some(0)) = (&done.built, done.rows)
@@ -282,11 +294,14 @@ impl Crew<'_> {
             self.work.keeper.distrust(read.map(|id| manifest.node(id).label()));
         }
         let kept = done.built.as_ref().and_then(|built| built.kept.as_ref());
+        let secrets = &self.shared.place.secrets;
         let message = match &done.problem {
-            Some(problem) => Some(one_line(problem, &self.shared.place.secrets)),
+            Some(problem) => Some(one_line(problem, secrets)),
             None => kept.map(|kept| format!("from run {}", kept.built_by)),
         };
-        self.record(index, done.status, done.rows, spent, message);
+        let excerpt = done.problem.as_ref().and_then(|problem| excerpt(problem, secrets));
+        let (status, rows) = (done.status, done.rows);
+        self.ended(index, spent, Ending { status, rows, message, excerpt });
         self.work.problems.extend(done.problem.take());
         self.work.notes.extend(done.notes);
         self.work.built.extend(done.built);
@@ -313,34 +328,6 @@ impl Crew<'_> {
 
     async fn cancel(&self) {
         futures_util::future::join_all(self.cancellers.iter().map(Canceller::cancel)).await;
-    }
-
-    fn skip(&mut self, tasks: Vec<usize>, why: &str) {
-        for task in tasks {
-            self.record(task, NodeStatus::Skipped, None, Spent::default(), Some(why.to_owned()));
-        }
-    }
-
-    fn record(
-        &mut self,
-        task: usize,
-        status: NodeStatus,
-        rows: Option<i64>,
-        spent: Spent,
-        message: Option<String>,
-    ) {
-        let task = self.tasks[task];
-        let record = NodeRecord {
-            node: self.shared.label(task),
-            kind: self.shared.kind(task).to_owned(),
-            status,
-            rows,
-            duration_ms: i64::try_from(spent.took.as_millis()).unwrap_or(i64::MAX),
-            started_at: spent.started_at,
-            message,
-        };
-        self.shared.observer.event(Event::Finished(record.clone()));
-        self.work.records.push(record);
     }
 }
 

@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use super::{Back, Crew, Found, Spent};
 use crate::database::kept::KeptNode;
 use crate::manifest::{Manifest, NodeId};
-use crate::pipeline::NodeStatus;
+use crate::pipeline::{Doing, NodeStatus};
 use crate::project::{Layer, Materialization};
+use crate::run::load;
 use crate::run::task::Task;
 use crate::run::unchanged::{Reason, Verdict};
-use crate::run::{Event, load};
 
 impl Crew<'_> {
     /// Judges what waits for nothing any more, until sessions have enough to do.
@@ -73,7 +73,7 @@ impl Crew<'_> {
             return false;
         }
         self.work.passed.extend(fingerprint.map(|fingerprint| (label, fingerprint)));
-        self.record(index, NodeStatus::Kept, None, Spent::default(), None);
+        self.record(index, NodeStatus::Kept, Spent::default(), None);
         self.schedule.succeeded(index);
         true
     }
@@ -93,13 +93,18 @@ impl Crew<'_> {
             // Without it a retry builds more than it would have to.
             tracing::debug!(%error, "what was built is not written down");
         }
+        let doing: Vec<Doing> = self.doing.values().cloned().collect();
+        if let Err(error) = self.journal.write(&self.run.control, &self.work.records, &doing).await {
+            // Written at the end of the run.
+            tracing::debug!(%error, "what was done is not written down");
+        }
     }
 
     fn look_at_source(&mut self, index: usize, id: NodeId, before: Option<String>, kept: Option<KeptNode>) {
         self.before.extend(before.clone().map(|before| (id, before)));
         let shared = self.shared.clone();
         self.under_way.push(index);
-        shared.observer.event(Event::Started { node: shared.label(self.tasks[index]) });
+        self.tell_begun(index);
         self.running.spawn(async move {
             let (begun, started_at) = (Instant::now(), Some(Timestamp::now()));
             let node = shared.manifest.node(id);

@@ -86,6 +86,17 @@ impl Gate {
         self.reads == Access::Token || self.runs == Access::Token || self.limits.any()
     }
 
+    pub fn knows_tokens(&self) -> bool {
+        self.tokens.load().is_some()
+    }
+
+    /// The 503 of a service that cannot let anybody in yet.
+    pub fn no_tokens(&self) -> Problem {
+        let message = "The service's tokens could not be read yet.";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", message)
+            .with_header(RETRY_AFTER, HeaderValue::from_static("5"))
+    }
+
     /// Takes the tokens that count from now on.
     pub fn renew(&self, tokens: Vec<Token>) {
         self.tokens.store(Some(std::sync::Arc::new(tokens)));
@@ -175,9 +186,7 @@ impl Gate {
             return Ok(known);
         }
         if tokens.is_none() {
-            let message = "The service's tokens could not be read yet.";
-            return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", message)
-                .with_header(RETRY_AFTER, HeaderValue::from_static("5")));
+            return Err(self.no_tokens());
         }
         self.limits.wrong_token(address);
         Err(unauthorized_wrong())

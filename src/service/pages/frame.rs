@@ -6,7 +6,7 @@ use actix_web::http::header::{
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use maud::{DOCTYPE, Markup, html};
 
-use super::root;
+use super::{assets, root};
 use crate::service::routes::{Answer, Call};
 use crate::service::snapshot::Snapshot;
 
@@ -84,9 +84,9 @@ impl Page {
                     meta name="color-scheme" content="light dark";
                     title { (self.title) " - elt" }
                     link rel="icon" href="data:,";
-                    link rel="stylesheet" href={ (root) "/assets/elt.css" };
+                    link rel="stylesheet" href={ (root) (assets::path("elt.css")) };
                     @if let Some(script) = self.script {
-                        script src={ (root) "/assets/" (script) } defer {}
+                        script src={ (root) (assets::path(script)) } defer {}
                         noscript { meta http-equiv="refresh" content=(RELOAD); }
                     }
                 }

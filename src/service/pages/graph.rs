@@ -20,6 +20,11 @@ const ACROSS: usize = 60;
 const DOWN: usize = 16;
 const EDGE: usize = 4;
 
+// Of a picture of dots.
+const DOT: usize = 12;
+const GAP: usize = 14;
+const TALL: usize = 40;
+
 /// Letters of a label that have room.
 const LETTERS: usize = 26;
 
@@ -46,6 +51,45 @@ pub fn graph(caption: &str, nodes: &[Node], parents: &[Vec<usize>]) -> Markup {
             }
         }
     }
+}
+
+/// A dot for each node and no lines: of very many nodes. What a node is made from stands left of it still.
+pub fn dots(caption: &str, nodes: &[Node], parents: &[Vec<usize>]) -> Markup {
+    let ranks = ranks(parents);
+    // A rank is as many columns as it needs.
+    let mut left = EDGE;
+    let mut drawn = Vec::with_capacity(nodes.len());
+    for rank in &ranks {
+        for (place, node) in rank.iter().enumerate() {
+            drawn.push((*node, left + place / TALL * DOT + DOT / 2, EDGE + place % TALL * DOT + DOT / 2));
+        }
+        left += rank.len().div_ceil(TALL) * DOT + GAP;
+    }
+    let height = ranks.iter().map(Vec::len).max().unwrap_or(0).min(TALL) * DOT + 2 * EDGE;
+    html! {
+        div class="scroll graph" tabindex="0" role="region" aria-label="The graph" {
+            svg width=(left) height=(height) viewBox={ "0 0 " (left) " " (height) } role="img" aria-label=(caption) {
+                @for (node, x, y) in drawn {
+                    g class={ "node " (nodes[node].state) } data-node=(nodes[node].label) {
+                        title { (nodes[node].label) ", " (nodes[node].note) }
+                        circle class="bar" cx=(x) cy=(y) r=(DOT / 2 - 1) {}
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The nodes by their longest way from a root.
+fn ranks(parents: &[Vec<usize>]) -> Vec<Vec<usize>> {
+    let mut rank = vec![0; parents.len()];
+    let mut ranks: Vec<Vec<usize>> = Vec::new();
+    for (node, above) in parents.iter().enumerate() {
+        rank[node] = above.iter().map(|parent| rank[*parent] + 1).max().unwrap_or(0);
+        ranks.resize(ranks.len().max(rank[node] + 1), Vec::new());
+        ranks[rank[node]].push(node);
+    }
+    ranks
 }
 
 fn line(from: (usize, usize), to: (usize, usize)) -> Markup {

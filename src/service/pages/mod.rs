@@ -66,6 +66,11 @@ fn root(request: &HttpRequest) -> String {
     }
 }
 
+/// A name as a part of a path.
+fn address(name: &str) -> String {
+    percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
 fn snapshot(call: &Call) -> Result<Arc<Snapshot>, Problem> {
     call.state.snapshot.load_full().ok_or_else(|| call.state.no_snapshot())
 }

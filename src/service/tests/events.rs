@@ -2,16 +2,17 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::support::*;
-use crate::pipeline::{NodeRecord, NodeStatus, Step};
+use crate::pipeline::{Doing, NodeRecord, NodeStatus, Step};
 use crate::service::Settings;
 
 fn started(node: &str) -> Step {
-    Step::Started { node: node.into() }
+    Step::Started(Doing { node: node.into(), kind: "table".into(), since: Timestamp::UNIX_EPOCH })
 }
 
 fn finished(node: &str) -> Step {
@@ -23,6 +24,7 @@ fn finished(node: &str) -> Step {
         started_at: None,
         duration_ms: 12,
         message: Some("two\nlines".into()),
+        excerpt: None,
     })
 }
 
@@ -60,12 +62,13 @@ async fn steps_come_as_they_are_taken_and_who_was_away_goes_on_where_it_was() {
     let mut early = served.events(None).await;
     assert_eq!(early.headers()["content-type"], "text/event-stream");
     assert_eq!(early.headers()["cache-control"], "no-store");
-    let first = read_until(&mut early, "}\n\n").await;
-    assert!(first.contains("id: 1\nevent: started\ndata: {\"node\":\"segments\"}\n\n"), "{first}");
+    let first = read_until(&mut early, "event: started\ndata: {\"node\":\"segments\"").await;
+    let began = "event: log\ndata: {\"at\":\"1970-01-01T00:00:00Z\",\"text\":\"segments begins\"}\n\nid: 1\nevent: started\n";
+    assert!(first.contains(began), "{first}");
     served.pipeline.step(finished("segments"));
     served.pipeline.step(Step::Publishing);
     let second = read_until(&mut early, "event: publishing").await;
-    assert!(second.contains("id: 2\nevent: finished\ndata: {\"node\":\"segments\",\"kind\":\"table\",\"status\":\"built\",\"rows\":8,\"duration_ms\":12,\"message\":\"two\\nlines\"}\n\n"), "{second}");
+    assert!(second.contains("id: 2\nevent: finished\ndata: {\"node\":\"segments\",\"kind\":\"table\",\"status\":\"built\",\"rows\":8,\"started_at\":null,\"duration_ms\":12,\"message\":\"two\\nlines\",\"excerpt\":null}\n\n"), "{second}");
     let late = served.events(Some("1")).await;
     let ahead = served.events(Some("99")).await;
     served.pipeline.end();

@@ -5,10 +5,12 @@ use std::time::Duration;
 use serde_json::json;
 use tempfile::TempDir;
 
+use super::gate::FakeKeyring;
 use super::support::*;
 use crate::cluster::Cluster;
 use crate::database::Connector;
 use crate::service::Settings;
+use crate::token::Access;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_database_the_service_starts_and_says_that_it_is_not_ready() {
@@ -66,6 +68,32 @@ async fn while_the_database_is_away_the_old_snapshot_answers_and_it_comes_back_b
     served.wait_until(|readiness| readiness["status"] == "ready").await;
     database.publish(8, PERU).await;
     served.wait_until(|readiness| readiness["snapshot"]["run_id"] == 8).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readiness_tells_of_tokens_that_are_not_known_and_of_runs_that_cannot_begin() {
+    let database = test_database().await;
+    database.publish(7, PERU).await;
+    let quick = || Settings { refresh_interval: Duration::from_millis(200), ..settings() };
+    let away = FakeKeyring::default();
+    away.go_away();
+    let closed = Settings { reads: Access::Token, ..quick() };
+    let served = serve_with(closed, database.reader(), away).await;
+    let is_missing = |answer: &serde_json::Value| answer["details"]["tokens"] == "missing";
+    let answer = served.wait_until(is_missing).await;
+    assert_eq!((&answer["code"], &answer["details"]["snapshot"]["run_id"]), (&json!("not_ready"), &json!(7)));
+    assert_eq!(answer["details"]["runs"]["status"], "away");
+    assert!(answer["details"]["runs"]["since"].is_string(), "{answer}");
+    served.keyring.come_back();
+    let answer = served.wait_until(|answer| answer["status"] == "ready").await;
+    assert_eq!((&answer["tokens"], &answer["runs"]["status"]), (&json!("known"), &json!("here")));
+
+    let served = serve(quick(), database.reader()).await;
+    let answer = served.wait_until(|answer| answer["status"] == "ready").await;
+    assert_eq!(answer["tokens"], "not_needed");
+    served.keyring.go_away();
+    let answer = served.wait_until(|answer| answer["status"] == "degraded").await;
+    assert_eq!((&answer["runs"]["status"], &answer["database"]["status"]), (&json!("away"), &json!("here")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

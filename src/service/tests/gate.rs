@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,16 +16,26 @@ use crate::service::{Rate, Settings};
 use crate::token::{Access, Digest, Keyring, Scope, Token};
 
 #[derive(Default)]
-pub struct FakeKeyring(Mutex<Vec<Token>>);
+pub struct FakeKeyring(Mutex<Vec<Token>>, AtomicBool);
 
 impl Keyring for FakeKeyring {
     fn tokens(&self) -> Answer<Result<Vec<Token>, String>> {
         let tokens = self.0.lock().unwrap().clone();
-        Box::pin(std::future::ready(Ok(tokens)))
+        let is_away = self.1.load(Ordering::Relaxed);
+        Box::pin(std::future::ready(if is_away { Err("away".into()) } else { Ok(tokens) }))
     }
 }
 
 impl FakeKeyring {
+    /// From now on it cannot be read.
+    pub fn go_away(&self) {
+        self.1.store(true, Ordering::Relaxed);
+    }
+
+    pub fn come_back(&self) {
+        self.1.store(false, Ordering::Relaxed);
+    }
+
     fn add(&self, token: &str, scope: Scope, expires_at: Option<Timestamp>) {
         let mut tokens = self.0.lock().unwrap();
         let id = tokens.len() as i64 + 1;

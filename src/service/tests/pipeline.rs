@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use tokio::sync::{oneshot, watch};
 
 use crate::pipeline::{
-    Answer, Begun, NodeRecord, NodeStatus, Pipeline, PlannedNode, Refused, RunRecord, RunStatus, Step, Steps,
+    Answer, Begun, Figures, NodeRecord, NodeStatus, Pipeline, PlannedNode, Refused, RunRecord, RunStatus,
+    Step, Steps,
 };
 
 #[derive(Default)]
@@ -95,7 +96,10 @@ impl Pipeline for FakePipeline {
             finished_at: None,
             failed_step: None,
             error: None,
+            excerpt: None,
             nodes: Vec::new(),
+            doing: Vec::new(),
+            log: Vec::new(),
         });
         drop(inner);
         let shared = self.inner.clone();
@@ -118,6 +122,7 @@ impl Pipeline for FakePipeline {
                     rows: Some(8),
                     duration_ms: 12,
                     message: None,
+                    excerpt: None,
                 }];
                 let run = run.clone();
                 inner.steps = None;
@@ -156,5 +161,13 @@ impl Pipeline for FakePipeline {
 
     fn steps(&self, _: i64) -> Option<Steps> {
         self.inner.lock().unwrap().steps.as_ref().map(watch::Sender::subscribe)
+    }
+
+    fn watch(&self, _: i64) -> Steps {
+        watch::channel(Vec::new()).1
+    }
+
+    fn figures(&self) -> Answer<Result<Figures, String>> {
+        Box::pin(async { Ok(Figures::default()) })
     }
 }

@@ -21,7 +21,8 @@ async fn a_run_is_waited_for_and_its_summary_is_the_answer() {
     assert_eq!((status.as_u16(), &run["id"], &run["status"]), (200, &json!(1), &json!("succeeded")));
     assert_eq!(
         run["nodes"][0],
-        json!({"node": "segments", "kind": "table", "status": "built", "rows": 8, "duration_ms": 12, "message": null})
+        json!({"node": "segments", "kind": "table", "status": "built", "rows": 8, "started_at": null,
+            "duration_ms": 12, "message": null, "excerpt": null})
     );
     // A body is not needed, and does no harm.
     let (status, _) = served.send_text("/runPipeline", "text/plain", "anything").await;

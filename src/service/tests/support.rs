@@ -163,12 +163,16 @@ pub fn settings() -> Settings {
 }
 
 pub async fn serve(settings: Settings, reader: Reader) -> Served {
+    serve_with(settings, reader, FakeKeyring::default()).await
+}
+
+pub async fn serve_with(settings: Settings, reader: Reader, keyring: FakeKeyring) -> Served {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
     let pipeline = Arc::new(FakePipeline::default());
-    let keyring = Arc::new(FakeKeyring::default());
+    let keyring = Arc::new(keyring);
     let running = start(settings, reader, pipeline.clone(), keyring.clone()).await.unwrap();
     let client = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())

@@ -80,7 +80,7 @@ async fn a_broken_model_is_a_500_with_its_step_and_the_old_prod_is_still_served(
 
     // A value that is nobody's business stays so, also in what goes to clients.
     for secret in [
-        "select '{{ env_var('API_TOKEN') }}'::int as n",
+        "select \"{{ env_var('API_TOKEN') }}\" as n",
         "{{ config(materialized=env_var('API_TOKEN')) }} select 1 as n",
     ] {
         project.write("models/stage/other.sql", secret);
@@ -124,4 +124,22 @@ async fn a_client_that_goes_away_does_not_stop_its_run() {
     gate.open().await;
     assert_eq!(server.wait_for_end(1).await["status"], "succeeded");
     server.serves_run(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_who_ask_about_runs_share_a_few_sessions() {
+    let project = tiny(&[]).await;
+    project.good(&["run"]);
+    let server = Server::start(&project, &[]);
+    let asked = (0..200).map(|number| {
+        let path = ["/runs", "/runs/1", "/ui/runs", "/ui/runs/1", "/metrics"][number % 5];
+        server.client.get(format!("{}{path}", server.base)).send()
+    });
+    let answers = futures_util::future::join_all(asked);
+    let all = "select count(*) from pg_stat_activity where datname = current_database()";
+    let (answers, meanwhile) = tokio::join!(answers, project.value(all));
+    assert!(answers.iter().all(|answer| answer.as_ref().is_ok_and(|answer| answer.status() == 200)));
+    let asking = project.value(&format!("{all} and application_name = 'elt serve'")).await;
+    assert!(["1", "2", "3", "4"].contains(&asking.as_str()), "{asking} sessions");
+    assert!(meanwhile.parse::<u32>().expect("it is a number") < 40, "{meanwhile} sessions");
 }

@@ -116,6 +116,16 @@ async fn run_serve_and_show_share_the_embedded_server_and_the_last_one_stops_it(
     assert_eq!(server.run_pipeline().await.0, 200);
     assert!(running.exists(), "serve still uses the server");
 
+    let text = std::fs::read_to_string(&running).expect("it names the server's process");
+    let process = text.lines().next().and_then(|line| line.parse().ok()).expect("it is a number");
+    signal(process, "KILL");
+    let until = Instant::now() + Duration::from_secs(60);
+    while server.run_pipeline().await.0 != 200 {
+        assert!(Instant::now() < until, "the server is not started again\n{}", server.told());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(server.told().contains("was gone; it runs again"), "{}", server.told());
+
     let (code, _) = server.terminate().await;
     assert_eq!(code, Some(0), "{}", server.told());
     assert!(!running.exists(), "the last one stops the server");

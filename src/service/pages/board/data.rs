@@ -2,7 +2,7 @@
 
 use crate::database::catalog::PUBLICATION;
 use crate::database::{RowFormat, RowQuery, Sort};
-use crate::endpoint::{ChartKind, Published};
+use crate::endpoint::Published;
 use crate::name::{Ident, Relation};
 use crate::service::exposed::{unasked, visible};
 use crate::service::pages::text::is_number;
@@ -12,15 +12,21 @@ pub struct Data {
     /// Whether a column holds numbers, by its type.
     pub numeric: Vec<bool>,
     pub rows: Vec<Vec<Option<String>>>,
+    /// There are more rows than these.
+    pub is_cut: bool,
 }
 
 impl Data {
-    pub fn new(published: &Published, rows: Vec<Vec<Option<String>>>) -> Self {
+    /// Of `rows` the first `most`.
+    pub fn new(published: &Published, mut rows: Vec<Vec<Option<String>>>, most: usize) -> Self {
         let columns = visible(published);
+        let is_cut = rows.len() > most;
+        rows.truncate(most);
         Self {
             numeric: columns.iter().map(|column| is_number(&column.data_type)).collect(),
             columns: columns.into_iter().map(|column| column.name.clone()).collect(),
             rows,
+            is_cut,
         }
     }
 
@@ -47,7 +53,6 @@ impl Data {
 /// What a board asks of an endpoint; `None` where a parameter is required.
 pub fn query(published: &Published, schema: &Ident, limit: u64) -> Option<RowQuery> {
     let endpoint = &published.endpoint;
-    let is_table = endpoint.chart.as_ref().is_some_and(|chart| chart.kind == ChartKind::Table);
     let conditions = unasked(published)?;
     let sort = |column: &str, descending| {
         let known = published.columns.iter().find(|known| known.name == column)?;
@@ -66,7 +71,6 @@ pub fn query(published: &Published, schema: &Ident, limit: u64) -> Option<RowQue
         conditions,
         order: endpoint.order.iter().filter_map(|order| sort(&order.column, order.descending)).collect(),
         after: None,
-        // A table of the best five shows five; a picture of all months shows them all.
-        limit: if is_table { limit.min(endpoint.limit.default) } else { limit },
+        limit,
     })
 }

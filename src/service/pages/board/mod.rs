@@ -3,18 +3,21 @@
 
 mod chart;
 mod data;
+mod drawn;
 mod page;
 
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 use maud::Markup;
+use percent_encoding::percent_decode_str;
 
 use super::{root, snapshot};
-use crate::endpoint::{Chart, ChartKind, Published};
+use crate::endpoint::{Cache, Chart, ChartKind, Published};
 use crate::service::routes::{Answer, Call, nothing_here};
 use crate::service::snapshot::Snapshot;
 use data::Data;
+pub use drawn::Drawn;
 
 /// Rows that a picture shows at most.
 const ROWS: u64 = 500;
@@ -38,13 +41,23 @@ pub async fn list(call: Call) -> Answer {
 pub async fn show(call: Call) -> Answer {
     let snapshot = snapshot(&call)?;
     let name = call.request.match_info().get("board").unwrap_or_default();
-    let Some(charts) = boards(&snapshot).remove(name) else { return nothing_here() };
+    let name = percent_decode_str(name).decode_utf8_lossy();
+    let Some(charts) = boards(&snapshot).remove(&*name) else { return nothing_here() };
+    let (run, root) = (snapshot.run_id, root(&call.request));
+    if let Some(drawn) = call.state.boards.get(run, &name, &root) {
+        return page::board(&name, drawn).answer(&call);
+    }
+    let lasts = charts.iter().all(|(published, _)| published.endpoint.cache() == Cache::Run);
     let panels = charts.into_iter().map(|(published, chart)| {
         let call = &call;
         async move { Panel { published, chart, data: data(call, published, chart).await } }
     });
     let panels = join_all(panels).await;
-    page::board(name, &panels, &root(&call.request)).answer(&call)
+    let drawn = page::panels(&panels, &root);
+    if lasts && panels.iter().all(|panel| panel.data.is_ok()) {
+        call.state.boards.keep(run, &name, &root, drawn.clone());
+    }
+    page::board(&name, drawn).answer(&call)
 }
 
 /// Links to all boards; `folder` is the way to where they lie.
@@ -71,8 +84,11 @@ fn boards(snapshot: &Snapshot) -> BTreeMap<&str, Vec<(&Published, &Chart)>> {
 
 /// The rows as a caller without any wishes would get them.
 async fn data(call: &Call, published: &Published, chart: &Chart) -> Result<Data, &'static str> {
-    let limit = if chart.kind == ChartKind::Table { TABLE_ROWS } else { ROWS };
-    let query = data::query(published, &call.state.schema, limit)
+    let is_table = chart.kind == ChartKind::Table;
+    // A table of the best five shows five; a picture of all months shows them all.
+    let most = if is_table { TABLE_ROWS.min(published.endpoint.limit.default) } else { ROWS };
+    // One more tells whether these are all.
+    let query = data::query(published, &call.state.schema, most + 1)
         .ok_or("It needs parameters that a board has no values for.")?;
     let read = async {
         let mut rows = call.state.reader.rows(&query).await?;
@@ -86,5 +102,5 @@ async fn data(call: &Call, published: &Published, chart: &Chart) -> Result<Data,
         tracing::warn!(%error, path = published.endpoint.path, "a chart cannot be drawn");
         "Its rows cannot be read at the moment."
     })?;
-    Ok(Data::new(published, rows))
+    Ok(Data::new(published, rows, usize::try_from(most).unwrap_or(usize::MAX)))
 }

@@ -6,6 +6,7 @@ use super::Panel;
 use super::chart;
 use super::data::Data;
 use crate::endpoint::ChartKind;
+use crate::service::pages::address;
 use crate::service::pages::frame::{Page, Section};
 use crate::service::pages::table::{Column, table};
 use crate::service::pages::text::{count, title};
@@ -21,21 +22,23 @@ pub fn links(folder: &str, boards: &[(&str, usize)]) -> Markup {
         } @else {
             ul class="list" {
                 @for (name, charts) in boards {
-                    li { a href={ (folder) (name) } { (title(name)) } " " span class="quiet" { (count(*charts, "chart")) } }
+                    li { a href={ (folder) (address(name)) } { (title(name)) } " " span class="quiet" { (count(*charts, "chart")) } }
                 }
             }
         }
     }
 }
 
-pub fn board(name: &str, panels: &[Panel<'_>], root: &str) -> Page {
-    let content = html! {
-        h1 { (title(name)) }
+pub fn board(name: &str, panels: Markup) -> Page {
+    Page::new(Section::Boards, title(name), html! { h1 { (title(name)) } (panels) })
+}
+
+pub fn panels(panels: &[Panel<'_>], root: &str) -> Markup {
+    html! {
         div class="panels" {
             @for (number, panel) in panels.iter().enumerate() { (self::panel(number, panel, root)) }
         }
-    };
-    Page::new(Section::Boards, title(name), content)
+    }
 }
 
 fn panel(number: usize, panel: &Panel<'_>, root: &str) -> Markup {
@@ -53,10 +56,25 @@ fn panel(number: usize, panel: &Panel<'_>, root: &str) -> Markup {
             @match &panel.data {
                 Err(why) => p class="notice" { (why) },
                 Ok(data) if data.rows.is_empty() => p class="notice" { "There are no rows." },
-                Ok(data) => (figures(panel, data, &heading)),
+                Ok(data) => {
+                    (figures(panel, data, &heading))
+                    @if data.is_cut { (cut(panel.chart.kind, data.rows.len())) }
+                },
             }
-            p class="quiet source" { a href={ (root) (endpoint.path) } { "JSON" } " at " code { (endpoint.path) } }
+            p class="quiet source" {
+                // One with parameters in its path has no page to be shown without them.
+                @if !endpoint.path.contains('{') { a href={ (root) (endpoint.path) } { "JSON" } " at " }
+                code { (endpoint.path) }
+            }
         }
+    }
+}
+
+/// Says that these are not all rows: whoever looks would take them for all.
+fn cut(kind: ChartKind, rows: usize) -> Markup {
+    html! {
+        @if kind == ChartKind::Table { p class="quiet" { "The first " (count(rows, "row")) "." } }
+        @else { p class="notice" { "Drawn from the first " (rows) " rows only; there are more." } }
     }
 }
 

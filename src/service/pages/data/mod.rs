@@ -8,9 +8,9 @@ mod preview;
 use maud::{Markup, html};
 
 use super::frame::{Page, Section};
-use super::root;
 use super::table::scrolled;
 use super::text::{badge, thousands};
+use super::{address, root};
 use crate::database::{Overview, Stored};
 use crate::overview::OverviewNode;
 use crate::service::exposed::unread;
@@ -73,9 +73,4 @@ fn tested(overview: &Overview, node: &OverviewNode) -> Markup {
             all => { (badge("warned")) " " (all - good) " of " (all) },
         }
     }
-}
-
-/// A name as a part of an address.
-fn address(name: &str) -> String {
-    percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC).to_string()
 }

@@ -7,24 +7,25 @@ use super::rows::{Row, rows, with_tests};
 use super::{status, took};
 use crate::pipeline::{RunRecord, RunStatus};
 use crate::service::pages::frame::{Page, Section};
-use crate::service::pages::graph::{Node, graph};
+use crate::service::pages::graph::{Node, dots, graph};
 use crate::service::pages::root;
 use crate::service::pages::table::scrolled;
 use crate::service::pages::text::{badge, count, duration, moment, thousands};
 use crate::service::routes::{Answer, Call};
-use crate::service::runs;
+use crate::service::{run_log, runs};
 
-/// Nodes that a picture shows at most: of more nobody sees anything.
+/// Nodes that a picture shows with their names at most: of more nobody sees anything.
 const DRAWN: usize = 150;
+/// Nodes that a picture shows at all.
+const DOTTED: usize = 5000;
 /// Rows of the table at most; what went wrong is told above it in any case.
 const LISTED: usize = 2000;
 
 pub async fn one(call: Call) -> Answer {
     let id = runs::asked(&call)?;
-    let steps = call.state.pipeline.steps(id).map(|steps| steps.borrow().clone()).unwrap_or_default();
     let run = runs::record(&call.state, id).await?;
     let plan = runs::within(&call.state, call.state.pipeline.plan(id)).await?;
-    let rows = rows(plan, &run.nodes, &steps, run.status);
+    let rows = rows(plan, &run);
     let root = root(&call.request);
     let is_live = run.status == RunStatus::Running;
     let events = is_live.then(|| format!("{root}/runs/{id}/events"));
@@ -36,6 +37,7 @@ pub async fn one(call: Call) -> Answer {
             (problems(&run, &rows))
             (picture(&rows))
             (table(&rows))
+            (log(&run))
         }
     };
     let page = Page::new(Section::Runs, format!("Run {id}"), content);
@@ -65,12 +67,13 @@ fn problems(run: &RunRecord, rows: &[Row]) -> Markup {
             section aria-labelledby="problems" {
                 h2 id="problems" { "What went wrong" }
                 @if let Some(error) = other {
-                    div class="notice bad" { strong { (run.failed_step.as_deref().unwrap_or("The run")) } (placed(error)) }
+                    div class="notice bad" { strong { (run.failed_step.as_deref().unwrap_or("The run")) } (placed(error)) (excerpt(&run.excerpt)) }
                 }
                 @for row in &wrong {
                     div class={ "notice" @if row.state == "failed" { " bad" } } {
                         strong { (row.node) } " " (badge(row.state))
                         (placed(row.message.as_deref().unwrap_or_default()))
+                        (excerpt(&row.excerpt))
                     }
                 }
             }
@@ -85,6 +88,15 @@ fn placed(message: &str) -> Markup {
         @match place {
             Some((place, rest)) => { p { code { (place) } } p { (rest) } },
             None => p { (message) },
+        }
+    }
+}
+
+/// The lines of the project where it went wrong.
+fn excerpt(lines: &Option<String>) -> Markup {
+    html! {
+        @if let Some(lines) = lines {
+            pre tabindex="0" role="region" aria-label="The place in the file" { code { (lines) } }
         }
     }
 }
@@ -121,11 +133,29 @@ fn picture(rows: &[Row]) -> Markup {
             }
         })
         .collect();
+    let caption = "The nodes of this run and what each is made from; the table below has the same";
     html! {
-        @if nodes.len() > 1 && nodes.len() <= DRAWN {
+        @if (2..=DOTTED).contains(&nodes.len()) {
             section aria-labelledby="graph" {
                 h2 id="graph" { "The graph" }
-                (graph("The nodes of this run and what each is made from; the table below has the same", &nodes, &parents))
+                @if nodes.len() <= DRAWN { (graph(caption, &nodes, &parents)) } @else { (dots(caption, &nodes, &parents)) }
+            }
+        }
+    }
+}
+
+/// What began and ended when, and what the run told of itself; the newest lines if they are many.
+fn log(run: &RunRecord) -> Markup {
+    let lines = run_log::log(run);
+    let skipped = lines.len().saturating_sub(LISTED);
+    html! {
+        section aria-labelledby="log-title" {
+            h2 id="log-title" { "The log" }
+            @if skipped > 0 { p class="quiet" { (skipped) " earlier lines are at " code { "/runs/" (run.id) } "." } }
+            div class="log scroll" tabindex="0" role="region" aria-label="The log of this run" {
+                ol id="log" { @for line in lines.iter().skip(skipped) {
+                    li { time datetime=(line.at) { (line.at.strftime("%H:%M:%S")) } " " (line.text) }
+                } }
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::pipeline::{NodeRecord, NodeStatus, PlannedNode, RunStatus, Step};
+use crate::pipeline::{NodeRecord, NodeStatus, PlannedNode, RunRecord, RunStatus};
 
 pub struct Row {
     pub node: String,
@@ -13,6 +13,8 @@ pub struct Row {
     /// Milliseconds.
     pub duration_ms: Option<i64>,
     pub message: Option<String>,
+    /// The lines of the project's files where it went wrong.
+    pub excerpt: Option<String>,
     /// Places of what comes before it.
     pub parents: Vec<usize>,
 }
@@ -28,13 +30,14 @@ impl Row {
         self.duration_ms =
             Some(record.duration_ms).filter(|_| record.started_at.is_some() || record.duration_ms > 0);
         self.message = record.message.clone();
+        self.excerpt = record.excerpt.clone();
     }
 }
 
 /// In the order of the plan; what was recorded without being planned comes last.
-pub fn rows(plan: Vec<PlannedNode>, records: &[NodeRecord], steps: &[Step], status: RunStatus) -> Vec<Row> {
-    // A run that died has written down nothing of its nodes.
-    let before = if status == RunStatus::Running { "waiting" } else { "unknown" };
+pub fn rows(plan: Vec<PlannedNode>, run: &RunRecord) -> Vec<Row> {
+    // Of a run that died nobody knows how far it came at last.
+    let before = if run.status == RunStatus::Running { "waiting" } else { "unknown" };
     let row = |node: &str, kind: &str, parents| Row {
         node: node.to_owned(),
         kind: kind.to_owned(),
@@ -42,27 +45,18 @@ pub fn rows(plan: Vec<PlannedNode>, records: &[NodeRecord], steps: &[Step], stat
         rows: None,
         duration_ms: None,
         message: None,
+        excerpt: None,
         parents,
     };
     let mut rows: Vec<Row> = plan.into_iter().map(|node| row(&node.node, &node.kind, node.parents)).collect();
     let mut places: HashMap<String, usize> =
         rows.iter().enumerate().map(|(place, row)| (row.node.clone(), place)).collect();
-    for step in steps {
-        match step {
-            Step::Started { node } => {
-                if let Some(place) = places.get(node) {
-                    rows[*place].state = "running";
-                }
-            }
-            Step::Finished(record) => {
-                if let Some(place) = places.get(&record.node) {
-                    rows[*place].set(record);
-                }
-            }
-            Step::Publishing => {}
+    for doing in &run.doing {
+        if let Some(place) = places.get(&doing.node) {
+            rows[*place].state = "running";
         }
     }
-    for record in records {
+    for record in &run.nodes {
         let place = *places.entry(record.node.clone()).or_insert_with(|| {
             rows.push(row(&record.node, &record.kind, Vec::new()));
             rows.len() - 1
@@ -93,6 +87,7 @@ pub fn with_tests(rows: &[Row]) -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pipeline::Doing;
 
     fn planned(node: &str, kind: &str, parents: &[usize]) -> PlannedNode {
         PlannedNode { node: node.into(), kind: kind.into(), parents: parents.to_vec() }
@@ -107,6 +102,7 @@ mod tests {
             started_at: None,
             duration_ms: 5,
             message: None,
+            excerpt: None,
         }
     }
 
@@ -114,22 +110,19 @@ mod tests {
     fn a_run_is_shown_as_far_as_it_has_come() {
         let plan =
             || vec![planned("a", "table", &[]), planned("b", "table", &[0]), planned("t", "test", &[0, 1])];
-        let steps = [
-            Step::Started { node: "a".into() },
-            Step::Finished(record("a", NodeStatus::Built)),
-            Step::Started { node: "b".into() },
-        ];
+        let run = |status, nodes: &[NodeRecord], doing: &[&str]| {
+            let since = jiff::Timestamp::UNIX_EPOCH;
+            let doing = doing.iter().map(|node| Doing { node: (*node).into(), kind: "table".into(), since });
+            RunRecord { status, nodes: nodes.to_vec(), doing: doing.collect(), ..RunRecord::lost(1, "") }
+        };
         let states = |rows: &[Row]| rows.iter().map(|row| row.state).collect::<Vec<_>>();
-        let live = rows(plan(), &[], &steps, RunStatus::Running);
+        let built = record("a", NodeStatus::Built);
+        let live = rows(plan(), &run(RunStatus::Running, std::slice::from_ref(&built), &["b"]));
         assert_eq!(states(&live), ["built", "running", "waiting"]);
-        let died = rows(plan(), &[], &[], RunStatus::Cancelled);
-        assert_eq!(states(&died), ["unknown", "unknown", "unknown"]);
-        let ended = rows(
-            plan(),
-            &[record("t", NodeStatus::Failed), record("connect", NodeStatus::Failed)],
-            &steps,
-            RunStatus::Failed,
-        );
+        let died = rows(plan(), &run(RunStatus::Cancelled, std::slice::from_ref(&built), &[]));
+        assert_eq!(states(&died), ["built", "unknown", "unknown"]);
+        let failed = [built, record("t", NodeStatus::Failed), record("connect", NodeStatus::Failed)];
+        let ended = rows(plan(), &run(RunStatus::Failed, &failed, &["b"]));
         assert_eq!(states(&ended), ["built", "running", "failed", "failed"]);
         assert_eq!(with_tests(&ended), ["built", "failed", "failed", "failed"]);
     }

@@ -27,7 +27,7 @@ pub fn form(root: &str, needs_token: bool, refused: Option<&Problem>) -> Markup 
                 @if needs_token {
                     div class="field" {
                         label for="token" { "Token" }
-                        input id="token" name="token" type="password" required autocomplete="current-password"
+                        input id="token" name="token" type="password" required autocomplete="off"
                             autofocus[at_token.is_some()] aria-invalid=[at_token.map(|_| "true")] aria-describedby=[told];
                         @if let Some(problem) = at_token { p class="wrong" id="token-wrong" { (problem) } }
                     }

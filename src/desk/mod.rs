@@ -1,25 +1,24 @@
 //! Answers the service's requests for runs. Reads the project anew each time, so that what was edited since
 //! the service started is what runs.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+mod elsewhere;
+mod runs;
 
-use tokio::sync::watch;
-use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use crate::database::{Connector, DatabaseError, Session, history, migrate, tokens};
+use crate::database::{Connector, DatabaseError, Sessions, figures, history, tokens};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::manifest::{Manifest, compile};
 use crate::name::Ident;
-use crate::pipeline::{Answer, Begun, Pipeline, PlannedNode, Refused, RunRecord, Step, Steps};
+use crate::pipeline::{Answer, Begun, Figures, Pipeline, PlannedNode, Refused, RunRecord, Steps};
 use crate::project::{Project, Setting};
-use crate::run::{self, Event, Observer, Request, RunError};
+use crate::run::{self, Observer, Request, RunError};
 use crate::secret::Secrets;
 use crate::telemetry::{self, Trace};
 use crate::token::{Keyring, Token};
+
+pub use runs::Runs;
 
 /// The pipeline of one project and target.
 #[derive(Clone)]
@@ -29,60 +28,12 @@ pub struct Desk {
     pub setting: Setting,
     pub prod_schema: Ident,
     pub runs: Runs,
+    /// For all that is read about runs.
+    pub history: Sessions,
 }
 
-/// The runs that were begun here, so that whoever leaves can wait for them.
-#[derive(Clone, Default)]
-pub struct Runs {
-    under_way: TaskTracker,
-    cancel: CancellationToken,
-    steps: Arc<Mutex<HashMap<i64, Steps>>>,
-}
-
-/// Writes down what happens in a run, for whoever asks.
-struct Chronicle(watch::Sender<Vec<Step>>);
-
-impl Observer for Chronicle {
-    fn event(&self, event: Event) {
-        let step = match event {
-            Event::Started { node } => Step::Started { node },
-            Event::Finished(record) => Step::Finished(record),
-            Event::Publishing => Step::Publishing,
-            Event::Began { .. } | Event::Loading { .. } | Event::Published { .. } => return,
-        };
-        self.0.send_modify(|steps| steps.push(step));
-    }
-}
-
-impl Runs {
-    /// Lets what was begun go on for `grace`, then cancels it. False if something still has not ended after
-    /// `patience` more; the next run then records it as cancelled. From the call on, no run is begun.
-    pub async fn end(&self, grace: Duration, patience: Duration) -> bool {
-        self.under_way.close();
-        if timeout(grace, self.under_way.wait()).await.is_ok() {
-            return true;
-        }
-        tracing::warn!("the run under way is cancelled");
-        self.cancel.cancel();
-        timeout(patience, self.under_way.wait()).await.is_ok()
-    }
-
-    /// Who writes down the steps of a run from now on, until [`Runs::forget`].
-    fn chronicle(&self, id: i64) -> Chronicle {
-        let (steps, watched) = watch::channel(Vec::new());
-        self.watched().insert(id, watched);
-        Chronicle(steps)
-    }
-
-    fn forget(&self, id: i64) {
-        self.watched().remove(&id);
-    }
-
-    fn watched(&self) -> MutexGuard<'_, HashMap<i64, Steps>> {
-        // A map is written whole, so a panic elsewhere cannot have left half of it.
-        self.steps.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+/// How many ask the history at once: many more may ask the service, and wait their turn.
+pub const HISTORY_SESSIONS: usize = 4;
 
 impl Desk {
     async fn start(self, parent: Option<String>) -> Result<Begun, Refused> {
@@ -147,11 +98,7 @@ impl Desk {
     }
 
     async fn record(&self, id: i64) -> RunRecord {
-        let read = async {
-            let session = self.connector.connect().await?;
-            history::run(&session, self.prod_schema.as_str(), id).await
-        };
-        match read.await {
+        match self.read_run(id).await {
             Ok(Some(record)) => record,
             Ok(None) => RunRecord::lost(id, "the run's record is gone"),
             Err(error) => RunRecord::lost(id, &DatabaseError::to_string(&error)),
@@ -169,10 +116,11 @@ impl Desk {
         if problems.is_empty() { Ok((project, manifest)) } else { Err(refused(&problems, &project.env)) }
     }
 
-    async fn session(&self) -> Result<Session, DatabaseError> {
-        let mut session = self.connector.connect().await?;
-        migrate(&mut session).await?;
-        Ok(session)
+    async fn read_run(&self, id: i64) -> Result<Option<RunRecord>, DatabaseError> {
+        let session = self.history.get().await?;
+        let run = history::run(&session, self.prod_schema.as_str(), id).await?;
+        session.give_back();
+        Ok(run)
     }
 }
 
@@ -203,9 +151,11 @@ fn told(problems: &[Diagnostic], secrets: &Secrets) -> Vec<String> {
 impl Keyring for Desk {
     fn tokens(&self) -> Answer<Result<Vec<Token>, String>> {
         let desk = self.clone();
-        Box::pin(async move {
-            let session = desk.connector.connect().await.map_err(|error| error.to_string())?;
-            tokens::live(&session, desk.prod_schema.as_str()).await.map_err(|error| error.to_string())
+        ask(async move {
+            let session = desk.history.get().await?;
+            let tokens = tokens::live(&session, desk.prod_schema.as_str()).await?;
+            session.give_back();
+            Ok(tokens)
         })
     }
 }
@@ -217,30 +167,55 @@ impl Pipeline for Desk {
 
     fn runs(&self, limit: i64) -> Answer<Result<Vec<RunRecord>, String>> {
         let desk = self.clone();
-        Box::pin(async move {
-            let session = desk.session().await.map_err(|error| error.to_string())?;
-            let runs = history::runs(&session, desk.prod_schema.as_str(), limit).await;
-            runs.map_err(|error| error.to_string())
+        ask(async move {
+            let session = desk.history.get().await?;
+            let runs = history::runs(&session, desk.prod_schema.as_str(), limit).await?;
+            session.give_back();
+            Ok(runs)
         })
     }
 
     fn run(&self, id: i64) -> Answer<Result<Option<RunRecord>, String>> {
         let desk = self.clone();
-        Box::pin(async move {
-            let session = desk.session().await.map_err(|error| error.to_string())?;
-            history::run(&session, desk.prod_schema.as_str(), id).await.map_err(|error| error.to_string())
-        })
+        ask(async move { desk.read_run(id).await })
     }
 
     fn plan(&self, id: i64) -> Answer<Result<Vec<PlannedNode>, String>> {
         let desk = self.clone();
-        Box::pin(async move {
-            let session = desk.session().await.map_err(|error| error.to_string())?;
-            history::plan(&session, desk.prod_schema.as_str(), id).await.map_err(|error| error.to_string())
+        ask(async move {
+            let session = desk.history.get().await?;
+            let plan = history::plan(&session, desk.prod_schema.as_str(), id).await?;
+            session.give_back();
+            Ok(plan)
         })
     }
 
     fn steps(&self, id: i64) -> Option<Steps> {
-        self.runs.watched().get(&id).cloned()
+        self.runs.steps(id)
     }
+
+    fn watch(&self, id: i64) -> Steps {
+        let (steps, unwatched) = self.runs.follow(id);
+        if let Some(sender) = unwatched {
+            tokio::spawn(elsewhere::follow(self.clone(), id, sender));
+        }
+        steps
+    }
+
+    fn figures(&self) -> Answer<Result<Figures, String>> {
+        let desk = self.clone();
+        ask(async move {
+            let session = desk.history.get().await?;
+            let figures = figures::figures(&session, desk.prod_schema.as_str()).await?;
+            session.give_back();
+            Ok(figures)
+        })
+    }
+}
+
+/// The error as a sentence for the log.
+fn ask<T>(
+    question: impl Future<Output = Result<T, DatabaseError>> + Send + 'static,
+) -> Answer<Result<T, String>> {
+    Box::pin(async move { question.await.map_err(|error| error.to_string()) })
 }
