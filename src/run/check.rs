@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::build::{beside, columns_added, contract, rule_table};
+use super::build::{beside, check_columns, columns_added, contract, defaults, rule_table};
 use super::failure::sql_problem;
 use super::plan::needed;
 use super::unit::problem_of;
@@ -130,11 +130,34 @@ impl<'a> Checker<'a> {
                 self.made.insert(id);
             }
         }
+        if node.endpoint.is_some() && !self.endpoint(node, &relation).await? {
+            return Ok(());
+        }
         if node.config.contract.enforced {
             return self.contract(id, &relation).await;
         }
         self.out.good += 1;
         Ok(())
+    }
+
+    /// Whether what was made has the columns that its endpoint names, for which its defaults are good.
+    async fn endpoint(&mut self, node: &Node, relation: &Relation) -> Result<bool, DatabaseError> {
+        let columns = catalog::columns(self.session, relation).await?;
+        let known: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+        let before = self.out.problems.len();
+        match check_columns(node, &known) {
+            Err(problem) => self.out.problems.push(*problem),
+            Ok(()) => {
+                for question in defaults::questions(node, relation) {
+                    let mut sql = Sql::default();
+                    sql.push(&question.sql);
+                    if let Err(error) = self.attempt(&sql).await? {
+                        self.out.problems.push(question.problem(&error));
+                    }
+                }
+            }
+        }
+        Ok(self.out.problems.len() == before)
     }
 
     /// Whether what was made has the columns that are promised.

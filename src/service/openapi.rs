@@ -35,6 +35,8 @@ pub struct Guarded {
     pub runs: bool,
     /// Callers who come too often are refused.
     pub rate: bool,
+    /// And who ask by a name that is not the service's.
+    pub hosts: bool,
 }
 
 /// Never guarded.
@@ -182,6 +184,9 @@ fn guard(operation: &mut Operation, guarded: Guarded, path: &str) {
             error("other_site: a browser came from another site's page; forbidden: the token may only read")
                 .into(),
         ));
+    }
+    if guarded.hosts {
+        refusals.push(("421", error("unknown_host: the service is not known by this name").into()));
     }
     if guarded.rate || guarded.reads || guarded.runs {
         let limited = ResponseBuilder::from(error("too_many_requests"));

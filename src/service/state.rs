@@ -87,6 +87,7 @@ impl State {
             reads: gate.access(Need::Read) == Access::Token,
             runs: gate.access(Need::Run) == Access::Token,
             rate: settings.rate.is_some(),
+            hosts: settings.hosts.is_some(),
         };
         Self {
             snapshot: ArcSwapOption::empty(),

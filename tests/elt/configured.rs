@@ -70,7 +70,10 @@ async fn comments_indexes_and_the_kind_of_table_are_as_configured() {
         project.value("select relpersistence from pg_class where oid = 'prod.a'::regclass").await,
         "u"
     );
-    assert_eq!(project.value("select indexname from pg_indexes where schemaname = 'prod'").await, "a of n");
+    assert_eq!(
+        project.value("select indexname from pg_indexes where schemaname = 'prod' and tablename = 'a'").await,
+        "a of n"
+    );
     assert_eq!(
         project.value("select count(*) from prod.b").await,
         "2",

@@ -1,7 +1,7 @@
 //! Builds one node in the run's own schema: view, table, rules table, or what is added to an incremental one.
 
 pub(super) mod contract;
-mod defaults;
+pub(super) mod defaults;
 mod grants;
 mod hooks;
 mod incremental;

@@ -127,7 +127,7 @@ async fn sql_in_any_field_is_only_ever_a_wrong_value() {
             assert_eq!(
                 status,
                 match path {
-                    "/runs" => 422,
+                    "/runs" => 400,
                     "/runs/1" => 200,
                     _ => 405,
                 }

@@ -164,8 +164,15 @@ warning[unproven-key]: `sales`: nothing says that the key day is unique
 
     // A default that its column cannot take.
     with("parameters: [{name: since, column: day, operator: gte, default: 2024-13-40}]");
-    project.elt(&["run"]).expect(1).says(
-        "error[bad-endpoint]: `sales`: the default `2024-13-40` of the parameter `since` is none for the column `day`: \
-         date/time field value out of range: \"2024-13-40\"\n --> models/prod/m.yml:1:97",
+    let told = "error[bad-endpoint]: `sales`: the default `2024-13-40` of the parameter `since` is none for the \
+                column `day`: date/time field value out of range: \"2024-13-40\"\n --> models/prod/m.yml:1:97";
+    for command in ["check", "run"] {
+        project.elt(&[command]).expect(1).says(told);
+    }
+    with(
+        "parameters: [{name: some, column: id, operator: in, default: '1,x'}, {name: a, column: amount, default: b}]",
     );
+    project.elt(&["check"]).expect(1).says("the default `1,x`").says("the default `b`");
+    with("order: [daay]");
+    project.elt(&["check"]).expect(1).says("`sales` has no column `daay`").says("did you mean `day`?");
 }

@@ -4,6 +4,7 @@
 use reqwest::header::{ACCEPT, IF_NONE_MATCH};
 use serde_json::{Value, json};
 
+use super::{fields, follow, ids};
 use crate::server::Server;
 use crate::support::Project;
 
@@ -42,10 +43,6 @@ async fn shop() -> Project {
     .await;
     project.good(&["run"]);
     project
-}
-
-fn ids(rows: &Value) -> Vec<i64> {
-    rows.as_array().expect("rows").iter().map(|row| row["id"].as_i64().expect("an id")).collect()
 }
 
 #[tokio::test]
@@ -105,16 +102,36 @@ async fn pages_by_cursor_show_every_row_once_in_any_order() {
             ids
         }),
     ] {
-        let mut path = format!("/shop/sales?{query}");
-        let mut seen = Vec::new();
-        loop {
-            let answer = server.client.get(format!("{}{path}", server.base)).send().await.unwrap();
-            let link = answer.headers().get("link").map(|link| link.to_str().unwrap().to_owned());
-            seen.extend(ids(&answer.json::<Value>().await.unwrap()));
-            let Some(link) = link else { break };
-            path = link.trim_start_matches('<').split('>').next().unwrap().to_owned();
-        }
+        let seen = follow(&server, &format!("/shop/sales?{query}")).await;
         assert_eq!(seen, expected, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn pages_follow_orders_of_one_direction_and_of_several_where_nothing_is_null() {
+    let table = "{{ config(materialized='table') }} select n as id, n % 3 as a, n % 2 as b from generate_series(1, 12) as n";
+    let tests = ["id", "a", "b"].map(|name| format!("{{name: {name}, tests: [not_null]}}")).join(", ");
+    let yaml = format!("models: [{{name: t, columns: [{tests}], expose: {{key: id, limit: 5}}}}]");
+    let project = Project::new(&[("models/prod/t.sql", table), ("models/prod/t.yml", &yaml)]).await;
+    project.good(&["run"]);
+    let never_null = "select string_agg(c->>'name', ',') from prod._elt_endpoints, jsonb_array_elements(columns) as c \
+                      where (c->>'never_null')::bool";
+    assert_eq!(project.value(never_null).await, "id,a,b");
+    let server = Server::start(&project, &[]);
+    for (order, sql) in [
+        ("a", "a, id"),
+        ("-a", "a desc, id desc"),
+        ("-a,-b", "a desc, b desc, id desc"),
+        ("-a,b", "a desc, b, id"),
+        ("a,-b", "a, b desc, id desc"),
+        ("-b,id", "b desc, id"),
+    ] {
+        let expected = project.value(&format!("select json_agg(id order by {sql}) from prod.t")).await;
+        let expected: Vec<i64> = serde_json::from_str(&expected).unwrap();
+        for limit in [1, 5] {
+            let seen = follow(&server, &format!("/t?order={order}&limit={limit}")).await;
+            assert_eq!(seen, expected, "{order} {limit}");
+        }
     }
 }
 
@@ -122,13 +139,6 @@ async fn pages_by_cursor_show_every_row_once_in_any_order() {
 async fn what_a_caller_gets_wrong_is_told_all_at_once_with_what_is_right() {
     let project = shop().await;
     let server = Server::start(&project, &[]);
-    let fields = |answer: &Value| {
-        let fields = answer["details"]["fields"].as_array().cloned().unwrap_or_default();
-        fields
-            .iter()
-            .map(|one| format!("{} {}: {}", one["field"], one["problem"], one["accepts"]))
-            .collect::<Vec<_>>()
-    };
     let (status, answer) = server
         .get("/shop/sales?limit=11&shopp=x&amount.like=3&order=secret&columns=id,nope&cursor=x&day=1&day=2")
         .await;
