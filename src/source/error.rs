@@ -1,6 +1,8 @@
 //! What went wrong with a source, as a sentence for the person who has to mend it. Never holds a secret:
 //! addresses enter a message only through [`super::Location`]'s redacted form.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use super::RowPlace;
 
 /// A source that cannot be found, fetched or read.
@@ -61,4 +63,10 @@ pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
         .filter(|(distance, candidate)| *distance <= candidate.chars().count().max(3) / 3)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
+}
+
+/// What a library makes of bytes that may make no sense; nothing where it panics over them. What `work` had in
+/// hand must not be used after that: it may be half changed.
+pub(super) fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(work)).ok()
 }

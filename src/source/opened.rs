@@ -3,6 +3,7 @@
 use super::archive::{self, Archive};
 use super::compression::{Compression, Stream, limited, peek, read_error, unpack};
 use super::digest::Tally;
+use super::error::guarded;
 use super::fetch::{Content, Fetched};
 use super::file::OpenFile;
 use super::format::delimited::Delimited;
@@ -134,7 +135,9 @@ fn unpacked(fetched: &Fetched, options: &ReadOptions) -> Result<Unpacked, Source
     let made = Unpacked { head, packing, stream, member: None, tally, file };
     match &made.file {
         Some(file) if made.head.starts_with(b"PK\x03\x04") && packing == Packing::None => {
-            match archive::open(file, options.member.as_deref(), shown)? {
+            let opened = guarded(|| archive::open(file, options.member.as_deref(), shown));
+            let senseless = || SourceError::new(format!("{shown} is no zip archive that makes sense"));
+            match opened.ok_or_else(senseless)?? {
                 Archive::Workbook => Ok(Unpacked { packing: Packing::Workbook, ..made }),
                 Archive::Member(member) => {
                     let tally = Tally::new(false);

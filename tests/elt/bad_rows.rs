@@ -63,8 +63,45 @@ async fn bad_rows_go_aside_with_their_reasons_and_the_others_load() {
         let ended = project.elt(&["run", "--full-refresh"]).expect(status);
         assert_eq!(ended.stderr.contains("rows are bad, and max_bad_rows is"), status == 1, "{ended}");
     }
+    project.write(MODEL, &model("max_bad_rows=1", "id int"));
+    project.elt(&["run"]).expect(2).says("has max_bad_rows, but no bad row is borne at all");
     project.write(MODEL, &model("max_bad_rows='many'", "id int"));
     project.elt(&["run"]).expect(2).says("`many` is neither a number of rows nor a share");
+}
+
+#[tokio::test]
+async fn many_rows_of_a_table_with_a_key_are_judged_and_keep_their_numbers() {
+    let body = "id int primary key, code varchar(4), flags bit(3)";
+    let project = Project::new(&[(MODEL, &model("bad_rows='quarantine', metadata=['_row']", body))]).await;
+    let mut text = "id,code,flags\n".to_owned();
+    for id in 1..=5000 {
+        match id {
+            7 | 2048 | 5000 => text.push_str("1,dup,101\n"),
+            1500..1503 => text.push_str(&format!("{id},too long,101\n")),
+            3000 => text.push_str("3000,abc,10\n"),
+            4000 => text.push_str("4000,abc\n"),
+            _ => text.push_str(&format!("{id},abc,101\n")),
+        }
+    }
+    project.write("a.csv", &text);
+    project.good(&["run"]).says("8 bad rows were put aside");
+    let good =
+        "select count(*) || ' ' || count(*) filter (where id = _row) || ' ' || max(flags::text) from raw.r";
+    assert_eq!(project.value(good).await, "4992 4992 101");
+    let bad =
+        "select string_agg(concat_ws(' ', line, column_name, value), ', ' order by line) from elt.bad_rows";
+    assert_eq!(
+        project.value(bad).await,
+        "8, 1501 code too long, 1502 code too long, 1503 code too long, 2049, 3001 flags 10, 4001, 5001"
+    );
+    project.write(MODEL, &model("bad_rows='quarantine'", "id int primary key").replace("a.csv", "a.jsonl"));
+    project.write("a.jsonl", "{\"id\": 1}\n{\"id\": 2\n{\"id\": 1}\n{\"id\": 4}\n");
+    project.good(&["run"]).says("2 bad rows were put aside");
+    let told = "select string_agg(concat_ws(' | ', line, reason), E'\\n' order by line) from elt.bad_rows where run_id = (select max(run_id) from elt.bad_rows)";
+    insta::assert_snapshot!(project.value(told).await, @r#"
+    2 | it is no JSON: EOF while parsing an object at column 8
+    3 | duplicate key value violates unique constraint "r_pkey"
+    "#);
 }
 
 #[tokio::test]

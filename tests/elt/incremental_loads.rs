@@ -54,6 +54,42 @@ async fn only_new_and_changed_files_are_read() {
 }
 
 #[tokio::test]
+async fn a_file_with_new_columns_adds_them_to_the_table_that_is_there() {
+    let model = |policy: &str| {
+        format!(
+            "{{{{ config(source='data/*.csv', incremental='file', metadata=['_row'], on_columns_change='{policy}') }}}}\n"
+        )
+    };
+    let project = Project::new(&[
+        ("models/raw/r.sql", &(model("add") + "id int, name text")),
+        ("models/stage/s.sql", "{{ config(materialized='table') }} select * from {{ ref('r') }}"),
+        ("data/a.csv", "id,name\n1,a\n"),
+    ])
+    .await;
+    let rows = "select string_agg(concat_ws('|', id, name, coalesce(to_jsonb(r)->>'colour', '-'), _row, _file), ' ' order by id) from raw.r";
+    project.good(&["run"]);
+    project.write("data/b.csv", "name,colour,id\nb,red,2\n");
+    project.good(&["run"]).says("columns that only data/b.csv has were added as text: colour");
+    assert_eq!(project.value(rows).await, "1|a|-|1|data/a.csv 2|b|red|1|data/b.csv");
+    assert_eq!(project.value("select string_agg(colour, '') from stage.s").await, "red");
+    project.write("data/c.csv", "id,name\n3,c\n");
+    project.good(&["run"]);
+    project.good(&["run"]);
+    assert_eq!(project.value(rows).await, "1|a|-|1|data/a.csv 2|b|red|1|data/b.csv 3|c|-|1|data/c.csv");
+    // An empty body takes the published table's columns; a file that has others is told.
+    project.write("models/raw/r.sql", &model("fail"));
+    project.write("data/c.csv", "id,name\n3,C\n");
+    project
+        .elt(&["run"])
+        .expect(1)
+        .says("data/c.csv does not fit its table: the table has `colour` that the file lacks");
+    project.write("data/c.csv", "id,name,colour\n3,C,blue\n");
+    project.good(&["run"]);
+    assert_eq!(project.value(rows).await, "1|a|-|1|data/a.csv 2|b|red|1|data/b.csv 3|C|blue|1|data/c.csv");
+    assert_eq!(project.value("select pg_typeof(id)::text from raw.r limit 1").await, "integer");
+}
+
+#[tokio::test]
 async fn a_cursor_brings_what_is_newer_and_a_key_what_has_changed() {
     let model = |words: &str| {
         format!(

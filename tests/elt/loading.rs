@@ -71,10 +71,27 @@ async fn private_addresses_are_refused_where_the_profile_says_so() {
 #[tokio::test]
 async fn a_login_comes_from_the_environment_or_not_at_all() {
     let model = |auth: &str| format!("{{{{ config(source='http://127.0.0.1:1/a.csv', auth={auth}) }}}}");
-    let project = Project::new(&[("models/raw/r.sql", &model("{'bearer': 'tok-en'}"))])
-        .await
-        .env("SHOP_KEY", "s3cr3t-word");
+    let project = Project::new(&[
+        ("profiles.yml", "fetch: {retries: 0}\n"),
+        ("models/raw/r.sql", &model("{'bearer': 'tok-en'}")),
+    ])
+    .await
+    .env("SHOP_KEY", "s3cr3t-word");
     project.elt(&["run"]).expect(2).says("has its login written in the model");
+    for source in ["http://me:passw0rd@127.0.0.1:1/a.csv", "http://t0ken@127.0.0.1:1/a.csv"] {
+        project.write("models/raw/r.sql", "{{ config(source=var('from')) }}");
+        let ended = project.elt(&["run", "--vars", &format!("{{from: '{source}'}}")]).expect(2);
+        let ended = ended.says("has a login written in its source");
+        assert!(!ended.stderr.contains("passw0rd"), "{ended}");
+    }
+    let project = project.env("SHOP_URL", "http://me:passw0rd@127.0.0.1:1/a.csv?sig=0123456789");
+    project.write("models/raw/r.sql", "{{ config(source=env_var('SHOP_URL')) }}");
+    for command in [&["run"][..], &["ls", "--output", "json"]] {
+        let ended = project.elt(command);
+        let text = format!("{}{}", ended.stdout, ended.stderr);
+        assert!(!text.contains("passw0rd") && !text.contains("0123456789"), "{ended}");
+        assert!(!text.contains("login written"), "{ended}");
+    }
     project.write("models/raw/r.sql", &model("env_var('SHOP_KEY')"));
     let ended = project.elt(&["run"]).expect(2).says("config's `auth` is wrong: it is a map of `bearer`");
     assert!(!ended.stderr.contains("s3cr3t-word"), "{ended}");

@@ -60,3 +60,4 @@ mod traces;
 mod unit_tests;
 mod walls;
 mod watch;
+mod workbooks;

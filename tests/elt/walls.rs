@@ -26,6 +26,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("print!", &["cli"]),
     ("reqwest", &["source"]),
     ("calamine", &["source"]),
+    ("cfb::", &["source"]),
     ("encoding_rs", &["source"]),
     ("memchr", &["source"]),
     ("struson", &["source"]),

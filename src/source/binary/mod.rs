@@ -187,6 +187,18 @@ pub(in crate::source) fn cell(array: &ArrayRef, meaning: Meaning, kind: Kind) ->
                 ),
             }
         }
+        D::Duration(unit) => match unit {
+            TimeUnit::Second => time::duration(array.as_primitive::<DurationSecondType>(), 1, kind),
+            TimeUnit::Millisecond => {
+                time::duration(array.as_primitive::<DurationMillisecondType>(), 1_000, kind)
+            }
+            TimeUnit::Microsecond => {
+                time::duration(array.as_primitive::<DurationMicrosecondType>(), 1_000_000, kind)
+            }
+            TimeUnit::Nanosecond => {
+                time::duration(array.as_primitive::<DurationNanosecondType>(), 1_000_000_000, kind)
+            }
+        },
         nested if nested.is_nested() => nested::nested(array, kind),
         _ => None,
     }

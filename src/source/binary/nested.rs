@@ -102,7 +102,16 @@ fn value(array: &ArrayRef) -> Option<Cell<'_>> {
         // Numbers and booleans are JSON as they are; text, dates and bytes become texts.
         kind if kind.is_numeric() || *kind == DataType::Boolean => {
             let mut write = super::cell(array, Meaning::Plain, Kind::Json)?;
-            Some(Box::new(move |row, out| unframed(&mut write, row, out)))
+            let mut as_text = quoted(array)?;
+            Some(Box::new(move |row, out| {
+                let start = out.len();
+                if unframed(&mut write, row, out).is_ok() {
+                    return Ok(());
+                }
+                // JSON has no NaN and no infinity.
+                out.truncate(start);
+                as_text(row, out)
+            }))
         }
         DataType::Null => Some(Box::new(|_, out| {
             out.extend_from_slice(b"null");

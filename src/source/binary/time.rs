@@ -45,6 +45,30 @@ fn date<'a>(kind: Kind, days: impl Fn(usize) -> Result<i64, Refusal> + 'a) -> Op
     })
 }
 
+/// As PostgreSQL's interval is written, `-26:00:01.5`: PostgreSQL reads it as one. `per_second` count a second.
+pub(super) fn duration<T>(array: &PrimitiveArray<T>, per_second: u64, kind: Kind) -> Option<Cell<'_>>
+where
+    T: ArrowPrimitiveType,
+    T::Native: Into<i64>,
+{
+    if kind != Kind::Text {
+        return None;
+    }
+    let digits = per_second.ilog10() as usize;
+    Some(Box::new(move |row, out| {
+        let value: i64 = array.value(row).into();
+        let (sign, value) = (if value < 0 { "-" } else { "" }, value.unsigned_abs());
+        let (seconds, rest) = (value / per_second, value % per_second);
+        let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+        let mut text = format!("{sign}{hours:02}:{minutes:02}:{seconds:02}");
+        if rest > 0 {
+            let fraction = format!(".{rest:0digits$}");
+            text.push_str(fraction.trim_end_matches('0'));
+        }
+        put(out, text.as_bytes())
+    }))
+}
+
 /// `unit` is the nanoseconds that one counts.
 pub(super) fn time<T>(array: &PrimitiveArray<T>, unit: i64, kind: Kind) -> Option<Cell<'_>>
 where

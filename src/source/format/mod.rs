@@ -5,6 +5,7 @@ pub(super) mod delimited;
 pub(super) mod encoding;
 pub(super) mod json;
 pub(super) mod json_objects;
+mod old_workbook;
 mod options;
 pub(super) mod parquet_file;
 pub(super) mod record;

@@ -1,6 +1,5 @@
 //! Parquet as COPY BINARY: batch by batch, so that memory does not grow with the file.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow_array::{Array, RecordBatch};
@@ -16,7 +15,7 @@ use parquet::file::metadata::ParquetMetaData;
 use parquet::schema::types::Type as ParquetType;
 
 use crate::source::binary::{self, Cell, Kind, Meaning, Refusal};
-use crate::source::error::list;
+use crate::source::error::{self, list};
 use crate::source::file::OpenFile;
 use crate::source::{CHUNK_BYTES, RowPlace, SourceError};
 
@@ -294,11 +293,10 @@ fn batch_rows(metadata: &ParquetMetaData) -> usize {
     usize::try_from(fitting.clamp(1, BATCH_ROWS)).unwrap_or(1)
 }
 
-/// The parquet crate panics on some damaged pages. What `read` had in hand is not used after that, so that
-/// nothing sees it half changed.
+/// The parquet crate panics on some damaged pages.
 fn guarded<T>(shown: &str, read: impl FnOnce() -> T) -> Result<T, SourceError> {
-    catch_unwind(AssertUnwindSafe(read))
-        .map_err(|_| damaged(shown, &ParquetError::General("a page makes no sense".to_owned())))
+    let senseless = || damaged(shown, &ParquetError::General("a page makes no sense".to_owned()));
+    error::guarded(read).ok_or_else(senseless)
 }
 
 fn damaged(shown: &str, error: &ParquetError) -> SourceError {

@@ -3,10 +3,11 @@
 
 use calamine::{Data, ExcelDateTime, Reader, Sheets, open_workbook_auto_from_rs};
 
+use super::old_workbook;
 use super::options::ReadOptions;
 use super::record::{Field, Problem, Record, Records, text_problem};
 use super::sheet::{Row, Sheet};
-use crate::source::error::{list, nearest};
+use crate::source::error::{guarded, list, nearest};
 use crate::source::file::{FileReader, OpenFile};
 use crate::source::place::Unit;
 use crate::source::{SourceError, archive};
@@ -30,9 +31,12 @@ impl Workbook {
                 .with_hint("save it anew as .xlsx, without a password")
         };
         archive::check_unpacked(file, options.max_uncompressed_bytes.min(MAX_UNPACKED_BYTES), shown)?;
-        let mut book: Sheets<FileReader> = open_workbook_auto_from_rs(file.reader_at(0)).map_err(damaged)?;
+        old_workbook::check(file, shown)?;
+        let senseless = || damaged(calamine::Error::Msg("it makes no sense"));
+        let opened = guarded(|| open_workbook_auto_from_rs(file.reader_at(0))).ok_or_else(senseless)?;
+        let mut book: Sheets<FileReader> = opened.map_err(damaged)?;
         let name = sheet_name(&book.sheet_names(), options.sheet.as_deref(), shown)?;
-        let sheet = Sheet::read(&mut book, &name).map_err(damaged)?;
+        let sheet = guarded(|| Sheet::read(&mut book, &name)).ok_or_else(senseless)?.map_err(damaged)?;
         let skipped = u32::try_from(options.skip_lines).unwrap_or(u32::MAX);
         let from = sheet.first.saturating_add(skipped);
         let mut opened = Self { sheet, names: Vec::new(), from, text: Vec::new(), fields: Vec::new() };

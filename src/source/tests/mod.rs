@@ -7,6 +7,7 @@ mod never_panics;
 mod parquet_values;
 mod real_file;
 mod round_trip;
+mod round_trip_formats;
 mod server;
 
 use std::path::Path;

@@ -117,6 +117,12 @@ fn every_type_has_its_canonical_text() {
     let decimals = Decimal128Array::from(vec![1250, -1]).with_precision_and_scale(38, 2).unwrap();
     assert_eq!(texts(decimals), some(&["12.50", "-0.01"]));
     assert_eq!(texts(Time64MicrosecondArray::from(vec![68_361_102_761])), some(&["18:59:21.102761"]));
+    let lasting = DurationMillisecondArray::from(vec![93_600_500, -1, 0]);
+    assert_eq!(texts(lasting), some(&["26:00:00.5", "-00:00:00.001", "00:00:00"]));
+    assert_eq!(texts(DurationSecondArray::from(vec![59])), some(&["00:00:59"]));
+    let mut lists = ListBuilder::new(builder::Float64Builder::new());
+    lists.append_value([Some(1.5), Some(f64::NAN), None, Some(f64::NEG_INFINITY)]);
+    assert_eq!(texts(lists.finish()), some(&["[1.5,\"NaN\",null,\"-Infinity\"]"]));
 }
 
 #[test]
