@@ -126,7 +126,7 @@ impl<'a> Writer<'a> {
             let node = self.manifest.node(*parent);
             match &node.body {
                 Body::Source { table, .. } => sources.push([node.domain.as_str(), table.as_str()]),
-                _ => refs.push(Ref { name: node.name.as_str(), package: None, version: None }),
+                _ => refs.push(Ref { name: node.model_name(), package: None, version: None }),
             }
         }
         (refs, sources)

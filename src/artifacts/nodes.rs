@@ -63,7 +63,7 @@ impl<'a> Writer<'a> {
         Entry {
             database: self.database,
             schema: self.manifest.schema(node.layer).as_str(),
-            name: node.name.as_str(),
+            name: node.model_name(),
             resource_type: match (is_model, is_snapshot) {
                 (_, true) => "snapshot",
                 (true, false) => "model",
@@ -190,7 +190,7 @@ impl<'a> Writer<'a> {
         let model = self.manifest.reference(subject);
         kwargs.insert("model".into(), format!("{{{{ get_where_subquery({model}) }}}}").into());
         kwargs.extend(test.arguments.clone());
-        let name = node.name.as_str();
+        let name = node.model_name();
         let (key, attached) = match &node.body {
             Body::Source { table, .. } => (format!("sources.{}_{table}", node.domain), None),
             Body::Rule(_) => (format!("seeds.{name}"), Some(self.ids[subject.0].clone())),

@@ -186,55 +186,9 @@ fn calls(text: &str, opening: &str) -> Vec<Vec<String>> {
     found
 }
 
-/// A folder tree of configs, e.g. what stands under `models:`, for one node: the words of the nearest folder
-/// win, tags add up.
-pub fn folder_config(tree: &Value, path: &[&str]) -> Map<String, Value> {
-    let mut words = Map::new();
-    let mut here = tree;
-    for depth in 0..=path.len() {
-        let Some(level) = here.as_object() else { break };
-        let next = path.get(depth).copied();
-        for (key, value) in level {
-            let word = match key.strip_prefix('+') {
-                Some(word) => word,
-                None if !value.is_object() && Some(key.as_str()) != next => key,
-                None => continue,
-            };
-            if word == "tags" {
-                let mut tags = listed(words.get("tags"));
-                tags.extend(listed(Some(value)));
-                words.insert("tags".into(), Value::Array(tags));
-            } else {
-                words.insert(word.to_owned(), value.clone());
-            }
-        }
-        match next.and_then(|next| level.get(next)) {
-            Some(below) => here = below,
-            None => break,
-        }
-    }
-    words
-}
-
-fn listed(value: Option<&Value>) -> Vec<Value> {
-    match value {
-        Some(Value::Array(items)) => items.clone(),
-        Some(Value::Null) | None => Vec::new(),
-        Some(one) => vec![one.clone()],
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn the_nearest_folder_wins_and_tags_add_up() {
-        let tree = json!({"+tags": "all", "shop": {"+materialized": "view", "marts": {"materialized": "table", "+tags": ["m"]}}});
-        let words = folder_config(&tree, &["shop", "marts", "orders"]);
-        assert_eq!(Value::Object(words), json!({"tags": ["all", "m"], "materialized": "table"}));
-    }
 
     #[test]
     fn references_are_found_in_any_spelling() {

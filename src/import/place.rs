@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::dbt::{Dbt, DbtFile, folder_config, references};
+use super::dbt::{Dbt, DbtFile, references};
 use super::layers::{Candidate, decide, domain};
 use super::report::{Finding, Kind};
 use super::{Files, Placed, argument, beside, describe, seeds, settings, snapshots};
 use crate::diagnostic::{Location, SourceFile};
-use crate::project::{Config, Layer, yaml};
+use crate::project::{Config, Layer, folder_config, yaml};
 
 const BY_FOLDER: &str = "in elt the folder is the layer, and the layer is the schema";
 
@@ -245,7 +245,11 @@ fn configure(
             let is_template = value.as_str().is_some_and(|text| text.contains("{{"));
             let elsewhere = DECIDED_ELSEWHERE.contains(&word.as_str());
             if usual {
-            } else if !is_template && !elsewhere && Config::read(&single, &nowhere).is_ok() {
+            } else if !is_template
+                && !elsewhere
+                && !Config::passes_over(&word)
+                && Config::read(&single, &nowhere).is_ok()
+            {
                 words.insert(word, value);
             } else if refused.insert(word.clone()) {
                 let why = match word.as_str() {

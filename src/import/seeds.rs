@@ -5,10 +5,11 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
-use super::dbt::{Dbt, DbtFile, folder_config};
+use super::dbt::{Dbt, DbtFile};
 use super::place::{SourceTable, finding, insert};
 use super::report::{Finding, Kind};
 use super::{Files, Placed, columns, describe};
+use crate::project::folder_config;
 
 /// Places every seed. The names of those that are loaded into raw.
 pub fn place(

@@ -17,9 +17,9 @@ const SETTINGS: [(&str, &str); 5] = [
 
 /// Configs of folders that are not of models, snapshots or seeds.
 const TREES: [(&str, &str); 9] = [
-    ("tests", "write it in the `config:` of each test"),
-    ("data_tests", "write it in the `config:` of each test"),
-    ("data-tests", "write it in the `config:` of each test"),
+    ("tests", "write it under `tests:` of profiles.yml"),
+    ("data_tests", "write it under `tests:` of profiles.yml"),
+    ("data-tests", "write it under `tests:` of profiles.yml"),
     ("unit_tests", "write it in the `config:` of each unit test"),
     ("unit-tests", "write it in the `config:` of each unit test"),
     ("sources", "write it in the `config:` of each source"),

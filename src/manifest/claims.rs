@@ -9,7 +9,7 @@ use super::read::Reader;
 use super::{Body, NodeId, Test, Text};
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 use crate::name::Ident;
-use crate::project::{Config, TEST_WORDS, TestConfig, TestEntry};
+use crate::project::{Config, FolderKind, TEST_WORDS, TestConfig, TestEntry, join_words};
 use crate::template::{Rendered, Subject};
 
 /// A test before its query is resolved.
@@ -90,7 +90,10 @@ impl Reader<'_> {
         }
         let mut text = |word| arguments.remove(word).and_then(|text| text.as_str().map(str::to_owned));
         let (own_name, description) = (text("name"), text("description").unwrap_or_default());
-        let mut config = self.config(&without_test_words(&words), &entry.place);
+        let mut all = self.folder_words_at(FolderKind::Tests, &entry.place.file.path, &entry.name);
+        let folders = all.clone();
+        join_words(&mut all, words.clone());
+        let mut config = self.config(&without_test_words(&all), &entry.place);
         config.tags.extend(entry.tags.iter().cloned());
         if config.enabled == Some(false) {
             return None;
@@ -113,12 +116,10 @@ impl Reader<'_> {
             self.project.library.render_test(&called, &call, config.only.as_deref(), subject, &entry.place);
         let parts: Vec<&str> =
             [entry.name.as_str(), name.as_str()].into_iter().chain(entry.column.as_deref()).collect();
-        if let Ok(rendered) = &rendered {
-            // What the test's own text configures holds where YAML says nothing.
-            for (word, value) in &rendered.config {
-                words.entry(word).or_insert_with(|| value.clone());
-            }
-        }
+        // What the test's own text configures holds where YAML says nothing, and folders where neither does.
+        let mut all = folders;
+        join_words(&mut all, rendered.as_ref().map(|rendered| rendered.config.clone()).unwrap_or_default());
+        join_words(&mut all, words);
         let claim = Claim {
             description,
             name: own_name.unwrap_or_else(|| parts.join("_")),
@@ -130,7 +131,7 @@ impl Reader<'_> {
             subject: Some(id),
             column: entry.column.clone(),
             arguments: written,
-            words,
+            words: all,
         };
         self.test(claim, rendered, rank)
     }
@@ -142,7 +143,7 @@ impl Reader<'_> {
             Body::Source { table, .. } => {
                 (format!("{}_{table}", node.domain), format!("source('{}', '{table}')", node.domain))
             }
-            _ => (node.name.as_str().to_owned(), format!("ref('{}')", node.name.as_str())),
+            _ => (node.model_name().to_owned(), format!("ref('{}')", node.model_name())),
         }
     }
 
@@ -150,13 +151,16 @@ impl Reader<'_> {
         let name = crate::project::stem(&file.path).to_owned();
         let rendered = self.project.library.render(file, Subject { name: &name, ..Subject::default() });
         let place = Location::start_of(file);
-        let words = rendered.as_ref().map(|rendered| rendered.config.clone()).unwrap_or_default();
+        let mut words = self.folder_words_at(FolderKind::Tests, &file.path, &name);
+        let described = self.project.described_tests.iter().find(|test| test.name == name);
+        join_words(&mut words, described.map(|test| test.config.clone()).unwrap_or_default());
+        join_words(&mut words, rendered.as_ref().map(|rendered| rendered.config.clone()).unwrap_or_default());
         let config = self.config(&without_test_words(&words), &place);
         if config.enabled == Some(false) {
             return None;
         }
         let claim = Claim {
-            description: String::new(),
+            description: described.map(|test| test.description.clone()).unwrap_or_default(),
             name: name.clone(),
             kind: &name,
             package: None,
@@ -225,7 +229,7 @@ impl Reader<'_> {
 }
 
 /// The words of a test's config that every config has; its severity is among them, for selectors.
-fn without_test_words(words: &Map<String, Value>) -> Map<String, Value> {
+pub(super) fn without_test_words(words: &Map<String, Value>) -> Map<String, Value> {
     let others = words.iter().filter(|(word, _)| *word == "severity" || !TEST_WORDS.contains(&word.as_str()));
     others.map(|(word, value)| (word.clone(), value.clone())).collect()
 }

@@ -40,6 +40,10 @@ impl Reader<'_> {
                     "write a `relationships` test, which is run before anything is published",
                 );
             }
+            if constraint.kind == ConstraintKind::Custom {
+                let message = format!("`{name}`: elt keeps no custom constraint");
+                wrong(message, place, "write it as a `check` with its expression, or in a `post_hook`");
+            }
             if constraint.kind == ConstraintKind::Check && constraint.expression.is_none() {
                 wrong(format!("`{name}`: a check needs an expression"), place, "add expression: amount > 0");
             }

@@ -26,7 +26,7 @@ impl Manifest {
 
     /// The same of a node that may be switched off.
     pub fn id_of(&self, node: &Node) -> String {
-        let (package, name) = (self.package_of(&node.file.path).0, node.name.as_str());
+        let (package, name) = (self.package_of(&node.file.path).0, node.model_name());
         match &node.body {
             Body::Model { .. } if node.materialization == Materialization::Snapshot => {
                 format!("snapshot.{package}.{name}")
@@ -69,7 +69,7 @@ impl Manifest {
             Body::Source { table, .. } => {
                 vec![self.package_of(&node.file.path).0, node.domain.as_str(), table]
             }
-            _ => self.below(&node.file.path, &[node.name.as_str()]),
+            _ => self.below(&node.file.path, &[node.model_name()]),
         }
     }
 

@@ -4,6 +4,7 @@ mod claims;
 mod contracts;
 mod endpoints;
 mod exposures;
+mod folders;
 mod graph;
 mod hooks;
 mod identity;
@@ -183,7 +184,7 @@ impl Manifest {
         let node = self.node(id);
         match &node.body {
             Body::Source { table, .. } => format!("source('{}', '{table}')", node.domain),
-            _ => format!("ref('{}')", node.name.as_str()),
+            _ => format!("ref('{}')", node.model_name()),
         }
     }
 
@@ -207,6 +208,14 @@ impl Node {
     /// Whether elt makes a relation of it.
     pub fn is_built(&self) -> bool {
         !matches!(self.body, Body::Source { .. }) && self.materialization != Materialization::Ephemeral
+    }
+
+    /// What `ref` calls it: its file's name. Its relation may have an alias.
+    pub fn model_name(&self) -> &str {
+        match &self.body {
+            Body::Source { .. } => self.name.as_str(),
+            Body::Model { .. } | Body::Rule(_) => crate::project::stem(&self.file.path),
+        }
     }
 
     /// Where its config or YAML names `word`, else the start of its file.

@@ -11,23 +11,28 @@ use super::read::{Reader, keys_of};
 use super::{Body, Hooks, Node, Text};
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 use crate::name::Ident;
-use crate::project::{Config, Layer, Materialization, ModelFile, Properties};
+use crate::project::{Config, Layer, Materialization, ModelFile, Properties, join_words};
 use crate::template::{Reference, Rendered, Subject};
 
 /// Words of a config that hold hooks.
-const HOOKS: &[&str] = &["pre_hook", "pre-hook", "post_hook", "post-hook"];
+pub(super) const HOOKS: &[&str] = &["pre_hook", "pre-hook", "post_hook", "post-hook"];
 
 impl<'a> Reader<'a> {
     pub(super) fn model(&mut self, model: &'a ModelFile) {
         let properties = self.properties.get(model.name.as_str()).copied();
         let schema = self.project.target.schema(model.layer).as_str();
         let subject = Subject { name: &model.name, schema, incremental: false };
-        let full = self.rendered(model, subject);
-        let mut words = properties.map(|own| self.rendered_words(own)).unwrap_or_default();
-        words.extend(full.config.clone());
-        let from_yaml = full.config.is_empty() && !words.is_empty();
+        let mut full = self.rendered(model, subject);
+        let of_yaml = properties.map(|own| self.rendered_words(own)).unwrap_or_default();
+        let words = self.words(model, &of_yaml, &full.config);
+        let from_yaml = full.config.is_empty() && !of_yaml.is_empty();
         let place = place_of_config(model, properties.filter(|_| from_yaml));
         let config = self.config(&words, &place);
+        let subject = Subject { name: config.alias.as_deref().unwrap_or(&model.name), ..subject };
+        if config.alias.is_some() && model.file.text.contains("this.") {
+            full = self.rendered(model, subject);
+        }
+        self.tell_warnings(model, &full);
         let default = if model.layer == Layer::Raw && config.source.is_some() {
             Materialization::Load
         } else {
@@ -41,8 +46,10 @@ impl<'a> Reader<'a> {
         self.check(model, properties, materialization, &config, takes_env, &place);
         let incremental = (materialization == Materialization::Incremental)
             .then(|| self.rendered(model, Subject { incremental: true, ..subject }));
-        let files: Vec<&Arc<SourceFile>> =
-            std::iter::once(&model.file).chain(properties.map(|own| &own.place.file)).collect();
+        let files: Vec<&Arc<SourceFile>> = std::iter::once(&model.file)
+            .chain(properties.map(|own| &own.place.file))
+            .chain([&self.project.profile.file])
+            .collect();
         let hooks = Hooks {
             before: self.hooks(&config.pre_hook, &files, subject),
             after: self.hooks(&config.post_hook, &files, subject),
@@ -53,7 +60,8 @@ impl<'a> Reader<'a> {
         let told =
             without_secrets(words, &full.env_used, properties.map(|own| &own.config), &self.project.env);
         let text = |rendered| Box::new(Text { rendered, targets: Vec::new() });
-        self.add(&model.name, Location::start_of(&model.file), references, |name| Node {
+        let alias = config.alias.clone();
+        self.add(&model.name, alias.as_deref(), Location::start_of(&model.file), references, |name| Node {
             name,
             layer: model.layer,
             domain: model.domain.clone(),
@@ -106,6 +114,32 @@ impl<'a> Reader<'a> {
         });
     }
 
+    /// From the general to the particular: folders, the YAML beside the model, the model itself.
+    fn words(
+        &self,
+        model: &ModelFile,
+        of_yaml: &Map<String, Value>,
+        own: &Map<String, Value>,
+    ) -> Map<String, Value> {
+        let mut words = self.folder_words_of_model(model);
+        // How a folder's models are made says nothing of those that are loaded.
+        let is_loaded = [of_yaml, own].into_iter().any(|words| words.contains_key("source"));
+        if is_loaded && model.layer == Layer::Raw {
+            words.remove("materialized");
+        }
+        join_words(&mut words, of_yaml.clone());
+        join_words(&mut words, own.clone());
+        words
+    }
+
+    /// What the model itself warns of.
+    fn tell_warnings(&mut self, model: &ModelFile, rendered: &Rendered) {
+        let place = Location::start_of(&model.file).closer("exceptions.warn");
+        for message in &rendered.warnings {
+            self.problems.push(Diagnostic::warning("template", message.clone()).at(place.clone()));
+        }
+    }
+
     /// Where that fails the name is taken all the same, so that those who refer to it are not blamed too.
     fn rendered(&mut self, model: &ModelFile, subject: Subject<'_>) -> Rendered {
         self.project.library.render(&model.file, subject).unwrap_or_else(|problems| {
@@ -144,7 +178,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The config of a YAML file, its `{{ env_var(…) }}` filled in. Hooks know `this` and are rendered later.
-    fn rendered_words(&mut self, own: &Properties) -> Map<String, Value> {
+    pub(super) fn rendered_words(&mut self, own: &Properties) -> Map<String, Value> {
         let mut words = own.config.clone();
         for (word, value) in &mut words {
             if !HOOKS.contains(&word.as_str()) {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use super::endpoints;
+use super::folders::FolderConfig;
 use super::graph::{check_layers, order};
 use super::{Manifest, Node, NodeId};
 use crate::diagnostic::{Diagnostic, Location, did_you_mean};
@@ -22,8 +23,10 @@ pub fn compile(project: &Project) -> (Manifest, Vec<Diagnostic>) {
         references: Vec::new(),
         by_name: HashMap::new(),
         sources: HashMap::new(),
+        folders: FolderConfig::default(),
         problems: Vec::new(),
     };
+    reader.read_folders();
     reader.index_properties();
     for model in &project.models {
         reader.model(model);
@@ -75,6 +78,8 @@ pub(super) struct Reader<'a> {
     pub references: Vec<Vec<Vec<Reference>>>,
     pub by_name: HashMap<String, NodeId>,
     pub sources: HashMap<(String, String), NodeId>,
+    /// What `profiles.yml` says of whole folders.
+    pub folders: FolderConfig,
     pub problems: Vec<Diagnostic>,
 }
 
@@ -91,7 +96,15 @@ impl<'a> Reader<'a> {
     pub fn fill_in(&mut self, value: &mut Value, place: &Location) {
         match value {
             Value::String(text) => match self.project.library.render_value(text, place) {
-                Ok(rendered) => *text = rendered,
+                // A condition is a yes or a no, not a text.
+                Ok(rendered) => {
+                    let is_template = text.contains("{{");
+                    *value = match rendered.as_str() {
+                        "true" | "True" if is_template => Value::Bool(true),
+                        "false" | "False" if is_template => Value::Bool(false),
+                        _ => Value::String(rendered),
+                    };
+                }
                 Err(problems) => self.problems.extend(problems),
             },
             Value::Array(items) => items.iter_mut().for_each(|item| self.fill_in(item, place)),
@@ -101,36 +114,42 @@ impl<'a> Reader<'a> {
     }
 
     pub fn config(&mut self, words: &Map<String, Value>, place: &Location) -> Config {
+        self.problems.extend(Config::passed_over(words, place));
         Config::read(words, place).unwrap_or_else(|problems| {
             self.problems.extend(problems);
             Config::default()
         })
     }
 
-    /// A node under a name that is free and that PostgreSQL keeps whole.
+    /// A node under a name that is free and that PostgreSQL keeps whole. An alias is what its relation is
+    /// called, and taken like a name.
     pub(super) fn add(
         &mut self,
         name: &str,
+        alias: Option<&str>,
         place: Location,
         references: Vec<Vec<Reference>>,
         node: impl FnOnce(Ident) -> Node,
     ) {
-        let ident = match Ident::new(name) {
+        let ident = match Ident::new(alias.unwrap_or(name)) {
             Ok(ident) => ident,
             Err(error) => {
                 let problem = Diagnostic::error("bad-name", error.to_string()).at(place);
                 return self.problems.push(problem.hint("give the file a shorter name"));
             }
         };
-        if let Some(other) = self.by_name.get(name) {
+        let names: Vec<&str> = std::iter::once(name).chain(alias.filter(|alias| *alias != name)).collect();
+        let taken = names.iter().find_map(|name| Some((*name, self.by_name.get(*name)?)));
+        if let Some((name, other)) = taken {
             let other = &self.nodes[other.0].file.path;
             let message = format!("the name `{name}` is taken twice: by {other} and by {}", place.file.path);
             let problem = Diagnostic::error("name-taken-twice", message).at(place);
-            return self
-                .problems
-                .push(problem.hint("a name is unique in the whole project; rename one file"));
+            let hint = "a name is unique in the whole project; rename one file";
+            return self.problems.push(problem.hint(hint));
         }
-        self.by_name.insert(name.to_owned(), NodeId(self.nodes.len()));
+        for name in names {
+            self.by_name.insert(name.to_owned(), NodeId(self.nodes.len()));
+        }
         self.references.push(references);
         self.nodes.push(node(ident));
     }

@@ -26,7 +26,7 @@ impl Reader<'_> {
                 }
             }
             let refers_to_itself = texts.iter().flatten().any(|reference| {
-                matches!(reference, Reference::Ref(name) if *name == self.nodes[index].name.as_str())
+                matches!(reference, Reference::Ref(name) if *name == self.nodes[index].model_name())
             });
             if refers_to_itself {
                 parents.push(own);

@@ -1,36 +1,123 @@
 //! Rules, the CSV files of a project, become nodes.
 
+use serde_json::{Map, Value};
+
 use super::read::Reader;
 use super::{Body, Hooks, Node, endpoints};
-use crate::diagnostic::Location;
-use crate::project::{Config, Layer, Materialization};
+use crate::diagnostic::{Diagnostic, Location};
+use crate::project::{Config, FolderKind, Layer, Materialization, Properties, Rule, join_words};
+use crate::template::Subject;
+
+/// What a rule's config may say; other words are about models.
+const WORDS: &[&str] = &[
+    "materialized",
+    "enabled",
+    "tags",
+    "meta",
+    "docs",
+    "group",
+    "access",
+    "report",
+    "indexes",
+    "unlogged",
+    "persist_docs",
+    "grants",
+    "pre_hook",
+    "pre-hook",
+    "post_hook",
+    "post-hook",
+    "contract",
+    "delimiter",
+    "column_types",
+    "full_refresh",
+    "freshness",
+    "loaded_at_field",
+    "loaded_at_query",
+    "distribute",
+];
 
 impl Reader<'_> {
     pub(super) fn rules(&mut self) {
         for rule in &self.project.rules {
             let properties = self.properties.get(rule.name.as_str()).copied();
-            let config = match properties {
-                Some(own) => self.config(&own.config, &own.config_place),
-                None => Config::default(),
+            let mut words = self.folder_words_at(FolderKind::Rules, &rule.file.path, &rule.name);
+            let of_yaml = properties.map(|own| self.rendered_words(own)).unwrap_or_default();
+            join_words(&mut words, of_yaml);
+            let start = Location::start_of(&rule.file);
+            let place = properties.map_or_else(|| start.clone(), |own| own.config_place.clone());
+            let config = self.config(&words, &place);
+            if config.enabled == Some(false) {
+                continue;
+            }
+            self.check_rule(rule, properties, &words, &config, &place);
+            let schema = self.project.target.schema(Layer::Stage).as_str();
+            let subject = Subject { name: &rule.name, schema, incremental: false };
+            let files: Vec<_> = properties.map(|own| &own.place.file).into_iter().collect();
+            let files: Vec<_> = files.into_iter().chain([&self.project.profile.file]).collect();
+            let hooks = Hooks {
+                before: self.hooks(&config.pre_hook, &files, subject),
+                after: self.hooks(&config.post_hook, &files, subject),
             };
-            self.add(&rule.name, Location::start_of(&rule.file), Vec::new(), |name| Node {
+            self.add(&rule.name, None, start, Vec::new(), |name| Node {
                 name,
                 layer: Layer::Stage,
                 domain: String::new(),
                 file: rule.file.clone(),
                 materialization: Materialization::Seed,
                 config,
-                words: properties.map(|own| own.config.clone()).unwrap_or_default(),
+                words,
                 yaml_words: properties.map(|own| own.config.clone()).unwrap_or_default(),
                 description: properties.map(|own| own.description.clone()).unwrap_or_default(),
                 described_in: properties.map(|own| own.place.file.clone()),
                 columns: properties.map(|own| own.columns.clone()).unwrap_or_default(),
                 endpoint: endpoints::of(properties),
                 constraints: Vec::new(),
-                hooks: Hooks::default(),
+                hooks,
                 body: Body::Rule(rule.clone()),
                 parents: Vec::new(),
             });
+        }
+    }
+
+    fn check_rule(
+        &mut self,
+        rule: &Rule,
+        properties: Option<&Properties>,
+        words: &Map<String, Value>,
+        config: &Config,
+        place: &Location,
+    ) {
+        let name = &rule.name;
+        let mut wrong = |word: &str, message: String, hint: String| {
+            let problem = Diagnostic::error("bad-config", message).at(place.closer(word));
+            self.problems.push(problem.hint(hint));
+        };
+        for word in words.keys().filter(|word| Config::knows(word) && !WORDS.contains(&word.as_str())) {
+            let hint = match word.as_str() {
+                "alias" => "a rule is called as its file: rename the file".to_owned(),
+                _ => format!("a rule takes {}", WORDS.join(", ")),
+            };
+            wrong(word, format!("`{name}` is a rule, which has no `{word}`"), hint);
+        }
+        if config.materialized.is_some_and(|how| how != Materialization::Seed) {
+            let message = format!("`{name}` is a rule, and a rule is always a table");
+            let hint = "select from it in a model that is materialized so".to_owned();
+            wrong("materialized", message, hint);
+        }
+        for column in config.column_types.keys() {
+            if !rule.columns.iter().any(|known| known.name.as_str() == column) {
+                let message = format!(
+                    "`column_types` names the column `{column}`, which {} does not have",
+                    rule.file.path
+                );
+                let known = rule.columns.iter().map(|known| known.name.as_str());
+                let hint = crate::diagnostic::did_you_mean(column, known.clone());
+                let hint = hint.unwrap_or_else(|| format!("it has {}", known.collect::<Vec<_>>().join(", ")));
+                wrong(column, message, hint);
+            }
+        }
+        if let Some(own) = properties.filter(|_| config.contract.enforced) {
+            self.check_contract(own, Materialization::Seed);
         }
     }
 }

@@ -91,8 +91,8 @@ impl Reader<'_> {
         Some(UnitTest { written, model, text, given })
     }
 
-    /// What overridden macros write. `is_incremental` is none of them: it answers, and writes nothing.
-    fn overridden_macros<'w>(&mut self, written: &'w Written) -> Option<Vec<(&'w str, String)>> {
+    /// What overridden macros write or return. `is_incremental` is none of them: it answers, and writes nothing.
+    fn overridden_macros<'w>(&mut self, written: &'w Written) -> Option<Vec<(&'w str, &'w Value)>> {
         let mut macros = Vec::new();
         for (name, value) in &written.overrides.macros {
             match (name.as_str(), value) {
@@ -102,8 +102,8 @@ impl Reader<'_> {
                     self.problems.push(problem.at(written.place.closer(name)));
                     return None;
                 }
-                (name, Value::String(text)) => macros.push((name, text.clone())),
-                (name, Value::Number(number)) => macros.push((name, number.to_string())),
+                (name, Value::String(_) | Value::Number(_)) => macros.push((name, value)),
+                (name, _) if self.project.library.returns_a_value(name) => macros.push((name, value)),
                 _ => {
                     let message = format!("what the macro `{name}` writes is a text or a number");
                     let problem = Diagnostic::error("bad-unit-test", message).at(written.place.closer(name));
@@ -161,7 +161,7 @@ fn reference(text: &str) -> Option<Reference> {
     }
     let mut quoted = text.split(['\'', '"']).skip(1).step_by(2).map(str::to_owned);
     match (text.split('(').next()?.trim(), quoted.next(), quoted.next()) {
-        ("ref", Some(name), None) => Some(Reference::Ref(name)),
+        ("ref", Some(name), None) | ("ref", Some(_), Some(name)) => Some(Reference::Ref(name)),
         ("source", Some(source), Some(name)) => Some(Reference::Source(source, name)),
         _ => None,
     }

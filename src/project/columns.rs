@@ -135,6 +135,14 @@ fn test_entry(
     };
     let (name, written) = match &entry.value {
         Value::String(name) => (name.clone(), Map::new()),
+        // dbt's other form: `{test_name: unique, name: each_id_once}`.
+        Value::Object(map) if map.contains_key("test_name") => {
+            let mut arguments = map.clone();
+            match arguments.remove("test_name") {
+                Some(Value::String(name)) => (name, arguments),
+                _ => return Err(wrong()),
+            }
+        }
         Value::Object(map) => match map.iter().next() {
             Some((name, Value::Object(arguments))) if map.len() == 1 => (name.clone(), arguments.clone()),
             Some((name, Value::Null)) if map.len() == 1 => (name.clone(), Map::new()),

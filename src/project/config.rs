@@ -46,6 +46,8 @@ pub struct Index {
 pub struct Config {
     pub materialized: Option<Materialization>,
     pub enabled: Option<bool>,
+    /// What the relation is called instead of the file.
+    pub alias: Option<String>,
     #[serde(deserialize_with = "one_or_many")]
     pub tags: Vec<String>,
     pub indexes: Vec<Index>,
@@ -131,6 +133,9 @@ pub struct Config {
     #[serde(deserialize_with = "one_or_many")]
     pub metadata: Vec<String>,
 
+    /// Of a rule: the types of columns that its YAML does not describe.
+    pub column_types: BTreeMap<String, String>,
+
     /// How old the newest row may be; the word is taken back by null.
     pub freshness: Option<FreshnessLimits>,
     /// A column or an expression: when a row came.
@@ -173,7 +178,7 @@ pub struct Contract {
     pub alias_types: Option<bool>,
 }
 
-fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+pub(super) fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged, expecting = "a name or a list of names")]
     enum Written {

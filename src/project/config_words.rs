@@ -12,6 +12,7 @@ const AUTH: &str = "it is a map of `bearer`, `basic` with `user` and `password`,
 const KNOWN: &[&str] = &[
     "materialized",
     "enabled",
+    "alias",
     "tags",
     "indexes",
     "report",
@@ -66,6 +67,7 @@ const KNOWN: &[&str] = &[
     "api",
     "incremental",
     "metadata",
+    "column_types",
     "freshness",
     "loaded_at_field",
     "loaded_at_query",
@@ -78,27 +80,52 @@ const KNOWN: &[&str] = &[
     "distribute",
 ];
 
-/// Words of dbt that a folder or a name decides here, and what to do instead.
-const DECIDED_ELSEWHERE: &[(&str, &str)] = &[
-    ("alias", "a relation is named as its file: rename the file, or refer to it by this name"),
-    (
-        "schema",
-        "the layer decides: move the file to models/raw, stage or prod; the profile's `schemas:` names them",
-    ),
-    ("database", "a run builds in one database: the target's url in profiles.yml names it"),
-    ("quoting", "elt quotes every name as it is written"),
-];
+const LAYER: &str = "the layer is the schema: move the file to models/raw, stage or prod; the profile's `schemas:` names them";
+const TARGET: &str = "a run builds in one database: the target's url in profiles.yml names it";
+
+/// Words of dbt that something else decides here: they are read and passed over.
+const DECIDED_ELSEWHERE: &[(&str, &str)] =
+    &[("schema", LAYER), ("target_schema", LAYER), ("database", TARGET), ("target_database", TARGET)];
+
+/// Words of dbt that need not be said here: elt quotes every name as it is written.
+const SAYS_NOTHING: &[&str] = &["quoting", "quote_columns", "event_time"];
+
+/// Those that are passed over, too.
+fn all_words() -> Vec<&'static str> {
+    let elsewhere = DECIDED_ELSEWHERE.iter().map(|(word, _)| word);
+    KNOWN.iter().chain(elsewhere).chain(SAYS_NOTHING).copied().collect()
+}
 
 impl Config {
+    /// Whether `word` is one of a config.
+    pub fn knows(word: &str) -> bool {
+        KNOWN.contains(&word)
+    }
+
+    /// Whether `word` is one of dbt's that says nothing here.
+    pub fn passes_over(word: &str) -> bool {
+        SAYS_NOTHING.contains(&word) || DECIDED_ELSEWHERE.iter().any(|(known, _)| *known == word)
+    }
+
+    /// Warnings of the words that something else decides here.
+    pub fn passed_over(words: &Map<String, Value>, place: &Location) -> Vec<Diagnostic> {
+        let found =
+            DECIDED_ELSEWHERE.iter().filter(|(word, _)| words.get(*word).is_some_and(|it| !it.is_null()));
+        found
+            .map(|(word, instead)| {
+                Diagnostic::warning("passed-over", format!("config's `{word}` is passed over"))
+                    .at(place.closer(word))
+                    .hint(*instead)
+            })
+            .collect()
+    }
+
     /// From the words as written. Every unknown or mistyped word is told, at `place`.
     pub fn read(words: &Map<String, Value>, place: &Location) -> Result<Self, Vec<Diagnostic>> {
         let mut problems = Vec::new();
-        for word in words.keys().filter(|word| !KNOWN.contains(&word.as_str())) {
-            let elsewhere = DECIDED_ELSEWHERE.iter().find(|(known, _)| known == word);
-            let hint = elsewhere
-                .map(|(_, hint)| (*hint).to_owned())
-                .or_else(|| did_you_mean(word, KNOWN.iter().copied()))
-                .unwrap_or_else(|| format!("config knows: {}", KNOWN.join(", ")));
+        for word in words.keys().filter(|word| !Self::knows(word) && !Self::passes_over(word)) {
+            let hint = did_you_mean(word, KNOWN.iter().copied())
+                .unwrap_or_else(|| format!("config knows: {}", all_words().join(", ")));
             problems.push(
                 Diagnostic::error("unknown-config", format!("config has no word `{word}`"))
                     .at(place.closer(word))

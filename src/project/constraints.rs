@@ -11,6 +11,8 @@ pub enum ConstraintKind {
     PrimaryKey,
     ForeignKey,
     Check,
+    /// dbt's word for what no other word says.
+    Custom,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -81,6 +81,7 @@ impl Found {
             ("models" | "rules", "md") => &mut self.docs,
             ("rules", "csv") => &mut self.rules,
             ("macros", "sql") => &mut self.macros,
+            ("tests", "sql") if path.contains("tests/generic/") => &mut self.macros,
             ("tests", "sql") => &mut self.tests,
             _ => return,
         };

@@ -9,6 +9,7 @@ mod constraints;
 mod docs_blocks;
 mod exposures;
 mod files;
+mod folders;
 mod freshness;
 mod layer;
 mod loading;
@@ -30,12 +31,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
+use serde_yaml::Spanned;
 
 pub use columns::{ColumnProperties, TestEntry};
 pub use config::{Config, Contract, Index, PersistDocs, Roles};
 pub use constraints::{Constraint, ConstraintKind};
 pub use docs_blocks::DocsBlock;
 pub use exposures::{Exposure, ExposureType, Maturity};
+pub use folders::{FolderKind, Folders, folder_config, join_words};
 pub use freshness::{FreshnessLimits, FreshnessStatus, Period, Tolerance};
 pub use layer::Layer;
 pub use loading::{Api, Auth, Basic, Cursor, Incremental, Keys, Method, Paging, Whole};
@@ -44,7 +47,7 @@ pub use materialization::{
     Strategy,
 };
 pub use profile::{EMBEDDED_DATABASE, Fetch, Profile, Target};
-pub use properties::Properties;
+pub use properties::{Properties, SingularTest};
 pub use reading::{BadRows, BadRowsLimit, ColumnsChange, NameOrNumber, RaggedRows};
 pub use rules::{Rule, RuleColumn};
 pub use service::{Preview, RateLimit, Service};
@@ -91,6 +94,8 @@ pub struct Project {
     pub rule_names: BTreeSet<String>,
     /// `tests/**/*.sql`: queries that must return no rows.
     pub singular_tests: Vec<Arc<SourceFile>>,
+    /// What YAML says of them.
+    pub described_tests: Vec<SingularTest>,
     pub properties: Vec<Properties>,
     pub sources: Vec<SourceTable>,
     pub exposures: Vec<Exposure>,
@@ -119,7 +124,7 @@ impl Project {
             vars.extend(package.vars(root));
         }
         let name = profile.name.clone().unwrap_or_else(|| name_of(root));
-        let models: Vec<ModelFile> =
+        let mut models: Vec<ModelFile> =
             found.models.iter().filter_map(|file| model_file(file, &packages, &mut problems)).collect();
 
         vars.extend(profile.vars.clone());
@@ -139,7 +144,7 @@ impl Project {
         let scope = Scope {
             vars: vars.clone(),
             env: setting.env.clone(),
-            target: target.for_templates(),
+            target: target.for_templates(&name),
             packages: named,
         };
         let library =
@@ -149,10 +154,15 @@ impl Project {
             })?;
 
         let (mut properties, mut sources) = (Vec::new(), Vec::new());
-        let (mut exposures, mut unit_tests) = (Vec::new(), Vec::new());
+        let (mut exposures, mut unit_tests, mut singular) = (Vec::new(), Vec::new(), Vec::new());
         for file in &found.properties {
             match properties::read(file, &found.fixtures) {
                 Ok(described) => {
+                    problems.extend(described.warnings);
+                    singular.extend(described.singular);
+                    for snapshot in &described.snapshots {
+                        models.extend(snapshot_file(file, snapshot, &packages, &mut problems));
+                    }
                     properties.extend(described.properties);
                     sources.extend(described.sources);
                     exposures.extend(described.exposures);
@@ -165,13 +175,21 @@ impl Project {
             found.docs.iter().flat_map(|file| docs_blocks::read(file, &mut problems)).collect();
         properties::join_pinned(&mut properties);
         docs_blocks::resolve(&docs_blocks, &mut properties, &mut sources, &mut exposures, &mut problems);
+        let project_name = name.clone();
         let rules = found
             .rules
             .iter()
             .filter_map(|file| {
                 let name = stem(&file.path);
                 let own = properties.iter().find(|entry| entry.name == name);
-                rules::read(file, own, &mut problems)
+                let folders = profile.folders.of(FolderKind::Rules).map(|(tree, _)| {
+                    let path: Vec<&str> = file.path.trim_end_matches(".csv").split('/').skip(1).collect();
+                    let tree = Value::Object(
+                        tree.get(&project_name).and_then(Value::as_object).unwrap_or(tree).clone(),
+                    );
+                    folder_config(&tree, &path)
+                });
+                rules::read(file, own, &folders.unwrap_or_default(), &mut problems)
             })
             .collect();
         let project = Self {
@@ -184,6 +202,7 @@ impl Project {
             rules,
             rule_names: found.rules.iter().map(|file| stem(&file.path).to_owned()).collect(),
             singular_tests: found.tests,
+            described_tests: singular,
             properties,
             sources,
             exposures,
@@ -229,6 +248,27 @@ fn name_of(root: &Path) -> String {
 pub(crate) fn stem(path: &str) -> &str {
     let name = path.rsplit('/').next().unwrap_or(path);
     name.split_once('.').map_or(name, |(stem, _)| stem)
+}
+
+/// A snapshot that is nothing but YAML is a model in the folder of that file, of one line.
+fn snapshot_file(
+    file: &Arc<SourceFile>,
+    (name, relation): &(Spanned<String>, Spanned<String>),
+    packages: &[packages::Package],
+    problems: &mut Vec<Diagnostic>,
+) -> Option<ModelFile> {
+    let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let wanted = relation.value.trim().trim_start_matches("{{").trim_end_matches("}}").trim();
+    if !["ref(", "source("].iter().any(|call| wanted.starts_with(call)) {
+        let message = format!("the snapshot `{}` is of `{wanted}`", name.value);
+        let place = yaml::place(file, relation);
+        problems
+            .push(Diagnostic::error("bad-config", message).at(place).hint("write `relation: ref('orders')`"));
+        return None;
+    }
+    let path = format!("{folder}/{}.sql", name.value);
+    let text = format!("select * from {{{{ {wanted} }}}}\n");
+    model_file(&Arc::new(SourceFile { path, text }), packages, problems)
 }
 
 fn model_file(

@@ -10,7 +10,7 @@ use serde_yaml::Spanned;
 
 use super::calling::{self, WrittenSchedule, WrittenWebhooks};
 use super::service::{Service, WrittenService};
-use super::{Layer, Setting, yaml};
+use super::{Folders, Layer, Setting, yaml};
 use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
 use crate::name::Ident;
 use crate::schedule::Schedule;
@@ -31,6 +31,12 @@ struct Written {
     on_run_end: Statements,
     #[serde(default)]
     vars: Map<String, Value>,
+    /// Config of folders.
+    models: Option<Spanned<Map<String, Value>>>,
+    #[serde(alias = "seeds")]
+    rules: Option<Spanned<Map<String, Value>>>,
+    #[serde(alias = "data_tests")]
+    tests: Option<Spanned<Map<String, Value>>>,
     #[serde(default)]
     targets: BTreeMap<String, WrittenTarget>,
     #[serde(default)]
@@ -112,6 +118,8 @@ pub struct Profile {
     /// Where artifacts are written, seen from the project's folder.
     pub target_path: Option<PathBuf>,
     pub vars: Map<String, Value>,
+    /// Config of whole folders.
+    pub folders: Folders,
     pub service: Service,
     pub fetch: Fetch,
     /// When `elt serve` runs the pipeline by itself.
@@ -148,9 +156,25 @@ impl Target {
         after_host.split(['?', '#']).next().filter(|name| !name.is_empty() && !name.contains('%'))
     }
 
-    pub(super) fn for_templates(&self) -> Map<String, Value> {
+    /// What templates may know of it, by the names of dbt. A password is no part of it.
+    pub(super) fn for_templates(&self, project: &str) -> Map<String, Value> {
         let mut map = Map::new();
         map.insert("name".into(), self.name.clone().into());
+        map.insert("target_name".into(), self.name.clone().into());
+        map.insert("type".into(), "postgres".into());
+        map.insert("threads".into(), self.threads.into());
+        for word in ["profile_name", "project_name"] {
+            map.insert(word.into(), project.into());
+        }
+        for word in ["dbname", "database"] {
+            map.extend(self.database().map(|database| (word.to_owned(), database.into())));
+        }
+        if let Some(url) = self.url.as_deref().and_then(|url| url::Url::parse(url).ok()) {
+            let user = Some(url.username()).filter(|user| !user.is_empty() && !user.contains('%'));
+            map.extend(user.map(|user| ("user".to_owned(), user.into())));
+            map.extend(url.host_str().map(|host| ("host".to_owned(), host.into())));
+            map.extend(url.port().map(|port| ("port".to_owned(), port.into())));
+        }
         for layer in Layer::ALL {
             map.insert(layer.name().into(), self.schema(layer).as_str().into());
         }
@@ -176,6 +200,7 @@ impl Profile {
         let target_path = reader.text(written.target_path.as_ref()).map(PathBuf::from);
         match target {
             Some(target) if reader.problems.is_empty() => {
+                let folders = Folders::read(file, [written.models, written.rules, written.tests]);
                 let (on_run_start, on_run_end) = (written.on_run_start.list(), written.on_run_end.list());
                 Ok((
                     Self {
@@ -185,6 +210,7 @@ impl Profile {
                         name,
                         target_path,
                         vars: written.vars,
+                        folders,
                         service,
                         schedule,
                         webhooks,

@@ -30,6 +30,28 @@ struct Written {
     exposures: Vec<WrittenExposure>,
     #[serde(default)]
     unit_tests: Vec<WrittenUnitTest>,
+    #[serde(default)]
+    snapshots: Vec<WrittenEntry>,
+    /// Of the queries in `tests/`.
+    #[serde(default, alias = "tests")]
+    data_tests: Vec<WrittenTest>,
+    #[allow(dead_code, reason = "descriptions for people: elt shows a macro's own comment")]
+    macros: Option<Value>,
+    #[allow(dead_code, reason = "who owns what, for people")]
+    groups: Option<Value>,
+}
+
+/// What YAML says of a query in `tests/`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenTest {
+    name: String,
+    #[serde(default)]
+    description: String,
+    #[serde(default)]
+    config: Map<String, Value>,
+    #[allow(dead_code, reason = "free notes of the project's own")]
+    meta: Option<Value>,
 }
 
 /// What one YAML file describes.
@@ -39,6 +61,18 @@ pub(super) struct Described {
     pub sources: Vec<SourceTable>,
     pub exposures: Vec<Exposure>,
     pub unit_tests: Vec<UnitTest>,
+    /// Snapshots that are nothing but YAML: their names, and what they keep the history of.
+    pub snapshots: Vec<(Spanned<String>, Spanned<String>)>,
+    pub singular: Vec<SingularTest>,
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// What YAML says of a query in `tests/`.
+#[derive(Debug, Clone)]
+pub struct SingularTest {
+    pub name: String,
+    pub description: String,
+    pub config: Map<String, Value>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -66,6 +100,18 @@ struct WrittenEntry {
     loaded_at_field: Option<Value>,
     #[serde(default, deserialize_with = "present")]
     loaded_at_query: Option<Value>,
+    /// Of a snapshot: what it keeps the history of, `ref('…')` or `source('…', '…')`.
+    relation: Option<Spanned<String>>,
+    /// dbt takes these words beside `config:`, too.
+    docs: Option<Value>,
+    access: Option<Value>,
+    group: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    versions: Option<Value>,
+    #[allow(dead_code, reason = "likewise of versions")]
+    latest_version: Option<Value>,
+    #[allow(dead_code, reason = "read by people")]
+    deprecation_date: Option<Value>,
 }
 
 /// Columns of a rules file that hold ranges: they must not overlap nor, inside a group, leave a hole.
@@ -104,7 +150,20 @@ pub(super) fn read(file: &Arc<SourceFile>, fixtures: &[Arc<SourceFile>]) -> Resu
     }
     let written: Written = yaml::read(&file.text).map_err(|error| yaml::problem(file, &error))?;
     for entry in written.models.into_iter().chain(written.rules) {
+        described.warnings.extend(entry.passed_over(file));
         described.properties.push(entry.read(file)?);
+    }
+    for mut entry in written.snapshots {
+        let relation = entry.relation.take();
+        let name = entry.name.clone();
+        let mut properties = entry.read(file)?;
+        properties.config.insert("materialized".into(), "snapshot".into());
+        described.properties.push(properties);
+        described.snapshots.extend(relation.map(|relation| (name, relation)));
+    }
+    for test in written.data_tests {
+        let WrittenTest { name, description, config, meta: _ } = test;
+        described.singular.push(SingularTest { name, description: description.trim().to_owned(), config });
     }
     for source in written.sources {
         described.sources.extend(source.read(file)?);
@@ -144,11 +203,30 @@ pub(super) fn join_pinned(properties: &mut Vec<Properties>) {
 }
 
 impl WrittenEntry {
+    /// Words of dbt that are read and mean nothing here.
+    fn passed_over(&self, file: &Arc<SourceFile>) -> Option<Diagnostic> {
+        let place = place(file, &self.name);
+        let (word, hint) = if self.relation.is_some() {
+            ("relation", "it belongs to an entry of `snapshots:`")
+        } else if self.versions.is_some() {
+            ("versions", "each file is a model of its own: describe `orders_v2` by that name")
+        } else {
+            return None;
+        };
+        let message = format!("`{word}` of the model `{}` is passed over", self.name.value);
+        Some(Diagnostic::warning("passed-over", message).at(place.closer(word)).hint(hint))
+    }
+
     fn read(self, file: &Arc<SourceFile>) -> Result<Properties, Diagnostic> {
         let (columns, tests) = columns_and_tests(file, self.columns, &self.tests)?;
         let mut config = self.config.as_ref().map(|config| config.value.clone()).unwrap_or_default();
         if let Some(meta) = self.meta {
             config.entry("meta").or_insert(meta);
+        }
+        for (word, value) in [("docs", self.docs), ("access", self.access), ("group", self.group)] {
+            if let Some(value) = value {
+                config.entry(word).or_insert(value);
+            }
         }
         let freshness = [
             ("freshness", self.freshness),

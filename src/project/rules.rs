@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
 use super::properties::{Properties, Ranges};
 use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
 use crate::inference::type_of;
@@ -20,6 +22,8 @@ pub struct Rule {
     pub name: String,
     pub file: Arc<SourceFile>,
     pub columns: Vec<RuleColumn>,
+    /// What stands between two cells.
+    pub delimiter: char,
 }
 
 /// One line of the file: where it stands, and its cells.
@@ -32,11 +36,28 @@ struct Line {
 pub(super) fn read(
     file: &Arc<SourceFile>,
     own: Option<&Properties>,
+    folders: &Map<String, Value>,
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Rule> {
     let before = problems.len();
-    let (header, lines) = parse(file, problems)?;
-    let columns = columns(file, own, &header, &lines, problems);
+    let word = |word: &str| own.and_then(|own| own.config.get(word)).or_else(|| folders.get(word));
+    if word("enabled") == Some(&Value::Bool(false)) {
+        return None;
+    }
+    let delimiter = match word("delimiter").and_then(Value::as_str).map(|text| text.replace("\\t", "\t")) {
+        None => ',',
+        Some(text) if text.len() == 1 => text.chars().next().unwrap_or(','),
+        Some(text) => {
+            let place =
+                own.map_or_else(|| Location::start_of(file), |own| own.config_place.closer("delimiter"));
+            let message = format!("config's `delimiter` is wrong: `{text}` is not one character of ASCII");
+            problems.push(Diagnostic::error("bad-config", message).at(place));
+            return None;
+        }
+    };
+    let (header, lines) = parse(file, delimiter, problems)?;
+    let types = word("column_types").and_then(Value::as_object);
+    let columns = columns(file, own, types, &header, &lines, problems);
     if let Some((ranges, place)) = own.and_then(|own| own.ranges.as_ref()) {
         check_ranges(file, ranges, place, &header, &lines, problems);
     }
@@ -44,11 +65,18 @@ pub(super) fn read(
         name: super::stem(&file.path).to_owned(),
         file: file.clone(),
         columns,
+        delimiter,
     })
 }
 
-fn parse(file: &Arc<SourceFile>, problems: &mut Vec<Diagnostic>) -> Option<(Vec<String>, Vec<Line>)> {
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(file.text.as_bytes());
+fn parse(
+    file: &Arc<SourceFile>,
+    delimiter: char,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<(Vec<String>, Vec<Line>)> {
+    let mut reader = csv::ReaderBuilder::new();
+    reader.flexible(true).delimiter(delimiter as u8);
+    let mut reader = reader.from_reader(file.text.as_bytes());
     let header: Vec<String> = match reader.headers() {
         Ok(header) => header.iter().map(|name| name.trim().to_owned()).collect(),
         Err(error) => {
@@ -97,6 +125,7 @@ fn parse(file: &Arc<SourceFile>, problems: &mut Vec<Diagnostic>) -> Option<(Vec<
 fn columns(
     file: &Arc<SourceFile>,
     own: Option<&Properties>,
+    types: Option<&Map<String, Value>>,
     header: &[String],
     lines: &[Line],
     problems: &mut Vec<Diagnostic>,
@@ -125,6 +154,8 @@ fn columns(
         };
         let cells = lines.iter().map(|line| line.cells[index].as_str());
         let declared = declared.iter().find(|column| column.name == *name).and_then(|c| c.data_type.clone());
+        let configured = || types?.get(name)?.as_str().map(str::to_owned);
+        let declared = declared.or_else(configured);
         let data_type = declared.unwrap_or_else(|| type_of(cells).to_owned());
         for line in lines {
             let cell = &line.cells[index];
@@ -242,7 +273,7 @@ mod tests {
         });
         let own = super::super::properties::read(&yaml, &[]).unwrap().properties;
         let mut problems = Vec::new();
-        read(&file, own.first(), &mut problems);
+        read(&file, own.first(), &Map::new(), &mut problems);
         problems.iter().map(|problem| problem.message.clone()).collect()
     }
 

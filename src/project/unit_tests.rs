@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use serde_yaml::Spanned;
 
+use super::config::one_or_many;
 use super::yaml::place;
 use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
 
@@ -26,7 +27,7 @@ pub(super) struct WrittenUnitTest {
     config: UnitConfig,
     #[allow(dead_code, reason = "free notes of the project's own")]
     meta: Option<Value>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "one_or_many")]
     tags: Vec<String>,
     enabled: Option<bool>,
 }
@@ -34,7 +35,7 @@ pub(super) struct WrittenUnitTest {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct UnitConfig {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "one_or_many")]
     tags: Vec<String>,
     enabled: Option<bool>,
     #[allow(dead_code, reason = "free notes of the project's own")]

@@ -44,12 +44,12 @@ impl Library {
             let name = match package {
                 // Those of a package that cannot be used have no signature.
                 Some(package) => {
-                    signatures_of(&file.text[start.whole.clone()], package).into_keys().next()?
+                    signatures_of(&file.text[start.whole.start..end.whole.end], package).into_keys().next()?
                 }
                 None => name,
             };
             Some(Macro {
-                parameters: self.signatures.get(&name)?.clone(),
+                parameters: self.signatures.get(&name)?.parameters.clone(),
                 text: file.text[start.whole.start..end.whole.end].to_owned(),
                 calls: self.calls_within(&file.text[start.whole.end..end.whole.start], package),
                 file: file.clone(),

@@ -24,6 +24,13 @@ impl Library {
             .collect()
     }
 
+    /// The same of a text whose own place is all that is known.
+    pub(super) fn told_at(&self, rewritten: &Rewritten, place: &Location) -> Vec<Diagnostic> {
+        let mut told = self.told(&place.file, rewritten);
+        told.iter_mut().for_each(|problem| problem.location = Some(place.clone()));
+        told
+    }
+
     /// A macro that there is not. Who asks knows where the name stands.
     pub(super) fn unknown_macro(&self, name: &str) -> Diagnostic {
         let packaged = name.replacen('.', "__", 1);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tera::{Kwargs, State, Tera, TeraResult};
 
-use super::{Reference, Rendered, Scope, Subject, marks};
+use super::{Reference, Rendered, Scope, Subject, marks, values};
 use crate::diagnostic::did_you_mean;
 
 /// Divides message from hint in an error that passes through tera.
@@ -19,6 +19,8 @@ struct Render {
     name: String,
     schema: String,
     incremental: bool,
+    /// What the macro under way has returned: whatever it still does is without effect.
+    returned: Option<tera::Value>,
     out: Rendered,
 }
 
@@ -37,12 +39,18 @@ pub fn with_state(
         name: subject.name.to_owned(),
         schema: subject.schema.to_owned(),
         incremental: subject.incremental,
+        returned: None,
         out: Rendered::default(),
     };
     RENDER.with_borrow_mut(|current| *current = Some(state));
     let text = render();
     let state = RENDER.with_borrow_mut(Option::take).expect("set just above, and renders do not nest");
-    Ok(Rendered { marked: text?, ..state.out })
+    let marked = text?;
+    if state.returned.is_some() {
+        let message = "what `return(…)` gives is lost here".to_owned();
+        return fail(message, "call it outside of `{% set %}…{% endset %}` and filter blocks");
+    }
+    Ok(Rendered { marked, ..state.out })
 }
 
 /// A tera that knows dbt's functions.
@@ -63,13 +71,17 @@ pub fn engine() -> Tera {
         None => refer(Reference::This),
         Some("schema") => Ok(with_render(|render| render.schema.clone())),
         Some("name" | "identifier" | "table") => Ok(with_render(|render| render.name.clone())),
-        Some(part) => fail(format!("`this` has no part `{part}`"), "`this.schema` and `this.name` are known"),
+        Some("database") => part_of_target("dbname"),
+        Some(part) => fail(
+            format!("`this` has no part `{part}`"),
+            "`this.schema`, `this.name` and `this.database` are known",
+        ),
     });
     tera.register_function("is_incremental", |_: Kwargs, _: &State| with_render(|render| render.incremental));
     tera.register_function("var", variable);
     tera.register_function("env_var", environment);
     tera.register_function("config", |arguments: Kwargs, _: &State| {
-        for (key, value) in arguments.iter() {
+        for (key, value) in arguments.iter().filter(|_| !has_returned()) {
             let mut value =
                 serde_json::to_value(value).map_err(|error| tera::Error::message(error.to_string()))?;
             with_render(|render| {
@@ -83,16 +95,60 @@ pub fn engine() -> Tera {
         Ok::<_, tera::Error>(crate::name::literal(&arguments.must_get::<tera::Value>("value")?.to_string()))
     });
     tera.register_function("target", |arguments: Kwargs, _: &State| {
-        let part = arguments.get::<String>("part")?.unwrap_or_else(|| "name".into());
-        Ok::<_, tera::Error>(with_render(|render| match render.scope.target.get(&part) {
-            Some(Value::String(text)) => text.clone(),
-            Some(other) => other.to_string(),
-            None if part == "schema" => render.schema.clone(),
-            None if part == "type" => "postgres".to_owned(),
-            None => String::new(),
+        part_of_target(&arguments.must_get::<String>("part")?)
+    });
+    tera.register_function("elt_return", |arguments: Kwargs, _: &State| {
+        let value = arguments.get::<tera::Value>("value")?.unwrap_or_else(tera::Value::none);
+        Ok::<_, tera::Error>(with_render(|render| match render.returned {
+            Some(_) => String::new(),
+            None => {
+                render.returned = Some(value);
+                marks::RETURNED.to_string()
+            }
         }))
     });
+    tera.register_function("elt_returned", |arguments: Kwargs, _: &State| {
+        let text = arguments.must_get::<tera::Value>("of")?;
+        let returned = text.as_str().is_some_and(|text| text.contains(marks::RETURNED));
+        let value = if returned { with_render(|render| render.returned.take()) } else { None };
+        Ok::<_, tera::Error>(value.unwrap_or(text))
+    });
+    tera.register_function("throw", |arguments: Kwargs, _: &State| {
+        let message = arguments.must_get::<String>("message")?;
+        if has_returned() { Ok(String::new()) } else { Err(tera::Error::message(message)) }
+    });
+    tera.register_function("elt_warn", |arguments: Kwargs, _: &State| {
+        let message = arguments.must_get::<String>("message")?;
+        if !has_returned() {
+            with_render(|render| render.out.warnings.push(message));
+        }
+        Ok::<_, tera::Error>(String::new())
+    });
+    values::register(&mut tera);
     tera
+}
+
+/// Whether what is called now stands behind a `return(…)`: there it does nothing.
+pub(super) fn has_returned() -> bool {
+    with_render(|render| render.returned.is_some())
+}
+
+fn part_of_target(part: &str) -> TeraResult<String> {
+    let found = with_render(|render| match render.scope.target.get(part) {
+        Some(Value::String(text)) => Some(text.clone()),
+        Some(other) => Some(other.to_string()),
+        None if part == "schema" => Some(render.schema.clone()),
+        None => None,
+    });
+    if let Some(text) = found {
+        return Ok(text);
+    }
+    let known = with_render(|render| {
+        let known = render.scope.target.keys().map(String::as_str).chain(["schema"]);
+        did_you_mean(part, known.clone())
+            .unwrap_or_else(|| format!("target knows: {}", known.collect::<Vec<_>>().join(", ")))
+    });
+    fail(format!("`target` has no part `{part}`"), &known)
 }
 
 /// A `ref` in a config is the name of what it refers to.
@@ -145,6 +201,9 @@ fn fail<T>(message: String, hint: &str) -> TeraResult<T> {
 }
 
 fn refer(reference: Reference) -> TeraResult<String> {
+    if has_returned() {
+        return Ok(String::new());
+    }
     let index = with_render(|render| {
         let known = render.out.references.iter().position(|known| *known == reference);
         known.unwrap_or_else(|| {
@@ -170,6 +229,9 @@ fn variable(arguments: Kwargs, _: &State) -> TeraResult<tera::Value> {
     if let Some(default) = arguments.get::<tera::Value>("default")? {
         return Ok(default);
     }
+    if has_returned() {
+        return Ok(tera::Value::none());
+    }
     let near = with_render(|render| did_you_mean(&name, render.scope.vars.keys().map(String::as_str)));
     let hint = near.unwrap_or_else(|| {
         format!("set it in profiles.yml under `vars:`, by `--vars '{name}: …'`, or give a default: var('{name}', …)")
@@ -188,6 +250,7 @@ fn environment(arguments: Kwargs, _: &State) -> TeraResult<String> {
     });
     match found.or(arguments.get::<tera::Value>("default")?.map(|value| value.to_string())) {
         Some(value) => Ok(value),
+        None if has_returned() => Ok(String::new()),
         None => fail(
             format!("the environment variable `{name}` is not set"),
             &format!("export {name}=…, or give a default: env_var('{name}', '…')"),

@@ -21,7 +21,7 @@ impl Library {
         place: &Location,
     ) -> Result<Rendered, Vec<Diagnostic>> {
         let component = format!("test_{name}");
-        let Some(parameters) = self.signatures.get(&component) else {
+        let Some(signature) = self.signatures.get(&component) else {
             let known = self.signatures.keys().filter_map(|known| known.strip_prefix("test_"));
             return Err(vec![
                 Diagnostic::error("unknown-test", format!("there is no generic test `{name}`"))
@@ -29,16 +29,19 @@ impl Library {
                     .maybe_hint(did_you_mean(name, known)),
             ]);
         };
-        if let Some(problem) = unknown_argument("test", name, arguments, parameters) {
+        if let Some(problem) = unknown_argument("test", name, arguments, &signature.parameters) {
             return Err(vec![problem.at(place.clone())]);
         }
-        let (mut before, mut call) = (String::new(), format!("{{{{ <{component}"));
-        let mut context = Context::new();
-        let argument = |key: &str, value: &Value, before: &mut String, context: &mut Context| {
+        let (opens, closes) = rewrite::around_call(signature);
+        let (mut before, mut call) = (String::new(), format!("{{{{ {opens}<{component}"));
+        let (mut context, mut problems) = (Context::new(), Vec::new());
+        let mut argument = |key: &str, value: &Value, before: &mut String, context: &mut Context| {
             let name = format!("argument_{key}");
             match value.as_str().and_then(template_of) {
                 Some(text) => {
-                    let text = rewrite::macros(&text, &self.signatures).text;
+                    let rewritten = rewrite::macros(&text, &self.signatures);
+                    problems.extend(self.told_at(&rewritten, place));
+                    let text = rewritten.text;
                     before.push_str(&format!("{{% set {name} %}}{text}{{% endset %}}"));
                 }
                 None => context.insert(name, value),
@@ -56,7 +59,11 @@ impl Library {
                 None => call.push_str(&format!(" {key}={{argument_{key}}}")),
             }
         }
-        let text = format!("{before}{call} /> }}}}");
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let unsaid = signature.unsaid(|name| arguments.contains_key(name));
+        let text = format!("{before}{call}{unsaid} />{closes} }}}}");
         self.render_beside(&self.scope, "test", &text, false, &context, subject)
             .map_err(|error| vec![self.diagnose_at(&error, place)])
     }
@@ -84,19 +91,21 @@ impl Library {
         arguments: &Map<String, Value>,
     ) -> Result<Rendered, Vec<Diagnostic>> {
         let called = self.called(name);
-        let Some(parameters) = self.signatures.get(&called) else {
+        let Some(signature) = self.signatures.get(&called) else {
             return Err(vec![self.unknown_macro(name)]);
         };
-        if let Some(problem) = unknown_argument("macro", name, arguments, parameters) {
+        if let Some(problem) = unknown_argument("macro", name, arguments, &signature.parameters) {
             return Err(vec![problem]);
         }
-        let mut text = format!("{{{{ <{called}");
+        let (opens, closes) = rewrite::around_call(signature);
+        let mut text = format!("{{{{ {opens}<{called}");
         let mut context = Context::new();
         for (key, value) in arguments {
             context.insert(format!("argument_{key}"), value);
             text.push_str(&format!(" {key}={{argument_{key}}}"));
         }
-        text.push_str(" /> }}");
+        let unsaid = signature.unsaid(|name| arguments.contains_key(name));
+        text.push_str(&format!("{unsaid} />{closes} }}}}"));
         let call = Arc::new(SourceFile { path: "(call)".into(), text: text.clone() });
         self.render_beside(&self.scope, "(call)", &text, false, &context, Subject::default()).map_err(
             |error| {

@@ -18,6 +18,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("(built in) dbt_utils.sql", include_str!("builtin/dbt_utils.sql")),
     ("(built in) dbt_utils_tests.sql", include_str!("builtin/dbt_utils_tests.sql")),
     ("(built in) dbt_expectations.sql", include_str!("builtin/dbt_expectations.sql")),
+    ("(built in) dbt_expectations_spread.sql", include_str!("builtin/dbt_expectations_spread.sql")),
 ];
 
 impl Library {
@@ -119,7 +120,7 @@ impl Library {
 
     /// What a generic test takes; nothing where there is no such test.
     pub fn test_parameters(&self, name: &str) -> &[String] {
-        self.signatures.get(&format!("test_{name}")).map_or(&[], Vec::as_slice)
+        self.signatures.get(&format!("test_{name}")).map_or(&[], |known| known.parameters.as_slice())
     }
 
     /// Whether a generic test is there; of a package as `package__test`.

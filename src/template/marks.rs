@@ -10,6 +10,8 @@ const LOW: u32 = 0x10_0000;
 const LOW_BITS: u32 = 15;
 /// References are single characters above the marks' low parts.
 const REFERENCE: u32 = 0x10_8000;
+/// Stands in a macro's text where it returned a value.
+pub const RETURNED: char = '\u{10FFFE}';
 /// How many different relations one template may name.
 pub const MAX_REFERENCES: usize = 0x7FFE;
 

@@ -12,6 +12,7 @@ mod packages;
 mod render;
 mod rewrite;
 mod scan;
+mod values;
 
 #[cfg(test)]
 mod tests;
@@ -34,7 +35,7 @@ use rewrite::{Rewritten, Signatures};
 pub struct Scope {
     pub vars: Map<String, Value>,
     pub env: BTreeMap<String, String>,
-    /// Schema of each layer and the target's name, for `this.schema` and `target.name`.
+    /// What is known of the target, by the names of dbt, and the schema of each layer.
     pub target: Map<String, Value>,
     /// Names of the models of each package, the project itself among them.
     pub packages: BTreeMap<String, BTreeSet<String>>,
@@ -69,6 +70,8 @@ pub struct Rendered {
     pub config: Map<String, Value>,
     /// Names of environment variables whose values went into the text.
     pub env_used: Vec<String>,
+    /// What `exceptions.warn(…)` said.
+    pub warnings: Vec<String>,
 }
 
 /// The macros and generic tests of a project, ready to render with.

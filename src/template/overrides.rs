@@ -1,5 +1,5 @@
 //! A model rendered as a unit test asks: with other variables, another environment, and macros that write a
-//! given text whatever they are called with.
+//! given text or return a given value whatever they are called with.
 
 use std::sync::Arc;
 
@@ -13,8 +13,9 @@ use crate::diagnostic::{Diagnostic, SourceFile};
 pub struct Overridden<'a> {
     pub vars: &'a Map<String, Value>,
     pub env: &'a Map<String, Value>,
-    /// By name, with a package before it or not: what they write.
-    pub macros: Vec<(&'a str, String)>,
+    /// By name, with a package before it or not: what they write, if that is a text or a number, else what
+    /// they return.
+    pub macros: Vec<(&'a str, &'a Value)>,
 }
 
 impl Library {
@@ -36,18 +37,24 @@ impl Library {
         self.with_macros(&overridden.macros)?.render_in(&scope, file, subject)
     }
 
+    /// Whether a macro returns a value: what overrides it may be any value, too.
+    pub fn returns_a_value(&self, name: &str) -> bool {
+        let mut meant = names_of(name).into_iter();
+        meant.any(|name| self.signatures.get(&name).is_some_and(|signature| signature.returns))
+    }
+
     /// The library with other bodies in some macros.
-    fn with_macros(&self, macros: &[(&str, String)]) -> Result<Self, Vec<Diagnostic>> {
+    fn with_macros(&self, macros: &[(&str, &Value)]) -> Result<Self, Vec<Diagnostic>> {
         let mut library = self.clone();
         let mut problems = Vec::new();
-        for (name, text) in macros {
-            let full = match name.split_once('.') {
-                Some((package, name)) => format!("{package}__{name}"),
-                None => (*name).to_owned(),
+        for (name, value) in macros {
+            let body = match value {
+                Value::String(text) => format!("{{% raw %}}{text}{{% endraw %}}"),
+                Value::Number(number) => number.to_string(),
+                other => format!("{{{{ return({other}) }}}}"),
             };
-            let bare = name.rsplit('.').next().unwrap_or(name);
-            let meant = [full, format!("dbt__{bare}"), bare.to_owned()];
-            let found = meant.iter().find_map(|name| library.with_body(name, text));
+            let meant = names_of(name);
+            let found = meant.iter().find_map(|name| library.with_body(name, &body));
             let Some((path, changed)) = found else {
                 problems.push(self.unknown_macro(name));
                 continue;
@@ -76,7 +83,13 @@ impl Library {
             let found = definitions(&file.text).into_iter().find(|one| one.name == name);
             let Definition { start, end, .. } = found?;
             let (before, after) = (&file.text[..start.whole.end], &file.text[end.whole.start..]);
-            Some((path.clone(), format!("{before}{{% raw %}}{body}{{% endraw %}}{after}")))
+            Some((path.clone(), format!("{before}{body}{after}")))
         })
     }
+}
+
+/// The whole names that a name may mean: `package.macro`, one of dbt's, or one of the project's own.
+fn names_of(name: &str) -> [String; 3] {
+    let bare = name.rsplit('.').next().unwrap_or(name);
+    [name.replacen('.', "__", 1), format!("dbt__{bare}"), bare.to_owned()]
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tera::{ErrorKind, Tera};
 
 use super::functions::engine;
-use super::rewrite::{self, Definition, Problem, Rewritten, Signatures, definitions};
+use super::rewrite::{self, Definition, Problem, Rewritten, Signature, Signatures, definitions};
 use crate::diagnostic::SourceFile;
 
 /// A package's name, and its files of macros and generic tests.
@@ -33,7 +33,7 @@ pub(super) struct Usable {
 struct Block {
     /// `package__macro`, or `test_package__test`.
     name: String,
-    parameters: Vec<String>,
+    signature: Signature,
     whole: Range<usize>,
 }
 
@@ -55,14 +55,14 @@ pub(super) fn usable(packages: &[PackageMacros], known: &Signatures, built_in: &
         .collect();
     let mut seen = known.clone();
     for file in &mut files {
-        file.blocks.retain(|block| seen.insert(block.name.clone(), Vec::new()).is_none());
+        file.blocks.retain(|block| seen.insert(block.name.clone(), Signature::default()).is_none());
     }
     let mut unusable = BTreeMap::new();
     loop {
         let own: Signatures = files
             .iter()
             .flat_map(|file| &file.blocks)
-            .map(|block| (block.name.clone(), block.parameters.clone()))
+            .map(|block| (block.name.clone(), block.signature.clone()))
             .collect();
         let mut signatures = known.clone();
         signatures.extend(own.clone());
@@ -112,8 +112,8 @@ fn blocks(package: &str, text: &str) -> Vec<Block> {
     let mut found = Vec::new();
     for Definition { start, end, .. } in definitions(text) {
         let whole = start.whole.start..end.whole.end;
-        let defined = rewrite::signatures_of(&text[start.whole], package);
-        let block = |(name, parameters)| Block { name, parameters, whole: whole.clone() };
+        let defined = rewrite::signatures_of(&text[whole.clone()], package);
+        let block = |(name, signature)| Block { name, signature, whole: whole.clone() };
         found.extend(defined.into_iter().map(block));
     }
     found

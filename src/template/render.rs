@@ -49,6 +49,10 @@ impl Library {
             return Ok(text.to_owned());
         }
         let rewritten = rewrite::macros(text, &self.signatures);
+        let told = self.told_at(&rewritten, place);
+        if !told.is_empty() {
+            return Err(told);
+        }
         let rendered = self.render_beside(
             &self.scope,
             "value",

@@ -100,7 +100,7 @@ async fn a_run_writes_manifest_results_and_catalog_as_dbt_does() {
     assert_eq!(s["fqn"], serde_json::json!(["shop", "stage", "sales", "s"]));
     assert_eq!(s["depends_on"]["nodes"], serde_json::json!(["model.shop.r"]));
     assert_eq!(s["depends_on"]["macros"], serde_json::json!(["macro.shop.twice"]));
-    assert_eq!(s["config"]["meta"], serde_json::json!({"owner": "me"}));
+    assert_eq!(s["config"]["meta"], serde_json::json!({"owner": "me", "pii": true}));
     assert_eq!(s["columns"]["id"]["data_type"], "integer");
     assert!(s["compiled_code"].as_str().unwrap().contains("'***' as token"), "{s}");
     assert_eq!(manifest["macros"]["macro.shop.twice"]["depends_on"]["macros"][0], "macro.shop.once");

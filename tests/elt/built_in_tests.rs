@@ -111,6 +111,11 @@ expect_column_pair_values_to_be_equal - column_A: upper_end - lower_end, column_
 expect_column_pair_values_to_be_in_set - column_A: id, column_B: amount, value_pairs_set: [[1, 10], [2, 20], [3, 30]]
 expect_compound_columns_to_be_unique - column_list: [id, kind]
 expect_multicolumn_sum_to_equal - column_list: [id, amount], sum_total: 66
+expect_row_values_to_have_data_for_every_n_datepart - date_col: day, date_part: day
+expect_column_values_to_be_within_n_stdevs amount sigma_threshold: 1.4
+expect_column_values_to_be_within_n_moving_stdevs amount date_column_name: day, test_periods: 100000, take_logs: false, take_diffs: false
+expect_select_column_values_to_be_unique_within_record - column_list: [lower_end, upper_end]
+expect_table_row_count_to_equal_other_table_times_factor - compare_model: ref('twin'), factor: 1
 "#;
 
 /// Tests of columns, which both tables have alike: right and wrong arguments on the good rows.

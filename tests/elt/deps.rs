@@ -134,7 +134,7 @@ async fn packages_come_from_git_and_from_folders_and_are_known_by_their_names() 
     1 | select {{ money.asks() }}, {{ money.needs() }}, {{ money.strange() }}, {{ money.centz() }}
       |           ^^^^^^^^^^
       |
-      = help: the package has it, but it cannot be used here: `{% do %}` is not a statement that elt knows
+      = help: the package has it, but it cannot be used here: there is no macro or function `run_query`
 
     error[template]: elt has no macro `money.needs`
      --> models/prod/wrong.sql:1:31
@@ -142,7 +142,7 @@ async fn packages_come_from_git_and_from_folders_and_are_known_by_their_names() 
     1 | select {{ money.asks() }}, {{ money.needs() }}, {{ money.strange() }}, {{ money.centz() }}
       |                               ^^^^^^^^^^^
       |
-      = help: the package has it, but it cannot be used here: Unknown function `asks`
+      = help: the package has it, but it cannot be used here: there is no macro or function `run_query`
 
     error[template]: elt has no macro `money.strange`
      --> models/prod/wrong.sql:1:52
@@ -150,7 +150,7 @@ async fn packages_come_from_git_and_from_folders_and_are_known_by_their_names() 
     1 | select {{ money.asks() }}, {{ money.needs() }}, {{ money.strange() }}, {{ money.centz() }}
       |                                                    ^^^^^^^^^^^^^
       |
-      = help: the package has it, but it cannot be used here: `execute_this` takes its arguments by name only
+      = help: the package has it, but it cannot be used here: there is no macro or function `execute_this`
 
     error[template]: elt has no macro `money.centz`
      --> models/prod/wrong.sql:1:75

@@ -75,7 +75,10 @@ async fn selectors_know_whose_a_node_is() {
         "a_day even_calendar_day exposure:wall no_day not_null_calendar_day raw.ticks stage.calendar stage.weekdays"
     );
     assert_eq!(
-        listed(&project, &["-s", "calendar", "-o", "json", "--output-keys", "unique_id,fqn"]),
+        listed(
+            &project,
+            &["-s", "calendar,resource_type:model", "-o", "json", "--output-keys", "unique_id,fqn"]
+        ),
         r#"{"unique_id":"model.shared.calendar","fqn":["shared","stage","time","calendar"]}"#
     );
     project

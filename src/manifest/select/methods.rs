@@ -180,7 +180,7 @@ impl Chooser<'_> {
     fn nothing(&self, method: &str, term: &Term) -> SelectError {
         let (manifest, value) = (self.manifest, term.value.as_str());
         let names = || {
-            let nodes = manifest.nodes.iter().map(|node| node.name.as_str());
+            let nodes = manifest.nodes.iter().map(Node::model_name);
             let units = manifest.unit_tests.iter().map(|test| test.written.name.as_str());
             nodes.chain(manifest.tests.iter().map(|test| test.name.as_str())).chain(units)
         };
@@ -306,7 +306,12 @@ impl<'a> View<'a> {
         let label = self.node.is_some_and(|node| pattern.is_match(node.label()));
         let in_folder = folders.iter().any(|folder| pattern.is_match(folder))
             || folders.len() > 1 && pattern.is_match(folders[1..].join("."));
-        pattern.is_match(self.name) || label || in_folder || is_prefix(&self.fqn, value, pattern)
+        // An aliased model goes by its file's name, too.
+        let named = [Some(self.name), self.node.map(Node::model_name)].into_iter().flatten();
+        named.into_iter().any(|name| pattern.is_match(name))
+            || label
+            || in_folder
+            || is_prefix(&self.fqn, value, pattern)
     }
 
     /// The config with what follows from it.

@@ -169,6 +169,6 @@ fn written(constraint: &Constraint, columns: &[String]) -> Vec<String> {
         }
         ConstraintKind::PrimaryKey => vec![format!("{name}primary key ({})", columns.join(", "))],
         ConstraintKind::Unique => vec![format!("{name}unique ({})", columns.join(", "))],
-        ConstraintKind::ForeignKey => Vec::new(),
+        ConstraintKind::ForeignKey | ConstraintKind::Custom => Vec::new(),
     }
 }

@@ -236,7 +236,9 @@ async fn fill_rule(session: &Session, node: &Node, rule: &Rule, relation: &Relat
     let text = Bytes::copy_from_slice(rule.file.text.as_bytes());
     sender.try_send(Ok(text)).expect("an open channel with room for one takes one");
     drop(sender);
-    let statement = format!("copy {relation} from stdin with (format csv, header true)");
+    let delimiter = literal(&rule.delimiter.to_string());
+    let statement =
+        format!("copy {relation} from stdin with (format csv, header true, delimiter {delimiter})");
     match session.copy_in(&statement, receiver).await {
         Ok(Ok(rows)) => Ok(rows),
         Ok(Err(never)) => match never {},

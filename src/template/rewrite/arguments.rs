@@ -4,15 +4,24 @@ use std::borrow::Borrow;
 use std::ops::Range;
 
 use super::super::scan::{keyword, skip_spaces, split};
-use super::{Problem, Rewriter};
+use super::{Rewriter, Signature, around_call};
 
 impl Rewriter<'_> {
-    /// Rewrites the arguments of a function or filter.
-    pub(super) fn keywords(&mut self, function: &str, arguments: Range<usize>, parameters: &[&str]) {
+    /// Rewrites the arguments of a function or filter. What is `strict` takes no other names than these.
+    pub(super) fn keywords(
+        &mut self,
+        function: &str,
+        arguments: Range<usize>,
+        parameters: &[&str],
+        strict: bool,
+    ) {
         let parts = split(self.source, arguments.clone());
         let mut copied = arguments.start;
         for (index, part) in parts.iter().enumerate() {
-            if let Some((_, value)) = keyword(self.source, part) {
+            if let Some((name, value)) = keyword(self.source, part) {
+                if strict && !parameters.contains(&&self.source[name.clone()]) {
+                    self.no_such_argument(function, name, parameters);
+                }
                 self.copy(copied..value);
                 self.expression(value..part.end);
             } else {
@@ -36,11 +45,14 @@ impl Rewriter<'_> {
         name: &str,
         before: Range<usize>,
         arguments: Range<usize>,
-        parameters: &[String],
+        signature: &Signature,
     ) -> usize {
+        let parameters = &signature.parameters;
+        let (opens, closes) = around_call(signature);
         let (at, behind) = (before.end, arguments.end + 1);
         self.copy(before);
-        self.insert(&format!("<{name}"), at);
+        self.insert(&format!("{opens}<{name}"), at);
+        let mut said = Vec::new();
         for (index, part) in split(self.source, arguments).into_iter().enumerate() {
             let start = skip_spaces(self.source.as_bytes(), part.start);
             let (parameter, value) = match (keyword(self.source, &part), parameters.get(index)) {
@@ -51,11 +63,13 @@ impl Rewriter<'_> {
                     continue;
                 }
             };
+            said.push(parameter);
             self.insert(&format!(" {parameter}={{"), start);
             self.expression(value..part.end);
             self.insert("}", part.end);
         }
-        self.insert(" />", at);
+        let unsaid = signature.unsaid(|name| said.contains(&name));
+        self.insert(&format!("{unsaid} />{closes}"), at);
         behind
     }
 
@@ -64,7 +78,19 @@ impl Rewriter<'_> {
             [] => format!("`{function}` takes its arguments by name only"),
             names => format!("`{function}` takes {} by position: {}", names.len(), names.join(", ")),
         };
-        let hint = "write it as `name=value`".to_owned();
-        self.out.problems.push(Problem { span, message, hint, called: None });
+        self.problem(span, message, "write it as `name=value`");
+    }
+
+    fn no_such_argument(&mut self, function: &str, name: Range<usize>, parameters: &[&str]) {
+        let written = &self.source[name.clone()];
+        let message = format!("`{function}` takes no `{written}`");
+        let hint = match (function, written) {
+            ("ref", "v" | "version") => {
+                "elt keeps no versions of a model: name the file that is meant, e.g. ref('orders_v2')"
+                    .to_owned()
+            }
+            _ => format!("it takes {}", parameters.join(", ")),
+        };
+        self.problem(name, message, hint);
     }
 }

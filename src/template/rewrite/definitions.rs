@@ -3,26 +3,71 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::super::scan::{Tag, split, tags};
+use super::super::scan::{Tag, TagKind, split, tags};
 
-/// Parameter names of a macro, in order.
-pub type Signatures = HashMap<String, Vec<String>>;
+/// What is known of macros from outside, by their names.
+pub type Signatures = HashMap<String, Signature>;
+
+/// How a macro is called.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Signature {
+    /// Names, in order.
+    pub parameters: Vec<String>,
+    /// What each is where a call does not say it, as an expression. A component would refuse any value of
+    /// another type than its own default's, so callers fill them in.
+    pub defaults: Vec<Option<String>>,
+    /// Whether it calls `return(…)`: what comes out is a value, not only text.
+    pub returns: bool,
+}
 
 /// Reads the signatures of all macros and generic tests of a file.
 pub fn signatures(source: &str) -> Signatures {
     let mut found = Signatures::new();
+    let mut open = None;
     for tag in tags(source) {
         let inner = &source[tag.inner.clone()];
         if let Some((name, parameters)) = definition(inner) {
-            let names = split(parameters, 0..parameters.len())
-                .into_iter()
-                .map(|part| parameters[part].split('=').next().unwrap_or_default().trim().to_owned())
-                .filter(|name| !name.is_empty())
-                .collect();
-            found.insert(name, names);
+            let written = split(parameters, 0..parameters.len());
+            let parts = written.into_iter().map(|part| &parameters[part]);
+            let parts = parts.map(|part| part.split_once('=').unwrap_or((part, "")));
+            let default = |text: &str| (!text.is_empty()).then(|| expression(text));
+            let (parameters, defaults) =
+                parts.map(|(name, value)| (name.trim().to_owned(), default(value.trim()))).unzip();
+            // What a test returns is its query, and that is text.
+            open = inner.trim_start().starts_with("macro").then(|| name.clone());
+            found.insert(name, Signature { parameters, defaults, returns: false });
+        } else if tag.kind != TagKind::Verbatim
+            && calls_return(inner)
+            && let Some(signature) = open.as_ref().and_then(|name| found.get_mut(name))
+        {
+            signature.returns = true;
         }
     }
     found
+}
+
+/// An expression as tera has it.
+fn expression(text: &str) -> String {
+    let whole = super::macros(&format!("{{{{ {text} }}}}"), &Signatures::new()).text;
+    whole.trim_start_matches("{{ ").trim_end_matches(" }}").to_owned()
+}
+
+impl Signature {
+    /// The defaults of what a call does not say, as attributes of a component.
+    pub fn unsaid(&self, is_said: impl Fn(&str) -> bool) -> String {
+        let all = self.parameters.iter().zip(&self.defaults);
+        let unsaid = all.filter(|(name, _)| !is_said(name));
+        unsaid.filter_map(|(name, default)| Some(format!(" {name}={{{}}}", default.as_ref()?))).collect()
+    }
+}
+
+/// A `return(` in a text counts, too: to take a macro for one that returns does no harm.
+fn calls_return(inner: &str) -> bool {
+    inner.match_indices("return").any(|(at, word)| {
+        let before = inner[..at].chars().next_back().unwrap_or(' ');
+        let after = inner[at + word.len()..].trim_start();
+        after.starts_with('(') && !before.is_alphanumeric() && before != '_'
+    })
 }
 
 /// The signatures of a package's file.

@@ -4,8 +4,12 @@
 //! parser of templates: what it does not know it leaves for tera to judge.
 
 mod arguments;
+mod changes;
 mod definitions;
+mod methods;
 mod objects;
+mod statements;
+mod unknown;
 mod words;
 
 #[cfg(test)]
@@ -13,11 +17,11 @@ mod tests;
 
 use std::ops::Range;
 
-pub(super) use definitions::{Definition, definitions, signatures_of};
+pub(super) use definitions::{Definition, Signature, definitions, signatures_of};
 pub use definitions::{Signatures, place_of_macro, signatures};
 
 use super::marks::{self, Kind};
-use super::scan::{Tag, TagKind, identifier_end, skip_spaces, tags};
+use super::scan::{Tag, TagKind, tags};
 
 /// A rewritten template.
 #[derive(Clone, Debug, Default)]
@@ -51,14 +55,10 @@ impl Rewritten {
     }
 }
 
-/// Statements of dbt that elt does not have, and what serves instead.
-const UNSUPPORTED: &[(&str, &str)] = &[
-    ("do", "use `{% set %}`, or a list literal"),
-    ("call", "pass the text as an argument: `{% set body %}…{% endset %}`"),
-    ("import", "macros in `macros/` are known everywhere by name"),
-    ("from", "macros in `macros/` are known everywhere by name"),
-    ("materialization", "elt's materializations are built in"),
-];
+/// What stands around the call of a macro, so that it is the value that the macro returns.
+pub(super) fn around_call(signature: &Signature) -> (&'static str, &'static str) {
+    if signature.returns { ("elt_returned(of=", ")") } else { ("", "") }
+}
 
 /// Rewrites a model or test: literal text is marked.
 pub fn model(source: &str, signatures: &Signatures, package: Option<&str>) -> Rewritten {
@@ -82,6 +82,10 @@ struct Rewriter<'a> {
     /// Inside `{% set %}…{% endset %}`, a filter block or a macro, text is a value that may be compared:
     /// it carries no marks.
     unmarked_depth: usize,
+    /// Inside a macro: `return(…)` gives a value.
+    in_macro: bool,
+    /// Variables that are changed after they were set, as by `{% do names.append(x) %}`.
+    changed: Vec<&'a str>,
     /// The package whose file it is; its own macros come first.
     package: Option<&'a str>,
     out: Rewritten,
@@ -89,7 +93,16 @@ struct Rewriter<'a> {
 
 impl<'a> Rewriter<'a> {
     fn new(source: &'a str, signatures: &'a Signatures, marked: bool) -> Self {
-        Self { source, signatures, marked, unmarked_depth: 0, package: None, out: Rewritten::default() }
+        Self {
+            source,
+            signatures,
+            marked,
+            unmarked_depth: 0,
+            in_macro: false,
+            changed: changes::changed(source),
+            package: None,
+            out: Rewritten::default(),
+        }
     }
 
     fn run(mut self) -> Rewritten {
@@ -112,6 +125,10 @@ impl<'a> Rewriter<'a> {
         }
         self.literal(at..self.source.len(), trims, None);
         self.out
+    }
+
+    fn problem(&mut self, span: Range<usize>, message: String, hint: impl Into<String>) {
+        self.out.problems.push(Problem { span, message, hint: hint.into(), called: None });
     }
 
     fn copy(&mut self, range: Range<usize>) {
@@ -150,53 +167,5 @@ impl<'a> Rewriter<'a> {
             self.mark(Kind::Expression, tag.whole.start);
         }
         self.copy(tail..range.end);
-    }
-
-    fn statement(&mut self, tag: &Tag) {
-        let inner = &self.source[tag.inner.clone()];
-        let start = tag.inner.start + (inner.len() - inner.trim_start().len());
-        let end = identifier_end(self.source.as_bytes(), start);
-        let word = &self.source[start..end];
-        if let Some((_, instead)) = UNSUPPORTED.iter().find(|(name, _)| *name == word) {
-            let message = format!("`{{% {word} %}}` is not a statement that elt knows");
-            let hint = (*instead).to_owned();
-            self.out.problems.push(Problem { span: start..end, message, hint, called: None });
-        }
-        self.copy(tag.whole.start..start);
-        match word {
-            "macro" | "test" | "data_test" => {
-                self.unmarked_depth += 1;
-                let prefix = if word == "macro" { "component " } else { "component test_" };
-                self.insert(prefix, start);
-                if let Some(package) = self.package {
-                    self.insert(&format!("{package}__"), start);
-                }
-                self.copy(skip_spaces(self.source.as_bytes(), end)..tag.whole.end);
-            }
-            "endmacro" | "endtest" | "enddata_test" => {
-                self.unmarked_depth = self.unmarked_depth.saturating_sub(1);
-                self.insert("endcomponent", start);
-                self.copy(end..tag.whole.end);
-            }
-            _ => {
-                self.block_of_text(word, end..tag.inner.end);
-                self.expression(start..tag.inner.end);
-                self.copy(tag.inner.end..tag.whole.end);
-            }
-        }
-    }
-
-    /// Keeps count of blocks whose text is a value.
-    fn block_of_text(&mut self, word: &str, rest: Range<usize>) {
-        let opens = match word {
-            "set" | "set_global" => !self.source[rest].contains('='),
-            "filter" => true,
-            _ => false,
-        };
-        if opens {
-            self.unmarked_depth += 1;
-        } else if matches!(word, "endset" | "endset_global" | "endfilter") {
-            self.unmarked_depth = self.unmarked_depth.saturating_sub(1);
-        }
     }
 }

@@ -4,24 +4,9 @@ use std::ops::Range;
 
 use super::super::scan::{close_bracket, identifier_end, keyword, skip_spaces, split};
 use super::{Problem, Rewriter};
-use crate::diagnostic::did_you_mean;
 
 /// Packages of dbt whose macros are built in under `package__name`, as far as they need no database.
 const PACKAGES: &[&str] = &["dbt", "dbt_utils", "dbt_date", "dbt_expectations"];
-
-/// Macros of these packages that ask the database what columns, values or tables it has.
-const ASKS_THE_DATABASE: &[&str] = &[
-    "star",
-    "union_relations",
-    "unpivot",
-    "get_column_values",
-    "get_filtered_columns_in_relation",
-    "get_query_results_as_dict",
-    "get_relations_by_pattern",
-    "get_relations_by_prefix",
-    "get_single_value",
-    "nullcheck_table",
-];
 
 impl Rewriter<'_> {
     /// `package.macro(…)`: `word` is the package, the macro's name begins at `start`.
@@ -41,32 +26,19 @@ impl Rewriter<'_> {
         let (name, close) = (&self.source[start..end], close_bracket(bytes, open, limit)?);
         let prefix = format!("{package}__");
         let full = format!("{prefix}{name}");
-        if let Some(parameters) = self.signatures.get(&full) {
-            return Some(self.component(&full, copied..word.start, open + 1..close, parameters));
+        if let Some(signature) = self.signatures.get(&full) {
+            return Some(self.component(&full, copied..word.start, open + 1..close, signature));
         }
         if PACKAGES.contains(&package) || self.signatures.keys().any(|known| known.starts_with(&prefix)) {
             self.unknown_macro(package, name, word.start..end);
+            return Some(self.skipped(copied, close + 1, limit));
         }
         None
     }
 
-    fn unknown_macro(&mut self, package: &str, name: &str, span: Range<usize>) {
-        let message = format!("elt has no macro `{package}.{name}`");
-        let known = self.signatures.keys().filter_map(|known| known.strip_prefix(&format!("{package}__")));
-        let hint = if ASKS_THE_DATABASE.contains(&name) {
-            "it asks the database while it is compiled, and elt compiles without one: write the columns or \
-             values out, or keep them in `vars:`"
-                .to_owned()
-        } else {
-            did_you_mean(name, known)
-                .unwrap_or_else(|| "write the SQL, or a macro of your own in macros/".into())
-        };
-        let called = (!ASKS_THE_DATABASE.contains(&name)).then(|| format!("{package}__{name}"));
-        self.out.problems.push(Problem { span, message, hint, called });
-    }
-
     /// `adapter.dispatch('name')(…)` is PostgreSQL's own macro of that name, else the default one;
-    /// `target.name` a function. `start` is where the part behind the dot begins.
+    /// `target.name` a function, `exceptions.warn('…')` one of elt's. `start` is where the part behind the dot
+    /// begins.
     pub(super) fn of_object(
         &mut self,
         word: Range<usize>,
@@ -76,16 +48,46 @@ impl Rewriter<'_> {
     ) -> Option<usize> {
         let bytes = self.source.as_bytes();
         let end = identifier_end(bytes, start);
-        let part = &self.source[start..end];
-        if &self.source[word.clone()] == "target" {
-            self.copy(copied..word.start);
-            self.insert(&format!("target(part=\"{part}\")"), word.start);
-            return Some(end);
-        }
+        let (object, part) = (&self.source[word.clone()], &self.source[start..end]);
         let open = skip_spaces(bytes, end);
-        if part != "dispatch" || bytes.get(open) != Some(&b'(') {
-            return None;
-        }
+        let is_call = bytes.get(open) == Some(&b'(');
+        let function = match (object, part) {
+            ("target", _) => {
+                self.copy(copied..word.start);
+                self.insert(&format!("target(part=\"{part}\")"), word.start);
+                return Some(end);
+            }
+            ("builtins", _) => {
+                self.copy(copied..word.start);
+                return Some(start);
+            }
+            ("exceptions", "raise_compiler_error") if is_call => "throw",
+            ("exceptions", "warn") if is_call => "elt_warn",
+            ("adapter", "quote") if is_call => "elt_quote",
+            ("adapter", "dispatch") if is_call => return self.dispatched(word, open, copied, limit),
+            // A variable of the template's own may be called like an object.
+            ("model" | "config" | "flags" | "graph" | "api", _)
+                if !is_call && part.starts_with(|c: char| c.is_lowercase()) =>
+            {
+                return None;
+            }
+            _ => {
+                self.unknown_part(object, part, word.start..end);
+                return Some(self.skipped(copied, end, limit));
+            }
+        };
+        let close = close_bracket(bytes, open, limit)?;
+        self.copy(copied..word.start);
+        self.insert(function, word.start);
+        self.copy(open..open + 1);
+        self.keywords(part, open + 1..close, &["message"], false);
+        self.copy(close..close + 1);
+        Some(close + 1)
+    }
+
+    /// `adapter.dispatch('name', 'package')(…)`, whose first bracket opens at `open`.
+    fn dispatched(&mut self, word: Range<usize>, open: usize, copied: usize, limit: usize) -> Option<usize> {
+        let bytes = self.source.as_bytes();
         let close = close_bracket(bytes, open, limit)?;
         let call = skip_spaces(bytes, close + 1);
         if call >= limit || bytes[call] != b'(' {
@@ -110,7 +112,7 @@ impl Rewriter<'_> {
             self.out.problems.push(Problem { span: word.start..call_end + 1, message, hint, called });
             return None;
         };
-        let parameters = &self.signatures[chosen];
-        Some(self.component(chosen, copied..word.start, call + 1..call_end, parameters))
+        let signature = &self.signatures[chosen];
+        Some(self.component(chosen, copied..word.start, call + 1..call_end, signature))
     }
 }

@@ -1,8 +1,10 @@
 use super::*;
 
 fn plain(source: &str) -> String {
-    let signatures = Signatures::from([("cents".to_owned(), vec!["column".to_owned(), "scale".to_owned()])]);
-    macros(source, &signatures).text
+    let signatures = signatures("{% macro cents(column, scale) %}{% endmacro %}");
+    let rewritten = macros(source, &signatures);
+    assert_eq!(rewritten.problems, [], "{source}");
+    rewritten.text
 }
 
 #[test]
@@ -28,7 +30,7 @@ fn maps_may_end_where_maps_and_tags_end() {
 fn macros_become_components() {
     assert_eq!(
         plain("{% macro cents(column, scale=2) %}{{ column }}{% endmacro %}"),
-        "{% component cents(column, scale=2) %}{{ column }}{% endcomponent %}"
+        "{% component cents(column, scale=none) %}{{ column }}{% endcomponent %}"
     );
     assert_eq!(plain("{{ cents('a', 4) }}"), "{{ <cents column={'a'} scale={4} /> }}");
     assert_eq!(
@@ -93,4 +95,88 @@ fn places_map_back_to_the_source() {
     let rewritten = macros(source, &Signatures::new());
     let at = rewritten.text.find("'y'").unwrap();
     assert_eq!(rewritten.source_of(at), source.find("'y'").unwrap());
+}
+
+fn told(source: &str) -> (String, String) {
+    let signatures = signatures("{% macro cents(column) %}{% endmacro %}");
+    let problem = macros(source, &signatures).problems.swap_remove(0);
+    (problem.message, problem.hint)
+}
+
+#[test]
+fn what_there_is_not_is_told_with_the_nearest_name() {
+    let (message, hint) = told("{{ cent('amount') }}");
+    assert_eq!(message, "there is no macro or function `cent`");
+    assert_eq!(hint, "did you mean `cents`?");
+    assert_eq!(told("{{ cent() }}").0, message);
+    assert_eq!(told("{{ cent(column=1) }}").0, message);
+    assert_eq!(
+        told("{{ run_query('select 1').columns[0].values() }}").0,
+        "there is no macro or function `run_query`"
+    );
+    assert_eq!(told("{{ run_started_at.strftime('%Y') }}").0, "there is no `run_started_at`");
+    assert_eq!(told("{{ modules.datetime.datetime.now() }}").0, "there is no `modules.datetime`");
+    assert_eq!(told("{{ adapter.get_relation(1, 2) }}").0, "there is no `adapter.get_relation`");
+    assert_eq!(told("{{ codegen.x('a') }}").0, "there is no package `codegen`, and no method `x`");
+    let (message, hint) = told("{{ ref('orders', v=2) }}");
+    assert_eq!(message, "`ref` takes no `v`");
+    assert!(hint.contains("orders_v2"), "{hint}");
+}
+
+#[test]
+fn defaults_are_said_by_who_calls() {
+    let source = "{% macro m(a, b=['x, y'], c=var('d')) %}{% endmacro %}{{ m(1, c=2) }}{{ m(1) }}";
+    assert_eq!(
+        macros(source, &signatures(source)).text,
+        "{% component m(a, b=none, c=none) %}{% endcomponent %}{{ <m a={1} c={2} b={['x, y']} /> }}{{ <m a={1} b={['x, y']} c={var(name='d')} /> }}"
+    );
+}
+
+#[test]
+fn a_test_behind_is_no_call() {
+    assert_eq!(
+        plain("{% if x is not divisible_by(divisor=3) %}"),
+        "{% if x is not divisible_by(divisor=3) %}"
+    );
+    assert_eq!(plain("{% if x is not None %}"), "{% if x is not none %}");
+}
+
+#[test]
+fn methods_of_python_become_filters() {
+    assert_eq!(plain("{{ 'a'.upper() ~ x.y.lower() }}"), "{{ 'a' | upper ~ x.y | lower }}");
+    assert_eq!(plain("{{ x.replace('a', ref('b')) }}"), "{{ x | replace(from='a', to=ref(name='b')) }}");
+    assert_eq!(plain("{{ var('x').name }}"), "{{ var(name='x')[\"name\"] }}");
+    assert_eq!(plain("{{ d.get('k', 1) }}"), "{{ d | elt_get(key='k', default=1) }}");
+}
+
+#[test]
+fn statements_that_change_a_variable_set_it_anew() {
+    assert_eq!(
+        plain("{% set xs = [] %}{%- do xs.append(ref('a')) -%}"),
+        "{% set_global xs = [] %}{%- set_global xs = elt_append(of=xs, value=(ref(name='a'))) -%}"
+    );
+    assert_eq!(
+        plain("{% set ns = namespace(n=0) %}{% set ns.n = ns.n + 1 %}"),
+        "{% set_global ns = namespace(n=0) %}{% set_global ns = elt_with(of=ns, key=\"n\", value=( ns.n + 1 )) %}"
+    );
+    assert_eq!(plain("{% set _ = xs.append(1) %}"), "{% set_global xs = elt_append(of=xs, value=(1)) %}");
+    assert_eq!(plain("{% do cents('a') %}"), "{% set elt_done = <cents column={'a'} /> %}");
+}
+
+#[test]
+fn loops_take_rows_apart_and_leave_some_out() {
+    assert_eq!(
+        plain("{% for a, b in zip(x, y) -%}"),
+        "{% for elt_row in elt_rows(of= zip(first=x, second=y) )-%}{%- set a = elt_row[0] -%}{%- set b = elt_row[1] -%}"
+    );
+    assert_eq!(plain("{% for a in xs if a != 'b' %}"), "{% for a in [a for a in xs if a != 'b' ]%}");
+}
+
+#[test]
+fn macros_that_return_are_called_for_their_value() {
+    let source = "{% macro m() %}{{ return(['a']) }}{% endmacro %}{% for x in m() %}{% endfor %}";
+    assert_eq!(
+        macros(source, &signatures(source)).text,
+        "{% component m() %}{{ elt_return(value=(['a'])) }}{% endcomponent %}{% for x in elt_returned(of=<m />) %}{% endfor %}"
+    );
 }

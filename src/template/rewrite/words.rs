@@ -6,13 +6,21 @@ use super::super::scan::{close_bracket, end_of_string, identifier_end, skip_spac
 use super::Rewriter;
 
 /// Functions that dbt calls by position, and their parameters' names here.
-const FUNCTIONS: &[(&str, &[&str])] = &[
+pub(super) const FUNCTIONS: &[(&str, &[&str])] = &[
     ("ref", &["name", "model"]),
     ("source", &["source", "name"]),
     ("var", &["name", "default"]),
     ("env_var", &["name", "default"]),
     ("literal", &["value"]),
     ("range", &["end"]),
+    ("throw", &["message"]),
+    ("log", &["msg", "info"]),
+    ("print", &["msg"]),
+    ("tojson", &["value", "default", "sort_keys"]),
+    ("toyaml", &["value", "default", "sort_keys"]),
+    ("fromjson", &["string", "default"]),
+    ("zip", &["first", "second", "third", "fourth"]),
+    ("set", &["items", "default"]),
 ];
 
 /// Filters likewise.
@@ -25,7 +33,14 @@ const FILTERS: &[(&str, &[&str])] = &[
     ("truncate", &["length"]),
     ("indent", &["width"]),
     ("get", &["key", "default"]),
+    ("map", &["filter"]),
+    ("sum", &["attribute"]),
+    ("selectattr", &["attribute", "test", "value"]),
+    ("rejectattr", &["attribute", "test", "value"]),
 ];
+
+/// What stands before a word that names a test.
+const TEST: u8 = b'i';
 
 /// Words that a bracket may follow: `not (a or b)` is no call.
 const NOT_CALLED: &[&str] = &["this", "not", "and", "or", "in", "is", "if", "elif", "else"];
@@ -57,14 +72,19 @@ impl Rewriter<'_> {
                 at += if byte.is_ascii_digit() { identifier_end(bytes, at) - at } else { 1 };
                 continue;
             }
-            let end = identifier_end(bytes, at).min(range.end);
+            let (at_word, end) = (at, identifier_end(bytes, at).min(range.end));
             if let Some(after) = self.word(at..end, previous, copied, range.end) {
                 at = after;
                 copied = after;
                 previous = b')';
             } else {
                 at = end;
-                previous = b'a';
+                // Behind `is` stands a test: `x is divisible_by(3)` calls no function.
+                previous = match &self.source[at_word..end] {
+                    "is" => TEST,
+                    "not" if previous == TEST => TEST,
+                    _ => b'a',
+                };
             }
         }
         self.copy(copied..range.end);
@@ -79,34 +99,45 @@ impl Rewriter<'_> {
         let called = next < limit && bytes[next] == b'(';
         let close = if called { close_bracket(bytes, next, limit)? } else { next };
         match (previous, called) {
-            (b'.', true) if name == "items" && self.source[next + 1..close].trim().is_empty() => {
-                // `d.items()`: tera walks a map itself.
-                let dot = self.source[..word.start].rfind('.').unwrap_or(word.start);
-                self.copy(copied..dot);
-                Some(close + 1)
-            }
-            (b'.', _) => None,
-            (_, true) if name == "return" => {
-                // What a macro writes is what it returns.
+            (b'.', true) => Some(self.method(word, next + 1..close, copied)),
+            (b'.', false) => self.part_of_call(word, copied),
+            (TEST, _) => {
+                let none = (name == "None").then_some(word.end)?;
                 self.copy(copied..word.start);
+                self.insert("none", word.start);
+                Some(none)
+            }
+            (_, true) if name == "return" => {
+                // What a test writes is what it returns.
+                self.copy(copied..word.start);
+                if self.in_macro {
+                    self.insert("elt_return(value=(", word.start);
+                }
                 self.expression(next + 1..close);
+                if self.in_macro {
+                    let empty = self.source[next + 1..close].trim().is_empty();
+                    self.insert(if empty { "none))" } else { "))" }, close);
+                }
                 Some(close + 1)
             }
-            (_, false) if bytes.get(next) == Some(&b'.') && matches!(name, "adapter" | "target") => {
+            (_, false) if bytes.get(next) == Some(&b'.') && Self::is_object(name) => {
                 self.of_object(word, next + 1, copied, limit)
             }
             (_, false) if bytes.get(next) == Some(&b'.') && name != "this" => {
+                if self.refuses(name, word.clone()) {
+                    return Some(self.skipped(copied, word.end, limit));
+                }
                 self.packaged(word, next + 1, copied, limit)
             }
             (b'|', true) => {
                 let (_, parameters) = FILTERS.iter().find(|(filter, _)| *filter == name)?;
                 self.copy(copied..next + 1);
-                self.keywords(name, next + 1..close, parameters);
+                self.keywords(name, next + 1..close, parameters, false);
                 self.copy(close..close + 1);
                 Some(close + 1)
             }
             (b'|', false) => None,
-            (_, true) => self.call(word, next + 1..close, copied),
+            (_, true) => self.call(word, next + 1..close, copied, limit),
             (_, false) if name == "this" && bytes.get(next) != Some(&b'=') => {
                 self.copy(copied..word.start);
                 if bytes.get(next) == Some(&b'.') {
@@ -119,22 +150,49 @@ impl Rewriter<'_> {
                     Some(word.end)
                 }
             }
-            (_, false) if name == "None" => {
+            (_, false) if bytes.get(next) == Some(&b'=') && bytes.get(next + 1) != Some(&b'=') => None,
+            (_, false) => {
+                let instead = match name {
+                    "None" => "none",
+                    // Whatever is compiled here is compiled to be run.
+                    "execute" => "true",
+                    "project_name" => "target(part=\"project_name\")",
+                    _ => {
+                        self.refuses(name, word);
+                        return None;
+                    }
+                };
                 self.copy(copied..word.start);
-                self.insert("none", word.start);
+                self.insert(instead, word.start);
                 Some(word.end)
             }
-            _ => None,
         }
     }
 
+    /// `call(…).part`: tera takes a part of a call in square brackets alone.
+    fn part_of_call(&mut self, word: Range<usize>, copied: usize) -> Option<usize> {
+        let before = self.source[..word.start].trim_end().strip_suffix('.')?.trim_end();
+        if !before.ends_with(')') {
+            return None;
+        }
+        self.copy(copied..before.len());
+        self.insert(&format!("[\"{}\"]", &self.source[word.clone()]), word.start);
+        Some(word.end)
+    }
+
     /// A call of a macro or a function: of the file's own package first, then of the project, then of dbt.
-    fn call(&mut self, word: Range<usize>, arguments: Range<usize>, copied: usize) -> Option<usize> {
+    fn call(
+        &mut self,
+        word: Range<usize>,
+        arguments: Range<usize>,
+        copied: usize,
+        limit: usize,
+    ) -> Option<usize> {
         let name = &self.source[word.clone()];
         let own = self.package.map(|package| format!("{package}__{name}"));
         for name in own.as_deref().into_iter().chain([name]) {
-            if let Some(parameters) = self.signatures.get(name) {
-                return Some(self.component(name, copied..word.start, arguments, parameters));
+            if let Some(signature) = self.signatures.get(name) {
+                return Some(self.component(name, copied..word.start, arguments, signature));
             }
         }
         if NOT_CALLED.contains(&name) {
@@ -142,8 +200,12 @@ impl Rewriter<'_> {
         }
         let function = FUNCTIONS.iter().find(|(known, _)| *known == name);
         let built_in = format!("dbt__{name}");
-        if let (None, Some(parameters)) = (function, self.signatures.get(&built_in)) {
-            return Some(self.component(&built_in, copied..word.start, arguments, parameters));
+        if let (None, Some(signature)) = (function, self.signatures.get(&built_in)) {
+            return Some(self.component(&built_in, copied..word.start, arguments, signature));
+        }
+        if !Self::is_function(name) {
+            self.unknown_call(name, word);
+            return Some(self.skipped(copied, arguments.end + 1, limit));
         }
         // `range(start=1, …)` and `config(…)` are keyword calls already; their values may still hold calls.
         let parameters: &[&str] = match function {
@@ -154,7 +216,7 @@ impl Rewriter<'_> {
             None => &[],
         };
         self.copy(copied..arguments.start);
-        self.keywords(name, arguments.clone(), parameters);
+        self.keywords(name, arguments.clone(), parameters, function.is_some());
         self.copy(arguments.end..arguments.end + 1);
         Some(arguments.end + 1)
     }

@@ -74,9 +74,8 @@ async fn a_dbt_project_is_imported_and_what_has_no_word_is_listed_with_its_place
 
     - analyses/look.sql: an analysis: elt has no analyses; `elt compile --inline` and `elt show --inline` look at SQL that is no model
     - dbt_project.yml:10: `schema` for folders of models: in elt the folder is the layer, and the layer is the schema
-    - macros/all.sql:5: `macro asks()`: `{% do %}` is not a statement that elt knows (use `{% set %}`, or a list literal)
+    - macros/all.sql:5: `macro asks()`: there is no macro or function `run_query` (it asks the database while it is compiled, and elt compiles without one: write the columns or values out, or keep them in `vars:`)
     - macros/all.sql:7: macro generate_schema_name(custom, node): in elt the folder is the layer, and the layer is the schema
-    - models/marts/schema.yml:6: `group: sales`: elt has no word `group` here
     - models/marts/schema.yml:11: `- nosuchpackage.is_nice`: there is no generic test `is_nice`
     - models/marts/schema.yml:14: `- nosuchpackage.is_nice`: there is no generic test `is_nice`
     - models/marts/schema.yml:16: `semantic_models:`: elt has no semantic layer
@@ -112,7 +111,7 @@ async fn a_dbt_project_is_imported_and_what_has_no_word_is_listed_with_its_place
     models:
       - name: customers # the good ones
         config: {materialized: table, tags: [daily]}
-    #    group: sales
+        group: sales
         columns:
           - name: customer
             data_tests:
@@ -159,8 +158,10 @@ async fn a_dbt_project_is_imported_and_what_has_no_word_is_listed_with_its_place
     project.elt(&["import", "dbt", "--out", "elt"]).expect(2).says("elt is there already");
     project.elt(&["import", "elt"]).expect(2).says("elt is no dbt project");
     // What does not compile stays in its place, is told, and fails the command.
-    project.write("dbt/models/marts/asking.sql", "select 1 as n\n{% do log('x') %}\n");
+    project.write("dbt/models/marts/asking.sql", "select 1 as n\n{% call log('x') %}{% endcall %}\n");
     let told = project.elt(&["import", "dbt", "--out", "again"]).expect(1);
-    told.says("to mend   models/marts/asking.sql:2: template: `{% do %}` is not a statement that elt knows");
+    told.says(
+        "to mend   models/marts/asking.sql:2: template: `{% call %}` is not a statement that elt knows",
+    );
     assert!(project.root.join("again/models/prod/corner/asking.sql").exists());
 }

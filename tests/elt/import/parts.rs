@@ -61,10 +61,9 @@ async fn every_part_is_taken_or_listed_and_targets_stay_apart() {
 
     Left out: commented out where it stood, or not copied.
 
-    - checks/checks.yml:1: `data_tests:`: elt has no word `data_tests` here
     - dbt_project.yml:4: `asset-paths`: the site of `elt docs` is one file and takes no pictures
-    - dbt_project.yml:10: `severity: "warn"` for folders of tests: write it in the `config:` of each test
-    - dbt_project.yml:12: `store_failures: true` for folders of tests: write it in the `config:` of each test
+    - dbt_project.yml:10: `severity: "warn"` for folders of tests: write it under `tests:` of profiles.yml
+    - dbt_project.yml:12: `store_failures: true` for folders of tests: write it under `tests:` of profiles.yml
     - dbt_project.yml:16: `enabled: true` for folders of sources: write it in the `config:` of each source
     - packages.yml:2: the package dbt-labs/dbt_utils: the most used of its macros and tests are built in
     - packages.yml:4: the package acme/other: name its git repository and revision in packages.yml; then `elt deps`

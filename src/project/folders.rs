@@ -1,0 +1,131 @@
+//! Config of whole folders, as `models:`, `rules:` and `tests:` of `profiles.yml` have it, and how the words of
+//! one place join those of a closer one.
+
+use serde_json::{Map, Value};
+use serde_yaml::Spanned;
+
+use super::yaml;
+use crate::diagnostic::{Location, SourceFile};
+use std::sync::Arc;
+
+/// Words of which all that are written hold, from the folder to the file.
+const ADDED_UP: &[&str] = &["tags", "pre_hook", "pre-hook", "post_hook", "post-hook"];
+
+/// What a tree of folders is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FolderKind {
+    Models,
+    Rules,
+    Tests,
+}
+
+impl FolderKind {
+    pub const ALL: [Self; 3] = [Self::Models, Self::Rules, Self::Tests];
+
+    /// As `profiles.yml` calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Models => "models",
+            Self::Rules => "rules",
+            Self::Tests => "tests",
+        }
+    }
+}
+
+/// One tree for each kind, as written: nothing is judged yet.
+#[derive(Debug, Clone, Default)]
+pub struct Folders([Option<(Map<String, Value>, Location)>; 3]);
+
+impl Folders {
+    pub(super) fn read(file: &Arc<SourceFile>, written: [Option<Spanned<Map<String, Value>>>; 3]) -> Self {
+        Self(written.map(|tree| {
+            let place = yaml::place(file, tree.as_ref()?);
+            Some((tree?.value, place))
+        }))
+    }
+
+    pub fn of(&self, kind: FolderKind) -> Option<&(Map<String, Value>, Location)> {
+        self.0[kind as usize].as_ref()
+    }
+}
+
+/// What a tree says of a node whose folders and name are `path`: the nearest folder wins.
+pub fn folder_config(tree: &Value, path: &[&str]) -> Map<String, Value> {
+    let mut words = Map::new();
+    let mut here = tree;
+    for depth in 0..=path.len() {
+        let Some(level) = here.as_object() else { break };
+        let next = path.get(depth).copied();
+        for (key, value) in level {
+            let word = match key.strip_prefix('+') {
+                Some(word) => word,
+                None if !value.is_object() && Some(key.as_str()) != next => key,
+                None => continue,
+            };
+            join_word(&mut words, word, value.clone());
+        }
+        match next.and_then(|next| level.get(next)) {
+            Some(below) => here = below,
+            None => break,
+        }
+    }
+    words
+}
+
+/// Adds what a closer place says: it wins, but tags and hooks add up, and notes in `meta` stand beside each
+/// other.
+pub fn join_words(words: &mut Map<String, Value>, closer: Map<String, Value>) {
+    for (word, value) in closer {
+        join_word(words, &word, value);
+    }
+}
+
+fn join_word(words: &mut Map<String, Value>, word: &str, value: Value) {
+    let former = words.get_mut(word);
+    match (former, value) {
+        (Some(former), value) if ADDED_UP.contains(&word) => {
+            let mut all = listed(former.take());
+            for one in listed(value) {
+                if word != "tags" || !all.contains(&one) {
+                    all.push(one);
+                }
+            }
+            *former = Value::Array(all);
+        }
+        (Some(Value::Object(former)), Value::Object(notes)) if word == "meta" => former.extend(notes),
+        (_, value) => {
+            words.insert(word.to_owned(), value);
+        }
+    }
+}
+
+fn listed(value: Value) -> Vec<Value> {
+    match value {
+        Value::Array(items) => items,
+        Value::Null => Vec::new(),
+        one => vec![one],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_nearest_folder_wins_and_tags_add_up() {
+        let tree = json!({"+tags": "all", "shop": {"+materialized": "view", "marts": {"materialized": "table", "+tags": ["m", "all"]}}});
+        let words = folder_config(&tree, &["shop", "marts", "orders"]);
+        assert_eq!(Value::Object(words), json!({"tags": ["all", "m"], "materialized": "table"}));
+    }
+
+    #[test]
+    fn a_closer_place_wins_and_hooks_and_notes_add_up() {
+        let mut words = json!({"pre_hook": "a", "meta": {"x": 1, "y": 1}, "materialized": "view"});
+        let closer = json!({"pre_hook": ["b", "a"], "meta": {"y": 2}, "materialized": "table"});
+        let (words, closer) = (words.as_object_mut().unwrap(), closer.as_object().unwrap().clone());
+        join_words(words, closer);
+        let all = json!({"pre_hook": ["a", "b", "a"], "meta": {"x": 1, "y": 2}, "materialized": "table"});
+        assert_eq!(Value::Object(words.clone()), all);
+    }
+}
