@@ -52,6 +52,9 @@ pub struct Global {
     /// Write no manifest.json, run_results.json and the like
     #[arg(long, global = true)]
     pub no_write_json: bool,
+    /// Take warnings for errors, those of tests, too
+    #[arg(long, global = true)]
+    pub warn_error: bool,
     /// Talk in JSON, one object a line, on standard output
     #[arg(long, global = true)]
     pub json: bool,
@@ -112,15 +115,17 @@ pub enum Command {
     /// Let PostgreSQL judge every model and test without running them; leaves nothing behind
     #[command(
         after_help = "Each model is created without rows in a transaction that is rolled back, so that PostgreSQL itself checks names \
-        and types through the whole graph. All errors are told at once, each at its own line.\n\n\
+        and types through the whole graph; then the columns that YAML, indexes and keys name, contracts with their \
+        constraints, hooks (their grammar, and names in SELECT, INSERT, UPDATE and DELETE), the SQL of freshness and \
+        the roles of grants. All errors are told at once, each at its own line.\n\n\
         Example: elt check --select segments_derived+"
     )]
-    Check(Selection),
+    Check(Check),
     /// Write target/manifest.json and target/catalog.json: the project, and what stands of it
     #[command(after_help = "Other tools read these files, in dbt's schemas; see docs/artifacts.md.\n\n\
         Example: elt catalog && jq '.nodes[].stats.num_rows.value' target/catalog.json")]
     Catalog,
-    /// Show the SQL that PostgreSQL would be given; opens no connection
+    /// Show the SQL that PostgreSQL would be given; opens no connection, but to learn where to defer to
     #[command(
         after_help = "Examples:\n  elt compile --select segments_derived\n  elt compile --out compiled\n  \
         elt compile --inline \"select * from {{ ref('segments_derived') }}\""
@@ -282,9 +287,19 @@ pub struct Work {
 }
 
 #[derive(Debug, Clone, Args)]
+pub struct Check {
+    #[command(flatten)]
+    pub selection: Selection,
+    #[command(flatten)]
+    pub defer: Defer,
+}
+
+#[derive(Debug, Clone, Args)]
 pub struct Test {
     #[command(flatten)]
     pub selection: Selection,
+    #[command(flatten)]
+    pub defer: Defer,
     /// Stop at the first failure
     #[arg(long)]
     pub fail_fast: bool,
@@ -300,6 +315,8 @@ pub struct Test {
 pub struct Compile {
     #[command(flatten)]
     pub selection: Selection,
+    #[command(flatten)]
+    pub defer: Defer,
     /// Write one file a model into this folder instead of standard output
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,

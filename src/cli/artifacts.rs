@@ -132,7 +132,7 @@ pub fn clean(context: &Context) -> Result<(), Stop> {
         match fs::remove_file(&path) {
             Ok(()) => context.terminal.say(&format!("removed {}", path.display())),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(Stop::error(format!("{}: {error}", path.display()))),
+            Err(error) => return Err(Stop::error("unwritable-file", format!("{}: {error}", path.display()))),
         }
     }
     // Only where nothing else is in it.

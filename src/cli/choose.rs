@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::args::{IndirectSelection, Resource, Selection, Work};
+use super::args::{self, IndirectSelection, Resource, Selection};
 use super::{Context, Stop};
 use crate::artifacts::{former, former_relations};
 use crate::manifest::Manifest;
@@ -60,21 +60,28 @@ impl Context {
         Ok(choose(manifest, &query)?)
     }
 
-    /// Where to read what this target does not have: as typed, else as the profile says.
-    pub fn defer(&self, project: &Project, manifest: &Manifest, work: &Work) -> Result<Option<Defer>, Stop> {
-        let written = work.defer.defer.as_deref().or(project.target.defer.as_deref());
-        let favor = work.defer.favor_state;
-        let to = match written.filter(|_| !work.defer.no_defer) {
+    /// Where to read what this target does not have: as typed, else as the profile says. `state` is the folder
+    /// of an earlier manifest.
+    pub fn defer(
+        &self,
+        project: &Project,
+        manifest: &Manifest,
+        typed: &args::Defer,
+        state: Option<&Path>,
+    ) -> Result<Option<Defer>, Stop> {
+        let written = typed.defer.as_deref().or(project.target.defer.as_deref());
+        let favor = typed.favor_state;
+        let to = match written.filter(|_| !typed.no_defer) {
             None => return Ok(None),
-            Some("") => return self.defer_to_state(manifest, work).map(Some),
+            Some("") => return defer_to_state(manifest, state, favor).map(Some),
             Some(name) => name,
         };
         let other = project::target(&project.root, &self.setting, to).map_err(Stop::Problems)?;
         if other.url != project.target.url {
-            return Err(Stop::Error {
-                message: format!("target `{to}` is another database than `{}`", project.target.name),
-                hint: Some("what is deferred to must stand in the same database".into()),
-            });
+            let message = format!("target `{to}` is another database than `{}`", project.target.name);
+            return Err(
+                Stop::error("defer", message).hint("what is deferred to must stand in the same database")
+            );
         }
         let there = |id| {
             let node = manifest.node(id);
@@ -84,30 +91,22 @@ impl Context {
         Ok(Some(Defer { to: to.to_owned(), relations: built.map(|id| (id, there(id))).collect(), favor }))
     }
 
-    fn defer_to_state(&self, manifest: &Manifest, work: &Work) -> Result<Defer, Stop> {
-        let Some(folder) = &work.selection.state else {
-            return Err(Stop::Error {
-                message: "--defer says to defer, but not to what".into(),
-                hint: Some(
-                    "name a target, --defer prod, or the folder of a manifest.json with --state".into(),
-                ),
-            });
-        };
-        let former = former_relations(folder).map_err(|error| Stop::error(error.to_string()))?;
-        let key = |id| Former::key(&manifest.unique_id(id), &manifest.project);
-        let built = manifest.ids().filter(|id| manifest.node(*id).is_built());
-        let there = built.filter_map(|id| Some((id, former.get(&key(id))?.clone())));
-        Ok(Defer {
-            to: folder.display().to_string(),
-            relations: there.collect(),
-            favor: work.defer.favor_state,
-        })
-    }
-
     fn former(&self, project: &Project, folder: &Path) -> Result<Former, Stop> {
-        former(folder, &self.target_path(project)).map_err(|error| Stop::Error {
-            message: error.to_string(),
-            hint: Some("`elt compile` writes one: keep its target folder, and name it with --state".into()),
+        former(folder, &self.target_path(project)).map_err(|error| {
+            Stop::error("state", error.to_string())
+                .hint("`elt compile` writes one: keep its target folder, and name it with --state")
         })
     }
+}
+
+fn defer_to_state(manifest: &Manifest, folder: Option<&Path>, favor: bool) -> Result<Defer, Stop> {
+    let Some(folder) = folder else {
+        return Err(Stop::error("defer", "--defer says to defer, but not to what")
+            .hint("name a target, --defer prod, or the folder of a manifest.json with --state"));
+    };
+    let former = former_relations(folder).map_err(|error| Stop::error("state", error.to_string()))?;
+    let built = manifest.ids().filter(|id| manifest.node(*id).is_built());
+    let key = |id| Former::key(&manifest.unique_id(id), &manifest.project);
+    let there = built.filter_map(|id| Some((id, former.get(&key(id))?.clone())));
+    Ok(Defer { to: folder.display().to_string(), relations: there.collect(), favor })
 }

@@ -76,11 +76,12 @@ pub async fn docs(context: &Context, arguments: &Docs) -> Outcome {
         written_at: &jiff::Zoned::now().strftime("%Y-%m-%d %H:%M %Z").to_string(),
         online,
     };
-    let page =
-        site(&facts, |text| context.terminal.redact(text)).map_err(|error| Stop::error(error.to_string()))?;
+    let page = site(&facts, |text| context.terminal.redact(text))
+        .map_err(|error| Stop::error("unwritable-file", error.to_string()))?;
     let folder = arguments.out.clone().unwrap_or_else(|| context.target_path(&project).join("docs"));
     let path = folder.join("index.html");
-    let unwritten = |error: std::io::Error| Stop::error(format!("{}: {error}", path.display()));
+    let unwritten =
+        |error: std::io::Error| Stop::error("unwritable-file", format!("{}: {error}", path.display()));
     fs::create_dir_all(&folder).map_err(unwritten)?;
     fs::write(&path, page).map_err(unwritten)?;
     if context.terminal.json {

@@ -9,10 +9,9 @@ use serde_json::json;
 use super::args::Selection;
 use super::{Context, FAILED, Outcome, rows};
 use crate::artifacts::Freshness;
-use crate::database::{DatabaseError, TextTable};
-use crate::diagnostic::Diagnostic;
+use crate::database::TextTable;
 use crate::engine::Engine;
-use crate::manifest::{Body, Manifest, NodeId};
+use crate::manifest::{Manifest, NodeId};
 use crate::project::{FreshnessLimits, FreshnessStatus};
 use crate::run::{self, Found, Measured};
 
@@ -26,7 +25,7 @@ pub async fn freshness(context: &Context, selection: &Selection) -> Outcome {
     });
     let (asked, untimed): (Vec<_>, Vec<_>) = asked.partition(|id| run::is_measurable(&manifest, *id));
     for id in untimed {
-        let label = label(&manifest, id);
+        let label = run::freshness_label(&manifest, id);
         context.terminal.note(&format!("{label} is left out: it has no loaded_at_field or loaded_at_query"));
     }
     let artifacts = context.artifacts(&project);
@@ -56,16 +55,10 @@ fn tell(context: &Context, manifest: &Manifest, measured: &[Measured]) {
         let rows = measured.iter().map(|one| row(manifest, one).map(Some).to_vec()).collect();
         context.terminal.data(&rows::table(&TextTable { columns, rows }));
     }
-    let broken = measured.iter().filter_map(|one| Some(problem(manifest, one.id, one.found.as_ref().err()?)));
+    let broken = measured
+        .iter()
+        .filter_map(|one| Some(run::freshness_problem(manifest, one.id, one.found.as_ref().err()?)));
     context.terminal.diagnostics(&broken.collect::<Vec<_>>());
-}
-
-fn problem(manifest: &Manifest, id: NodeId, error: &DatabaseError) -> Diagnostic {
-    let node = manifest.node(id);
-    let field = node.config.loaded_at_field.as_deref().filter(|_| error.is("42703"));
-    let mut problem = run::located(error, node.place_of(field.unwrap_or(node.name.as_str())));
-    problem.message = format!("{}: {}", label(manifest, id), problem.message);
-    problem
 }
 
 fn row(manifest: &Manifest, one: &Measured) -> [String; 4] {
@@ -81,7 +74,7 @@ fn row(manifest: &Manifest, one: &Measured) -> [String; 4] {
         Some(limit) => format!("{} (after {limit})", one.status.name()),
         None => one.status.name().to_owned(),
     };
-    [label(manifest, one.id), newest, age, status]
+    [run::freshness_label(manifest, one.id), newest, age, status]
 }
 
 fn line(manifest: &Manifest, one: &Measured) -> serde_json::Value {
@@ -89,7 +82,7 @@ fn line(manifest: &Manifest, one: &Measured) -> serde_json::Value {
     let found = one.found.as_ref().ok();
     json!({
         "event": "freshness",
-        "source": label(manifest, one.id),
+        "source": run::freshness_label(manifest, one.id),
         "unique_id": manifest.unique_id(one.id),
         "status": one.status,
         "newest": found.and_then(|found| time(found.newest?)),
@@ -121,15 +114,6 @@ fn written(manifest: &Manifest, one: &Measured) -> Freshness {
 
 fn time(microseconds: i64) -> Option<Timestamp> {
     Timestamp::from_microsecond(microseconds).ok()
-}
-
-/// `shop.orders` as `source('shop', 'orders')` names it.
-fn label(manifest: &Manifest, id: NodeId) -> String {
-    let node = manifest.node(id);
-    match &node.body {
-        Body::Source { table, .. } => format!("{}.{table}", node.domain),
-        _ => node.label(),
-    }
 }
 
 fn nothing(manifest: &Manifest, id: NodeId) -> &'static str {

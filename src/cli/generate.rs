@@ -57,15 +57,15 @@ pub enum FileFormat {
 }
 
 pub async fn generate(context: &Context, arguments: &Generate) -> Outcome {
-    let generator = generate::find(&arguments.sample).map_err(|message| Stop::Error {
-        hint: did_you_mean(&arguments.sample, GENERATORS.iter().map(|generator| generator.name)),
-        message,
+    let generator = generate::find(&arguments.sample).map_err(|message| {
+        Stop::error("bad-argument", message)
+            .maybe_hint(did_you_mean(&arguments.sample, GENERATORS.iter().map(|generator| generator.name)))
     })?;
     let Some(out) = &arguments.out else {
         let address = arguments.serve.as_deref().unwrap_or_default();
         return serve(context, generator.name, address, arguments).await;
     };
-    let sample = generator.sample(&query(arguments)).map_err(Stop::error)?;
+    let sample = generator.sample(&query(arguments)).map_err(|error| Stop::error("bad-argument", error))?;
     let format = match arguments.format {
         FileFormat::Csv => generate::FileFormat::Csv,
         FileFormat::Parquet => generate::FileFormat::Parquet,
@@ -76,12 +76,12 @@ pub async fn generate(context: &Context, arguments: &Generate) -> Outcome {
         return match written {
             // Who reads had enough: `… --out - | head`.
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-            Err(error) => Err(Stop::error(format!("standard output: {error}"))),
+            Err(error) => Err(Stop::error("unwritable-file", format!("standard output: {error}"))),
             Ok(()) => Ok(ExitCode::SUCCESS),
         };
     }
     write_file(context, &*sample, format, out)
-        .map_err(|error| Stop::error(format!("{}: {error}", out.display())))?;
+        .map_err(|error| Stop::error("unwritable-file", format!("{}: {error}", out.display())))?;
     let rows = i64::try_from(sample.row_count()).unwrap_or(i64::MAX);
     context.terminal.say(&format!("wrote {} rows to {}", thousands(rows), out.display()));
     Ok(ExitCode::SUCCESS)
@@ -90,15 +90,19 @@ pub async fn generate(context: &Context, arguments: &Generate) -> Outcome {
 async fn serve(context: &Context, sample: &str, address: &str, arguments: &Generate) -> Outcome {
     if sample != "purchases" {
         let hint = Some("`elt generate purchases --serve` answers POST /purchase-history".to_owned());
-        return Err(Stop::Error { message: format!("there is no API of the sample `{sample}`"), hint });
+        return Err(
+            Stop::error("bad-argument", format!("there is no API of the sample `{sample}`")).maybe_hint(hint)
+        );
     }
     let (host, port) = address
         .rsplit_once(':')
         .and_then(|(host, port)| Some((host.trim_matches(['[', ']']), port.parse().ok()?)))
-        .ok_or_else(|| Stop::error(format!("`{address}` is no address; write one like 127.0.0.1:8090")))?;
+        .ok_or_else(|| {
+            Stop::error("bad-argument", format!("`{address}` is no address; write one like 127.0.0.1:8090"))
+        })?;
     let settings =
         SampleApi { host: host.to_owned(), port, seed: arguments.seed, failing: arguments.failing };
-    let api = start_sample_api(settings).await.map_err(|error| Stop::error(error.to_string()))?;
+    let api = start_sample_api(settings).await.map_err(|error| Stop::error("service", error.to_string()))?;
     if context.terminal.json {
         context.terminal.json_line(&json!({"event": "serving", "address": api.url()}));
     }

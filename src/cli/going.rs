@@ -56,15 +56,12 @@ impl Going<'_> {
         let observer = trace.clone().map_or(progress.clone(), |trace| trace as Arc<dyn Observer>);
         let outcome = run.finish(observer, cancel).await;
         if let Some(trace) = &trace {
-            let attributes = [("elt.command", command), ("elt.target", place.target.name.as_str())];
-            let failure = outcome.failed_step.as_deref().map(|step| format!("failed at {step}"));
-            if let Err(error) = trace.send(&attributes, failure.as_deref()).await {
-                context.terminal.note(&error);
-            }
+            context.send(trace, command, &place.target.name, outcome.failed_step.as_deref()).await;
         }
         drop((trace, progress));
         context.terminal.diagnostics(&outcome.problems);
-        for note in &outcome.notes {
+        // In JSON they come with the end.
+        for note in outcome.notes.iter().filter(|_| !context.terminal.json) {
             context.terminal.note(note);
         }
         artifacts.run_results(&manifest, command, written, &outcome.nodes, begun.elapsed());
@@ -83,13 +80,23 @@ impl Going<'_> {
 
 impl Context {
     /// The trace of a run, where the environment names a collector.
-    fn trace(&self, name: &str, progress: &Arc<dyn Observer>) -> Option<Arc<Trace>> {
+    pub(super) fn trace(&self, name: &str, progress: &Arc<dyn Observer>) -> Option<Arc<Trace>> {
         match telemetry::Settings::of(&self.setting.env)? {
             Ok(settings) => Some(Arc::new(Trace::new(settings, name, progress.clone()))),
             Err(error) => {
                 self.terminal.note(&error);
                 None
             }
+        }
+    }
+}
+
+impl Context {
+    pub(super) async fn send(&self, trace: &Trace, command: &str, target: &str, failed_step: Option<&str>) {
+        let attributes = [("elt.command", command), ("elt.target", target)];
+        let failure = failed_step.map(|step| format!("failed at {step}"));
+        if let Err(error) = trace.send(&attributes, failure.as_deref()).await {
+            self.terminal.note(&error);
         }
     }
 }
@@ -112,9 +119,9 @@ async fn report(
     let session = engine.connector.connect().await?;
     for id in reported {
         let node = manifest.node(*id);
-        let text = rows::written(&session, &manifest.published(*id), 40, Output::Table).await?;
+        let rows = rows::read(&session, &manifest.published(*id), 40, Output::Table).await?;
         context.terminal.data_line(&format!("\n{}  {}", strong(&node.label()), node.description));
-        context.terminal.data(&text);
+        context.terminal.data(&rows::formatted(&rows, Output::Table));
     }
     Ok(())
 }

@@ -77,6 +77,6 @@ impl From<ImportError> for Stop {
             ImportError::NoProject(_) => Some("name the folder in which dbt is run".to_owned()),
             ImportError::File { .. } => None,
         };
-        Self::Error { message: error.to_string(), hint }
+        Self::error("import", error.to_string()).maybe_hint(hint)
     }
 }

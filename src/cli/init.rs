@@ -33,10 +33,11 @@ pub enum Sample {
 pub fn init(context: &Context, arguments: &Init) -> Outcome {
     let folder = arguments.dir.clone().unwrap_or_else(|| context.global.project_dir.clone());
     if folder.join("profiles.yml").exists() {
-        return Err(Stop::Error {
-            message: format!("{} is an elt project already: it has a profiles.yml", folder.display()),
-            hint: Some("name another folder: elt init DIR".into()),
-        });
+        return Err(Stop::error(
+            "bad-argument",
+            format!("{} is an elt project already: it has a profiles.yml", folder.display()),
+        )
+        .hint("name another folder: elt init DIR"));
     }
     let name = arguments.name.clone().unwrap_or_else(|| name_of(&folder));
     let example = match arguments.example {
@@ -44,7 +45,7 @@ pub fn init(context: &Context, arguments: &Init) -> Outcome {
         Sample::Shop => Example::Shop,
     };
     let written = starter::write(&folder, &name, example)
-        .map_err(|error| Stop::error(format!("{}: {error}", folder.display())))?;
+        .map_err(|error| Stop::error("unwritable-file", format!("{}: {error}", folder.display())))?;
     let terminal = &context.terminal;
     if terminal.json {
         terminal.json_line(

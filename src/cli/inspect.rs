@@ -1,6 +1,6 @@
 //! Commands that look at the project: `compile` and `debug`; and `clean`.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::process::ExitCode;
 
@@ -11,13 +11,19 @@ use super::terminal::{faint, strong};
 use super::{Context, Outcome, Stop, show};
 use crate::cluster;
 use crate::engine::Engine;
-use crate::manifest::Body;
-use crate::project::{Layer, Materialization};
+use crate::manifest::{Body, Manifest, NodeId};
+use crate::project::{Layer, Materialization, Project};
+use crate::run::{self, Defer, Elsewhere};
 
-pub fn compile(context: &Context, arguments: &Compile) -> Outcome {
+pub async fn compile(context: &Context, arguments: &Compile) -> Outcome {
     let (project, manifest) = context.project()?;
+    let state = arguments.selection.state.as_deref();
+    let defer = context.defer(&project, &manifest, &arguments.defer, state)?;
     if let Some(text) = &arguments.inline {
-        let sql = show::inline(&project, &manifest, text)?;
+        let (text, file) = show::inline(&project, &manifest, text)?;
+        let asked = (defer.as_ref(), &BTreeSet::new());
+        let elsewhere = elsewhere(context, &project, &manifest, asked, &text.targets).await?;
+        let sql = manifest.inline_sql(&text, &file, &|target| elsewhere.name(&manifest, target));
         let text = format!("{}\n", sql.text.trim());
         match context.terminal.json {
             true => context.terminal.json_line(&json!({"node": show::INLINE, "sql": text})),
@@ -27,6 +33,8 @@ pub fn compile(context: &Context, arguments: &Compile) -> Outcome {
     }
     let chosen = context.choose(&project, &manifest, &arguments.selection)?.nodes;
     context.artifacts(&project).manifest(&project, &manifest);
+    let read: Vec<NodeId> = chosen.iter().flat_map(|id| run::read_by(&manifest, *id)).collect();
+    let elsewhere = elsewhere(context, &project, &manifest, (defer.as_ref(), &chosen), &read).await?;
     let mut made = HashSet::new();
     for id in manifest.order.iter().filter(|id| chosen.contains(id)) {
         let node = manifest.node(*id);
@@ -34,12 +42,14 @@ pub fn compile(context: &Context, arguments: &Compile) -> Outcome {
             continue;
         }
         let incremental = node.materialization == Materialization::Incremental && !arguments.full_refresh;
-        let sql = manifest.query(*id, incremental, &|target| manifest.published(target));
+        let sql = manifest.query(*id, incremental, &|target| elsewhere.name(&manifest, target));
         let text = format!("{}\n", sql.text.trim());
         match &arguments.out {
             Some(folder) => {
                 let path = folder.join(&node.file.path);
-                let unwritten = |error: std::io::Error| Stop::error(format!("{}: {error}", path.display()));
+                let unwritten = |error: std::io::Error| {
+                    Stop::error("unwritable-file", format!("{}: {error}", path.display()))
+                };
                 let parent = path.parent().unwrap_or(folder);
                 if made.insert(parent.to_owned()) {
                     fs::create_dir_all(parent).map_err(unwritten)?;
@@ -57,12 +67,38 @@ pub fn compile(context: &Context, arguments: &Compile) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Where to read what `read` names and is not made now. The database is asked only where that may be elsewhere.
+async fn elsewhere(
+    context: &Context,
+    project: &Project,
+    manifest: &Manifest,
+    (defer, made): (Option<&Defer>, &BTreeSet<NodeId>),
+    read: &[NodeId],
+) -> Result<Elsewhere, Stop> {
+    let may_be = |id: &NodeId| manifest.node(*id).is_built() && !made.contains(id);
+    if defer.is_none() || !read.iter().any(may_be) {
+        return Ok(Elsewhere::default());
+    }
+    let engine = Engine::open(&project.root, &project.target).await?;
+    let session = engine.connector.connect().await?;
+    let elsewhere = Elsewhere::look(&session, manifest, defer, made).await?;
+    drop(session);
+    engine.close().await?;
+    if let Some(note) = elsewhere.note(manifest, read.iter().copied()) {
+        context.terminal.note(&note);
+    }
+    Ok(elsewhere)
+}
+
 pub async fn debug(context: &Context) -> Outcome {
     let terminal = &context.terminal;
     let (project, manifest) = context.project()?;
     let folder = fs::canonicalize(&project.root).unwrap_or_else(|_| project.root.clone());
     let count = |test: fn(&Body) -> bool| manifest.nodes.iter().filter(|node| test(&node.body)).count();
-    let line = |name: &str, value: String| terminal.data_line(&format!("{:<10} {value}", strong(name)));
+    let line = |name: &str, value: String| match terminal.json {
+        true => terminal.json_line(&json!({"event": "debug", "name": name, "value": value})),
+        false => terminal.data_line(&format!("{:<10} {value}", strong(name))),
+    };
     line("elt", env!("CARGO_PKG_VERSION").to_owned());
     line("project", folder.display().to_string());
     line(
@@ -104,12 +140,13 @@ pub fn clean(context: &Context, arguments: &Clean) -> Outcome {
     let folder = context.global.project_dir.join(".elt");
     let cache = folder.join("cache");
     if cache.exists() {
-        fs::remove_dir_all(&cache).map_err(|error| Stop::error(format!("{}: {error}", cache.display())))?;
+        fs::remove_dir_all(&cache)
+            .map_err(|error| Stop::error("unwritable-file", format!("{}: {error}", cache.display())))?;
         context.terminal.say(&format!("removed {}", cache.display()));
     }
     super::artifacts::clean(context)?;
     if arguments.database {
-        cluster::remove(&folder).map_err(|error| Stop::error(error.to_string()))?;
+        cluster::remove(&folder).map_err(|error| Stop::error("cluster", error.to_string()))?;
         context.terminal.say("removed the embedded cluster");
     }
     Ok(ExitCode::SUCCESS)

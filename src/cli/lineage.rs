@@ -70,10 +70,8 @@ fn asked(manifest: &Manifest, text: &str) -> Result<(NodeId, Option<String>), St
         return Ok((id, Some(column.to_owned())));
     }
     let name = node.rsplit('.').next().unwrap_or(node);
-    Err(Stop::Error {
-        message: format!("there is no model, rule or source `{node}`"),
-        hint: did_you_mean(name, manifest.nodes.iter().map(|node| node.name.as_str())),
-    })
+    Err(Stop::error("unknown-model", format!("there is no model, rule or source `{node}`"))
+        .maybe_hint(did_you_mean(name, manifest.nodes.iter().map(|node| node.name.as_str()))))
 }
 
 fn find(manifest: &Manifest, name: &str) -> Option<NodeId> {
@@ -161,7 +159,7 @@ impl View<'_> {
                     format!("{label} is not known to have a column `{name}`; not all its columns are known")
                 }
             };
-            return Err(Stop::Error { message, hint: did_you_mean(name, known) });
+            return Err(Stop::error("unknown-column", message).maybe_hint(did_you_mean(name, known)));
         };
         let index = Index::of(self.lineage);
         let arguments = self.arguments;

@@ -69,16 +69,17 @@ impl Checkout {
         // `^{commit}` also keeps what begins with a dash from being an option.
         let commit = format!("{revision}^{{commit}}");
         let commit = git(&root, None, &["rev-parse", "--verify", "--quiet", "--end-of-options", &commit])
-            .map_err(|_| Stop::Error {
-                message: format!(
-                    "`{revision}` is no folder, and no revision of the repository {}",
-                    top.display()
-                ),
-                hint: Some("name a branch, a tag, a commit, or a folder with the project as it was".into()),
+            .map_err(|_| {
+                Stop::error(
+                    "git-failed",
+                    format!("`{revision}` is no folder, and no revision of the repository {}", top.display()),
+                )
+                .hint("name a branch, a tag, a commit, or a folder with the project as it was")
             })?;
         let folder = std::env::temp_dir().join(format!("elt-lineage-diff-{}", std::process::id()));
         let tree = folder.join("tree");
-        fs::create_dir_all(&tree).map_err(|error| Stop::error(format!("{}: {error}", tree.display())))?;
+        fs::create_dir_all(&tree)
+            .map_err(|error| Stop::error("unwritable-file", format!("{}: {error}", tree.display())))?;
         let checkout = Self { project: tree.join(&inside), folder };
         let index = checkout.folder.join("index");
         git(&top, Some(&index), &["read-tree", &commit])?;
@@ -100,17 +101,15 @@ fn git(folder: &Path, index: Option<&Path>, arguments: &[&str]) -> Result<String
     if let Some(index) = index {
         command.env("GIT_INDEX_FILE", index);
     }
-    let output = command.output().map_err(|error| Stop::Error {
-        message: format!("git cannot be started: {error}"),
-        hint: Some("install git, or name a folder to compare with".into()),
+    let output = command.output().map_err(|error| {
+        Stop::error("git-failed", format!("git cannot be started: {error}"))
+            .hint("install git, or name a folder to compare with")
     })?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned());
     }
     let said = String::from_utf8_lossy(&output.stderr);
     let said = said.trim().lines().next().unwrap_or("it failed").to_owned();
-    Err(Stop::Error {
-        message: format!("git {}: {said}", arguments.first().copied().unwrap_or_default()),
-        hint: Some("compare with a folder where the project is in no git repository".into()),
-    })
+    Err(Stop::error("git-failed", format!("git {}: {said}", arguments.first().copied().unwrap_or_default()))
+        .hint("compare with a folder where the project is in no git repository"))
 }

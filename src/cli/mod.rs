@@ -28,6 +28,7 @@ mod selection;
 mod serve;
 mod show;
 mod terminal;
+mod test;
 mod token;
 mod watch;
 mod work;
@@ -47,7 +48,7 @@ use crate::engine::EngineError;
 use crate::manifest::select::SelectError;
 use crate::manifest::{Manifest, compile};
 use crate::project::{Project, Setting};
-use crate::run::RunError;
+use crate::run::{self, RunError};
 use crate::secret::Secrets;
 
 /// A model, a test or the publishing failed.
@@ -60,7 +61,7 @@ enum Stop {
     /// What the user wrote is wrong.
     Problems(Vec<Diagnostic>),
     /// Something broke, or was asked for wrongly.
-    Error { message: String, hint: Option<String> },
+    Error { code: &'static str, message: String, hint: Option<String> },
 }
 
 type Outcome = Result<ExitCode, Stop>;
@@ -94,7 +95,7 @@ pub fn main() -> ExitCode {
             log.flush();
             outcome
         }
-        Err(error) => Err(Stop::error(format!("no threads can be started: {error}"))),
+        Err(error) => Err(Stop::error("system", format!("no threads can be started: {error}"))),
     };
     end(&terminal, outcome)
 }
@@ -108,13 +109,13 @@ async fn dispatch(context: &Context, command: Command) -> Outcome {
         Command::Build(work) => work::run(context, "build", &work).await,
         Command::Load(work) => work::run(context, "load", &work).await,
         Command::Seed(work) => work::run(context, "seed", &work).await,
-        Command::Test(arguments) => work::test(context, &arguments).await,
+        Command::Test(arguments) => test::test(context, &arguments).await,
         Command::Check(selection) => work::check(context, &selection).await,
         Command::Freshness(selection) => freshness::freshness(context, &selection).await,
         Command::Completions(arguments) => completions::completions(context, &arguments),
         Command::Complete(arguments) => completions::complete(context, &arguments),
         Command::Catalog => artifacts::catalog(context).await,
-        Command::Compile(arguments) => inspect::compile(context, &arguments),
+        Command::Compile(arguments) => inspect::compile(context, &arguments).await,
         Command::Ls(arguments) => list::list(context, &arguments),
         Command::Show(arguments) => show::show(context, &arguments).await,
         Command::RunOperation(arguments) => operation::operation(context, &arguments).await,
@@ -146,8 +147,8 @@ fn end(terminal: &Terminal, outcome: Outcome) -> ExitCode {
             terminal.say(&format!("{errors} {plural}; nothing was run."));
             ExitCode::from(UNUSABLE)
         }
-        Err(Stop::Error { message, hint }) => {
-            terminal.error(&message, hint.as_deref());
+        Err(Stop::Error { code, message, hint }) => {
+            terminal.error(code, &message, hint.as_deref());
             ExitCode::from(UNUSABLE)
         }
     }
@@ -164,9 +165,10 @@ fn named_values(
     example: &str,
 ) -> Result<serde_json::Map<String, serde_json::Value>, Stop> {
     let Some(text) = text else { return Ok(serde_json::Map::new()) };
-    crate::project::yaml::read(text).map_err(|error| Stop::Error {
-        message: format!("{option} is not YAML of names and values: {}", error.without_snippet()),
-        hint: Some(format!("write it like {option} '{example}'")),
+    crate::project::yaml::read(text).map_err(|error| {
+        let why = error.without_snippet();
+        Stop::error("bad-argument", format!("{option} is not YAML of names and values: {why}"))
+            .hint(format!("write it like {option} '{example}'"))
     })
 }
 
@@ -175,8 +177,12 @@ impl Context {
     fn project(&self) -> Result<(Project, Manifest), Stop> {
         let (project, mut problems) =
             Project::read(&self.global.project_dir, &self.setting).map_err(Stop::Problems)?;
-        let (manifest, more) = compile(&project);
+        let (mut manifest, more) = compile(&project);
         problems.extend(more);
+        if self.global.warn_error {
+            problems.iter_mut().for_each(|problem| problem.severity = Severity::Error);
+            manifest.tests.iter_mut().for_each(|test| test.judged.be_strict());
+        }
         if problems.iter().any(|problem| problem.severity == Severity::Error) {
             return Err(Stop::Problems(problems));
         }
@@ -186,14 +192,25 @@ impl Context {
 }
 
 impl Stop {
-    fn error(message: impl Into<String>) -> Self {
-        Self::Error { message: message.into(), hint: None }
+    fn error(code: &'static str, message: impl Into<String>) -> Self {
+        Self::Error { code, message: message.into(), hint: None }
+    }
+
+    fn hint(self, text: impl Into<String>) -> Self {
+        self.maybe_hint(Some(text.into()))
+    }
+
+    fn maybe_hint(self, text: Option<String>) -> Self {
+        match self {
+            Self::Error { code, message, .. } => Self::Error { code, message, hint: text },
+            problems @ Self::Problems(_) => problems,
+        }
     }
 }
 
 impl From<SelectError> for Stop {
     fn from(error: SelectError) -> Self {
-        Self::Error { message: error.message, hint: error.hint }
+        Self::error("selector", error.message).maybe_hint(error.hint)
     }
 }
 
@@ -201,14 +218,20 @@ impl From<EngineError> for Stop {
     fn from(error: EngineError) -> Self {
         match error {
             EngineError::Database(error) => error.into(),
-            EngineError::Cluster(error) => Self::error(error.to_string()),
+            EngineError::Cluster(error) => Self::error("cluster", error.to_string()),
         }
     }
 }
 
 impl From<DatabaseError> for Stop {
     fn from(error: DatabaseError) -> Self {
-        Self::Error { message: error.to_string(), hint: error.hint.clone() }
+        let refused = error.code.as_deref().is_some_and(|code| code.starts_with("28") || code == "3D000");
+        let stop = if refused || error.is_unreachable() {
+            Self::error("connection", error.to_string())
+        } else {
+            Self::error(run::code(&error), error.to_string())
+        };
+        stop.maybe_hint(error.hint.clone())
     }
 }
 
@@ -217,18 +240,10 @@ impl From<RunError> for Stop {
         match error {
             RunError::Problems(problems) => Self::Problems(problems),
             RunError::Database(error) => error.into(),
-            outdated @ RunError::Outdated(_) => Self::Error {
-                message: outdated.to_string(),
-                hint: Some(
-                    "look at what a run would do now, and write that down: elt plan --out FILE".into(),
-                ),
-            },
-            busy => Self::Error {
-                message: busy.to_string(),
-                hint: Some(
-                    "two runs never publish to the same prod at once; wait for that one to end".into(),
-                ),
-            },
+            outdated @ RunError::Outdated(_) => Self::error("plan-outdated", outdated.to_string())
+                .hint("look at what a run would do now, and write that down: elt plan --out FILE"),
+            busy => Self::error("run-lock", busy.to_string())
+                .hint("two runs never publish to the same prod at once; wait for that one to end"),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `plan`, `run --plan` and `retry`: a run before it is made, just as it was seen, and once more.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,11 +12,13 @@ use serde_json::json;
 use super::args::{Selection, Work};
 use super::going::Going;
 use super::terminal::{faint, strong, thousands};
+use super::test::Testing;
 use super::work::{self, cancel_on_signal};
 use super::{Context, FAILED, Outcome, Stop};
 use crate::database::history;
 use crate::engine::Engine;
-use crate::pipeline::RunStatus;
+use crate::manifest::Manifest;
+use crate::pipeline::{NodeStatus, RunStatus};
 use crate::project::{Layer, Project};
 use crate::run::{
     self, Action, ColumnChange, Forecast, Observer, Place, PlanFile, RelationChange, Request, Silent,
@@ -65,15 +68,16 @@ pub async fn plan(context: &Context, arguments: &Plan) -> Outcome {
     } else {
         context.terminal.data(&written(&forecast));
     }
-    if let Some(note) = &forecast.note {
+    if let Some(note) = forecast.note.as_ref().filter(|_| !context.terminal.json) {
         context.terminal.note(note);
     }
     context.terminal.diagnostics(&forecast.problems);
     let good = forecast.problems.is_empty();
     if let Some(path) = &arguments.out {
         let text = context.terminal.redact(&forecast.file.text());
-        std::fs::write(path, text + "\n")
-            .map_err(|error| Stop::error(format!("{} cannot be written: {error}", path.display())))?;
+        std::fs::write(path, text + "\n").map_err(|error| {
+            Stop::error("unwritable-file", format!("{} cannot be written: {error}", path.display()))
+        })?;
     }
     if good {
         let next = match &arguments.out {
@@ -89,11 +93,12 @@ pub async fn plan(context: &Context, arguments: &Plan) -> Outcome {
 /// Runs a plan that was written to a file.
 pub async fn follow(context: &Context, arguments: &Work, path: &Path) -> Outcome {
     let begun = Instant::now();
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Stop::error(format!("{} cannot be read: {error}", path.display())))?;
-    let plan = PlanFile::read(&text).map_err(|why| Stop::Error {
-        message: format!("{} is no plan that can be followed: {why}", path.display()),
-        hint: Some(format!("make another: elt plan --out {}", path.display())),
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Stop::error("unreadable-file", format!("{} cannot be read: {error}", path.display()))
+    })?;
+    let plan = PlanFile::read(&text).map_err(|why| {
+        Stop::error("plan-outdated", format!("{} is no plan that can be followed: {why}", path.display()))
+            .hint(format!("make another: elt plan --out {}", path.display()))
     })?;
     let context = &with_vars(context, &plan.request);
     let (mut project, manifest) = context.project()?;
@@ -120,10 +125,8 @@ pub async fn retry(context: &Context, arguments: &Retry) -> Outcome {
     let last = history::last_request(&session, project.target.schema(Layer::Prod).as_str()).await?;
     drop(session);
     let Some(last) = last else {
-        return Err(Stop::Error {
-            message: "nothing has been run on this target yet".into(),
-            hint: Some("begin with `elt run`".into()),
-        });
+        return Err(Stop::error("nothing-to-retry", "nothing has been run on this target yet")
+            .hint("begin with `elt run`"));
     };
     if last.status == RunStatus::Succeeded {
         context.terminal.say(&format!("run {} succeeded: there is nothing to retry", last.run));
@@ -132,32 +135,69 @@ pub async fn retry(context: &Context, arguments: &Retry) -> Outcome {
     }
     let written = last.request.as_deref().and_then(|text| serde_json::from_str::<WrittenRequest>(text).ok());
     let Some(written) = written else {
-        return Err(Stop::Error {
-            message: format!("run {} was made by an elt that did not write down what it was asked", last.run),
-            hint: Some("run it again as it was typed".into()),
-        });
+        return Err(Stop::error(
+            "nothing-to-retry",
+            format!("run {} was made by an elt that did not write down what it was asked", last.run),
+        )
+        .hint("run it again as it was typed"));
     };
     let context = &with_vars(context, &written);
     let (mut project, manifest) = context.project()?;
     set_threads(&mut project, arguments.threads);
     let (mut request, gone) = written.read(&manifest);
-    request.retried = Some(last.run);
     for name in gone {
         context.terminal.note(&format!("{name} is gone since, and left out"));
     }
+    if request.command == "test" {
+        return retry_tests(context, &project, &manifest, engine, request, last.run).await;
+    }
+    request.retried = Some(last.run);
     if request.selection.is_empty() {
-        return Err(Stop::error(format!("nothing of run {} is left in the project", last.run)));
+        return Err(Stop::error(
+            "nothing-to-retry",
+            format!("nothing of run {} is left in the project", last.run),
+        ));
     }
     let ended = last.failed_step.map(|step| format!(" at {step}")).unwrap_or_default();
     context.terminal.say(&format!("elt {} of run {} again, which ended{ended}", request.command, last.run));
     go(context, &project, engine, manifest, request, begun).await
 }
 
+/// The tests of then that did not hold, or were not come to.
+async fn retry_tests(
+    context: &Context,
+    project: &Project,
+    manifest: &Manifest,
+    engine: Engine,
+    mut request: Request,
+    last: i64,
+) -> Outcome {
+    let session = engine.connector.connect().await?;
+    let record = history::run(&session, project.target.schema(Layer::Prod).as_str(), last).await?;
+    drop(session);
+    let nodes = record.map(|record| record.nodes).unwrap_or_default();
+    let held: HashSet<&str> = nodes
+        .iter()
+        .filter(|node| matches!(node.status, NodeStatus::Passed | NodeStatus::Warned))
+        .map(|node| node.node.as_str())
+        .collect();
+    request.tests.retain(|test| !held.contains(manifest.tests[*test].name.as_str()));
+    request.unit_tests.retain(|test| !held.contains(manifest.unit_tests[*test].written.name.as_str()));
+    if request.tests.is_empty() && request.unit_tests.is_empty() {
+        let message = format!("none of the tests that failed in run {last} is left in the project");
+        return Err(Stop::error("nothing-to-retry", message));
+    }
+    context.terminal.say(&format!("the tests of run {last} again that did not hold"));
+    let written = &Selection::default();
+    let threads = Some(project.target.threads);
+    Testing { context, project, manifest, request, written, threads }.go(engine).await
+}
+
 async fn go(
     context: &Context,
     project: &Project,
     engine: Engine,
-    manifest: crate::manifest::Manifest,
+    manifest: Manifest,
     request: Request,
     begun: Instant,
 ) -> Outcome {

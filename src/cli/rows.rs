@@ -7,18 +7,17 @@ use super::terminal::thousands;
 use crate::database::{DatabaseError, Session, TextTable};
 use crate::name::Relation;
 
-/// Reads at most `limit` rows of a relation (0: all) and writes them as `output` says.
-pub async fn written(
+/// Reads at most `limit` rows of a relation (0: all), as [`formatted`] wants them for `output`.
+pub async fn read(
     session: &Session,
     relation: &Relation,
     limit: u64,
     output: Output,
-) -> Result<String, DatabaseError> {
+) -> Result<TextTable, DatabaseError> {
     let limit = if limit == 0 { String::new() } else { format!(" limit {limit}") };
     // The server knows which values are numbers.
     let columns = if output == Output::Json { "row_to_json(r)::text" } else { "*" };
-    let rows = session.table(&format!("select {columns} from {relation} as r{limit}")).await?;
-    Ok(formatted(&rows, output))
+    session.table(&format!("select {columns} from {relation} as r{limit}")).await
 }
 
 /// Rows as `output` says; for JSON each row is one cell, a JSON text.
@@ -31,6 +30,12 @@ pub fn formatted(rows: &TextTable, output: Output) -> String {
             format!("[{}]\n", lines.collect::<Vec<_>>().join(",\n "))
         }
     }
+}
+
+/// Rows of JSON texts as JSON lines.
+pub fn json(rows: &TextTable) -> impl Iterator<Item = String> {
+    let texts = rows.rows.iter().filter_map(|row| row.first().and_then(Option::as_deref));
+    texts.map(|row| format!("{{\"event\":\"row\",\"row\":{row}}}\n"))
 }
 
 /// Rows with a line under the header; numbers stand to the right.

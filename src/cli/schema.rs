@@ -49,8 +49,9 @@ pub fn schema(context: &Context, arguments: &SchemaArguments) -> Outcome {
         Some(folder) => {
             for (name, text) in chosen {
                 let path = folder.join(format!("{name}.schema.json"));
-                write(folder, &path, text)
-                    .map_err(|error| Stop::error(format!("{}: {error}", path.display())))?;
+                write(folder, &path, text).map_err(|error| {
+                    Stop::error("unwritable-file", format!("{}: {error}", path.display()))
+                })?;
                 context.terminal.say(&format!("wrote {}", path.display()));
             }
         }

@@ -68,7 +68,7 @@ pub async fn serve(context: &Context, arguments: &Serve) -> Outcome {
         history: Sessions::new(engine.connector.clone(), HISTORY_SESSIONS),
     });
     let running = service::start(settings, Reader::new(&engine.reader), desk.clone(), desk.clone());
-    let mut running = running.await.map_err(|error| Stop::error(error.to_string()))?;
+    let mut running = running.await.map_err(|error| Stop::error("service", error.to_string()))?;
     let address = format!("http://{}", running.addr);
     if context.terminal.json {
         context.terminal.json_line(&json!({"event": "serving", "address": address}));
@@ -88,7 +88,7 @@ pub async fn serve(context: &Context, arguments: &Serve) -> Outcome {
         never = schedule => match never {},
         never = engine.keep_alive() => match never {},
         ended = running.wait() => {
-            let ended = ended.map_err(|error| Stop::error(error.to_string()));
+            let ended = ended.map_err(|error| Stop::error("service", error.to_string()));
             (ended, runs.end(Duration::ZERO, CANCELLING).await)
         }
         () = signal() => {

@@ -1,19 +1,21 @@
 //! `show`: rows of what is published, of a model's query, or of SQL typed on the command line.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
 
-use super::args::Output;
+use super::args::{Defer, Output};
 use super::work::published;
 use super::{Context, Outcome, Stop, rows};
-use crate::database::Session;
+use crate::database::{Session, TextTable};
 use crate::diagnostic::{SourceFile, did_you_mean};
 use crate::engine::Engine;
-use crate::manifest::{Body, Manifest, NodeId, Sql};
+use crate::manifest::{Body, Manifest, NodeId, Sql, Text};
 use crate::project::{Materialization, Project};
-use crate::run;
+use crate::run::{self, Elsewhere};
 use crate::template::Subject;
 
 /// The path under which problems of typed SQL are shown.
@@ -33,8 +35,14 @@ pub struct Show {
     /// At most so many rows; 0 is all
     #[arg(long, short = 'n', default_value_t = 20)]
     pub limit: u64,
+    /// As lines of JSON with --json
     #[arg(long, short = 'o', value_enum, default_value_t = Output::Table)]
     pub output: Output,
+    #[command(flatten)]
+    pub defer: Defer,
+    /// A folder with an earlier manifest.json, for --defer
+    #[arg(long, value_name = "DIR", env = "ELT_STATE")]
+    pub state: Option<PathBuf>,
     /// Give up --query or --inline after so many seconds; 0 is never
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(..=2_000_000))]
     pub timeout: u64,
@@ -42,103 +50,132 @@ pub struct Show {
 
 pub async fn show(context: &Context, arguments: &Show) -> Outcome {
     let (project, manifest) = context.project()?;
-    let subject = match (&arguments.inline, &arguments.model) {
-        (Some(text), _) => Shown::Query(inline(&project, &manifest, text)?, inline_file(text)),
-        (None, model) => model_shown(&manifest, model.as_deref().unwrap_or_default(), arguments.query)?,
+    let asked = match (&arguments.inline, &arguments.model) {
+        (Some(text), _) => {
+            let (text, file) = inline(&project, &manifest, text)?;
+            Asked::Inline(text, file)
+        }
+        (None, model) => model_asked(&manifest, model.as_deref().unwrap_or_default(), arguments.query)?,
     };
+    let defer = context.defer(&project, &manifest, &arguments.defer, arguments.state.as_deref())?;
     let engine = Engine::open(&project.root, &project.target).await?;
     let session = engine.connector.connect().await?;
-    let text = match subject {
-        Shown::Published(id) => of_published(&session, &manifest, id, arguments).await?,
-        Shown::Query(sql, file) => of_query(&session, &sql, &file, arguments).await?,
+    let elsewhere = Elsewhere::look(&session, &manifest, defer.as_ref(), &BTreeSet::new()).await?;
+    let output = if context.terminal.json { Output::Json } else { arguments.output };
+    let showing =
+        Showing { session: &session, manifest: &manifest, elsewhere: &elsewhere, arguments, output };
+    let name = |target| elsewhere.name(&manifest, target);
+    let (rows, read) = match asked {
+        Asked::Published(id) => (showing.published(id).await?, vec![id]),
+        Asked::Query(id) => {
+            let (node, sql) = (manifest.node(id), manifest.query(id, false, &name));
+            let read = run::read_by(&manifest, id);
+            (showing.query(&sql, &node.file, &read).await?, read)
+        }
+        Asked::Inline(text, file) => {
+            let sql = manifest.inline_sql(&text, &file, &name);
+            (showing.query(&sql, &file, &text.targets).await?, text.targets)
+        }
     };
-    context.terminal.data(&text);
+    if let Some(note) = elsewhere.note(&manifest, read) {
+        context.terminal.note(&note);
+    }
+    match context.terminal.json {
+        true => rows::json(&rows).for_each(|row| context.terminal.data(&row)),
+        false => context.terminal.data(&rows::formatted(&rows, output)),
+    }
     engine.close().await?;
     Ok(ExitCode::SUCCESS)
 }
 
-enum Shown {
+/// What is to be shown.
+enum Asked {
     Published(NodeId),
-    Query(Sql, Arc<SourceFile>),
+    /// Of a model.
+    Query(NodeId),
+    Inline(Text, Arc<SourceFile>),
 }
 
-fn model_shown(manifest: &Manifest, written: &str, query: bool) -> Result<Shown, Stop> {
+fn model_asked(manifest: &Manifest, written: &str, query: bool) -> Result<Asked, Stop> {
     let name = written.rsplit('.').next().unwrap_or(written);
     let Some(id) = manifest.find(name) else {
-        return Err(Stop::Error {
-            message: format!("there is no model or rule `{name}`"),
-            hint: did_you_mean(name, manifest.nodes.iter().map(|node| node.name.as_str())),
-        });
+        return Err(Stop::error("unknown-model", format!("there is no model or rule `{name}`"))
+            .maybe_hint(did_you_mean(name, manifest.nodes.iter().map(|node| node.name.as_str()))));
     };
     let node = manifest.node(id);
     let is_query = matches!(node.body, Body::Model { .. }) && node.materialization != Materialization::Load;
     match (query, node.materialization) {
-        (true, _) if is_query => {
-            let sql = manifest.query(id, false, &|target| manifest.published(target));
-            Ok(Shown::Query(sql, node.file.clone()))
+        (true, _) if is_query => Ok(Asked::Query(id)),
+        (true, _) => {
+            let message = format!("`{name}` has no query of its own: it is filled from a file");
+            let hint = format!("`elt show {name}` shows its published rows");
+            Err(Stop::error("bad-argument", message).hint(hint))
         }
-        (true, _) => Err(Stop::Error {
-            message: format!("`{name}` has no query of its own: it is filled from a file"),
-            hint: Some(format!("`elt show {name}` shows its published rows")),
-        }),
-        (false, Materialization::Ephemeral) => Err(Stop::Error {
-            message: format!("`{name}` is ephemeral: it has no relation of its own to show"),
-            hint: Some(format!("`elt show {name} --query` runs its SQL")),
-        }),
-        (false, _) => Ok(Shown::Published(id)),
+        (false, Materialization::Ephemeral) => {
+            let message = format!("`{name}` is ephemeral: it has no relation of its own to show");
+            let hint = format!("`elt show {name} --query` runs its SQL");
+            Err(Stop::error("bad-argument", message).hint(hint))
+        }
+        (false, _) => Ok(Asked::Published(id)),
     }
 }
 
-fn inline_file(text: &str) -> Arc<SourceFile> {
-    Arc::new(SourceFile { path: INLINE.into(), text: text.to_owned() })
-}
-
-/// SQL typed on the command line, compiled against what is published.
-pub fn inline(project: &Project, manifest: &Manifest, text: &str) -> Result<Sql, Stop> {
-    let file = inline_file(text);
+/// SQL typed on the command line, its names resolved.
+pub fn inline(project: &Project, manifest: &Manifest, text: &str) -> Result<(Text, Arc<SourceFile>), Stop> {
+    let file = Arc::new(SourceFile { path: INLINE.into(), text: text.to_owned() });
     let rendered = project.library.render(&file, Subject::default()).map_err(Stop::Problems)?;
-    let sql = manifest.inline(rendered, &file).map_err(Stop::Problems)?;
-    match sql.is_blank() {
-        true => Err(Stop::error("--inline holds no SQL")),
-        false => Ok(sql),
+    let text = manifest.inline_text(rendered, &file).map_err(Stop::Problems)?;
+    match manifest.inline_sql(&text, &file, &|id| manifest.published(id)).is_blank() {
+        true => Err(Stop::error("bad-argument", "--inline holds no SQL")),
+        false => Ok((text, file)),
     }
 }
 
-async fn of_published(
-    session: &Session,
-    manifest: &Manifest,
-    id: NodeId,
-    arguments: &Show,
-) -> Result<String, Stop> {
-    published(session, manifest).await?;
-    let relation = manifest.published(id);
-    let text = rows::written(session, &relation, arguments.limit, arguments.output).await;
-    text.map_err(|error| match error.is("42P01") {
-        true => {
-            let name = relation.name.as_str();
-            Stop::Error {
-                message: format!("{} has not been published yet", relation.plain()),
-                hint: Some(format!("publish it with `elt run --select +{name}`, or look at its query with `elt show {name} --query`")),
-            }
-        }
-        false => error.into(),
-    })
+/// Reads what is shown.
+struct Showing<'a> {
+    session: &'a Session,
+    manifest: &'a Manifest,
+    elsewhere: &'a Elsewhere,
+    arguments: &'a Show,
+    output: Output,
 }
 
-async fn of_query(
-    session: &Session,
-    sql: &Sql,
-    file: &Arc<SourceFile>,
-    arguments: &Show,
-) -> Result<String, Stop> {
-    let as_json = arguments.output == Output::Json;
-    let rows = run::preview(session, sql, arguments.limit, arguments.timeout, as_json).await;
-    let rows = rows.map_err(|(error, sql)| match error.is("57014") {
-        true => Stop::Error {
-            message: format!("the query was given up after {} seconds", arguments.timeout),
-            hint: Some("give it longer with --timeout, or narrow it".into()),
-        },
-        false => Stop::Problems(vec![run::sql_problem(&error, &sql, file)]),
-    })?;
-    Ok(rows::formatted(&rows, arguments.output))
+impl Showing<'_> {
+    async fn published(&self, id: NodeId) -> Result<TextTable, Stop> {
+        if self.elsewhere.get(id).is_none() {
+            published(self.session, self.manifest).await?;
+        }
+        let relation = self.elsewhere.name(self.manifest, id);
+        let rows = rows::read(self.session, &relation, self.arguments.limit, self.output).await;
+        rows.map_err(|error| match error.is("42P01") {
+            true => {
+                let name = relation.name.as_str();
+                let message = format!("{} has not been published yet", relation.plain());
+                Stop::error("not-published", message).hint(format!(
+                    "publish it with `elt run --select +{name}`, or look at its query with `elt show {name} --query`"
+                ))
+            }
+            false => error.into(),
+        })
+    }
+
+    async fn query(&self, sql: &Sql, file: &Arc<SourceFile>, read: &[NodeId]) -> Result<TextTable, Stop> {
+        let (limit, timeout) = (self.arguments.limit, self.arguments.timeout);
+        let shown = run::preview(self.session, sql, limit, timeout, self.output == Output::Json).await;
+        let (error, sql) = match shown {
+            Ok(rows) => return Ok(rows),
+            Err(failed) => failed,
+        };
+        if error.is("57014") {
+            let message = format!("the query was given up after {timeout} seconds");
+            return Err(Stop::error("cancelled", message).hint("give it longer with --timeout, or narrow it"));
+        }
+        let mut problem = run::sql_problem(&error, &sql, file);
+        let read: Vec<_> = read.iter().map(|id| self.elsewhere.name(self.manifest, *id)).collect();
+        // Of the transaction that the error ended nothing is needed any more.
+        if self.session.run("rollback").await.is_ok() {
+            run::suggest(self.session, self.manifest, &mut problem, &read).await;
+        }
+        Err(Stop::Problems(vec![problem]))
+    }
 }

@@ -109,11 +109,13 @@ impl Terminal {
     }
 
     /// Something broke: a sentence, and what to do.
-    pub fn error(&self, message: &str, hint: Option<&str>) {
+    pub fn error(&self, code: &str, message: &str, hint: Option<&str>) {
         if self.json {
-            return self.json_line(&serde_json::json!({"event": "error", "message": message, "hint": hint}));
+            return self.json_line(
+                &serde_json::json!({"event": "error", "code": code, "message": message, "hint": hint}),
+            );
         }
-        self.always(&format!("{BAD}error{BAD:#}: {message}"));
+        self.always(&broken(code, message));
         if let Some(hint) = hint {
             self.hint(hint);
         }
@@ -124,9 +126,17 @@ impl Terminal {
         self.say(&format!("{STRONG}hint{STRONG:#}: {text}"));
     }
 
+    /// What the user should know, for programs too.
     pub fn note(&self, text: &str) {
+        if self.json {
+            return self.json_line(&serde_json::json!({"event": "note", "message": text}));
+        }
         self.say(&format!("{ODD}note{ODD:#}: {text}"));
     }
+}
+
+fn broken(code: &str, message: &str) -> String {
+    format!("{BAD}error[{code}]{BAD:#}: {message}")
 }
 
 /// A status word in its colour.
@@ -176,6 +186,12 @@ pub fn duration(milliseconds: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_broke_is_told_with_its_class() {
+        let text = broken("system", "no threads can be started: Resource temporarily unavailable");
+        insta::assert_snapshot!(anstream::adapter::strip_str(&text), @"error[system]: no threads can be started: Resource temporarily unavailable");
+    }
 
     #[test]
     fn numbers_and_times_are_written_for_people() {

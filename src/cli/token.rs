@@ -78,10 +78,8 @@ async fn create(context: &Context, session: &Session, schema: &str, wanted: &Cre
         expires_at: wanted.expires,
     };
     if !tokens::create(session, &made).await? {
-        return Err(Stop::Error {
-            message: format!("there is a token `{}` already", wanted.name),
-            hint: Some(format!("take another name, or end it first: elt token revoke {}", wanted.name)),
-        });
+        return Err(Stop::error("token", format!("there is a token `{}` already", wanted.name))
+            .hint(format!("take another name, or end it first: elt token revoke {}", wanted.name)));
     }
     if context.terminal.json {
         let (name, scope) = (&wanted.name, wanted.scope.name());
@@ -145,7 +143,7 @@ async fn unknown(session: &Session, schema: &str, name: &str) -> Result<Stop, St
     let hint = crate::diagnostic::did_you_mean(name, live())
         .or_else(|| Some(format!("there are: {}", live().collect::<Vec<_>>().join(", "))))
         .filter(|_| live().next().is_some());
-    Ok(Stop::Error { message: format!("there is no token `{name}` that could be revoked"), hint })
+    Ok(Stop::error("token", format!("there is no token `{name}` that could be revoked")).maybe_hint(hint))
 }
 
 fn good_name(text: &str) -> Result<String, String> {

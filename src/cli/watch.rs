@@ -9,7 +9,7 @@ use clap::Args;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::args::Selection;
+use super::args::{Defer, Selection};
 use super::terminal::{duration, faint};
 use super::{Context, Outcome, Stop, going, work};
 use crate::database::Session;
@@ -23,6 +23,8 @@ use crate::watch::Watcher;
 pub struct Watch {
     #[command(flatten)]
     pub selection: Selection,
+    #[command(flatten)]
+    pub defer: Defer,
     /// Also load, build, test and publish what changed and all that is made from it
     #[arg(long)]
     pub run: bool,
@@ -49,7 +51,7 @@ struct Watching<'a> {
 
 pub async fn watch(context: &Context, arguments: &Watch) -> Outcome {
     let mut watcher = Watcher::new(&context.global.project_dir)
-        .map_err(|error| Stop::error(format!("the project cannot be watched: {error}")))?;
+        .map_err(|error| Stop::error("system", format!("the project cannot be watched: {error}")))?;
     let stop = work::on_signal(|| ());
     let mut watching = Watching {
         context,
@@ -104,8 +106,8 @@ impl Watching<'_> {
                 terminal.say(&format!("{count} {noun} in {took}"));
                 false
             }
-            Err(Stop::Error { message, hint }) => {
-                terminal.error(&message, hint.as_deref());
+            Err(Stop::Error { code, message, hint }) => {
+                terminal.error(code, &message, hint.as_deref());
                 false
             }
         };
@@ -133,7 +135,9 @@ impl Watching<'_> {
             self.session = Some(engine.connector.connect().await?);
         }
         let session = self.session.as_ref().expect("it was made just above");
-        let checked = run::check(session, &manifest, &affected).await?;
+        let state = self.arguments.selection.state.as_deref();
+        let defer = self.context.defer(&project, &manifest, &self.arguments.defer, state)?;
+        let checked = run::check(session, &manifest, &affected, defer.as_ref()).await?;
         self.context.terminal.diagnostics(&checked.problems);
         let took = duration(i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX));
         let (good, bad) = (checked.good, checked.problems.len());
@@ -164,7 +168,7 @@ impl Watching<'_> {
             selection,
             tests: chosen.tests,
             unit_tests: chosen.unit_tests,
-            defer: None,
+            defer,
             full_refresh: false,
             fail_fast: false,
             store_failures: false,

@@ -1,26 +1,21 @@
-//! `run`, `build`, `load`, `seed`, `check`, `test` and `prune`.
+//! `run`, `build`, `load`, `seed`, `check` and `prune`.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::args::{Prune, Selection, Test, Work};
-use super::going::{Going, counts};
-use super::progress::Progress;
+use super::args::{Check, Prune, Work};
+use super::going::Going;
 use super::terminal::duration;
 use super::{Context, FAILED, Outcome, Stop};
-use crate::diagnostic::Severity;
 use crate::engine::Engine;
 use crate::manifest::select::Chosen;
-use crate::manifest::{Body, Manifest, NodeId};
+use crate::manifest::{Manifest, NodeId};
 use crate::project::{Layer, Materialization, Project};
-use crate::run::{self, Observer, Place, Request};
-use crate::secret::Secrets;
+use crate::run::{self, Place, Request};
 
 pub async fn run(context: &Context, command: &str, work: &Work) -> Outcome {
     let begun = Instant::now();
@@ -55,7 +50,7 @@ pub(super) fn request(
         selection,
         tests: chosen.tests,
         unit_tests: chosen.unit_tests,
-        defer: context.defer(project, manifest, work)?,
+        defer: context.defer(project, manifest, &work.defer, work.selection.state.as_deref())?,
         full_refresh: work.full_refresh,
         fail_fast: work.fail_fast,
         store_failures: work.store_failures,
@@ -74,10 +69,8 @@ fn selection(manifest: &Manifest, command: &str, chosen: &Chosen) -> Result<Opti
     if chosen.may_be_empty {
         return Ok(None);
     }
-    Err(Stop::Error {
-        message: format!("there is nothing to {command} in this selection"),
-        hint: Some("`elt ls` lists what there is, and takes the same --select".into()),
-    })
+    Err(Stop::error("nothing-selected", format!("there is nothing to {command} in this selection"))
+        .hint("`elt ls` lists what there is, and takes the same --select"))
 }
 
 /// Of these nodes, those that a command handles.
@@ -128,10 +121,13 @@ pub async fn prune(context: &Context, arguments: &Prune) -> Outcome {
     let (project, manifest) = context.project()?;
     let engine = Engine::open(&project.root, &project.target).await?;
     let pruned = run::prune(&Place::of(&project, &engine.connector), &manifest, arguments.yes).await?;
-    for relation in &pruned.orphans {
+    if context.terminal.json {
+        tell_pruned(context, &pruned);
+    }
+    for relation in pruned.orphans.iter().filter(|_| !context.terminal.json) {
         context.terminal.data_line(&relation.plain());
     }
-    for (relation, why) in &pruned.kept {
+    for (relation, why) in pruned.kept.iter().filter(|_| !context.terminal.json) {
         context.terminal.note(&format!("{} is kept: {why}", relation.plain()));
     }
     let found = pruned.orphans.len();
@@ -144,17 +140,33 @@ pub async fn prune(context: &Context, arguments: &Prune) -> Outcome {
     Ok(if pruned.kept.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
-pub async fn check(context: &Context, written: &Selection) -> Outcome {
+fn tell_pruned(context: &Context, pruned: &run::Pruned) {
+    for relation in &pruned.orphans {
+        let kept = pruned.kept.iter().find(|(kept, _)| kept == relation).map(|(_, why)| why.to_string());
+        context.terminal.json_line(&json!({
+            "event": "orphan", "relation": relation.plain(), "dropped": pruned.dropped.contains(relation), "kept": kept,
+        }));
+    }
+    let (found, dropped) = (pruned.orphans.len(), pruned.dropped.len());
+    context.terminal.json_line(&json!({"event": "pruned", "found": found, "dropped": dropped}));
+}
+
+pub async fn check(context: &Context, arguments: &Check) -> Outcome {
     let begun = Instant::now();
     let (project, manifest) = context.project()?;
-    let chosen = context.choose(&project, &manifest, written)?.nodes;
+    let chosen = context.choose(&project, &manifest, &arguments.selection)?.nodes;
+    let state = arguments.selection.state.as_deref();
+    let defer = context.defer(&project, &manifest, &arguments.defer, state)?;
     context.artifacts(&project).manifest(&project, &manifest);
     let engine = Engine::open(&project.root, &project.target).await?;
     let session = engine.connector.connect().await?;
-    let checked = run::check(&session, &manifest, &chosen).await?;
+    let checked = run::check(&session, &manifest, &chosen, defer.as_ref()).await?;
     drop(session);
     context.terminal.diagnostics(&checked.problems);
-    if !checked.unjudged.is_empty() {
+    if let Some(note) = &checked.note {
+        context.terminal.note(note);
+    }
+    if !checked.unjudged.is_empty() && !context.terminal.json {
         let names = checked.unjudged.join(", ");
         context.terminal.note(&format!("not judged, for what they read is wrong or not known yet: {names}"));
     }
@@ -170,67 +182,10 @@ pub async fn check(context: &Context, written: &Selection) -> Outcome {
     Ok(if checked.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
-pub async fn test(context: &Context, arguments: &Test) -> Outcome {
-    let begun = Instant::now();
-    let (project, manifest) = context.project()?;
-    let written = &arguments.selection;
-    let chosen = context.choose(&project, &manifest, written)?;
-    let tests: Vec<usize> = chosen.tests.into_iter().collect();
-    let units: Vec<usize> = chosen.unit_tests.into_iter().collect();
-    let nothing = tests.is_empty() && units.is_empty();
-    if nothing && chosen.may_be_empty {
-        return Ok(nothing_to_do(context, "test"));
-    }
-    if nothing {
-        return Err(Stop::error("no test is about what is selected"));
-    }
-    let artifacts = context.artifacts(&project);
-    artifacts.manifest(&project, &manifest);
-    let engine = Engine::open(&project.root, &project.target).await?;
-    let session = engine.connector.connect().await?;
-    let secrets = Secrets::of(&context.setting.env);
-    let progress: Arc<dyn Observer> = Arc::new(Progress::new(context.terminal.clone()));
-    progress.event(run::Event::Began { run: 0, tasks: units.len() + tests.len() });
-    let trials = run::Trials {
-        connector: &engine.connector,
-        threads: arguments.threads.map_or(project.target.threads, usize::from),
-        manifest: &manifest,
-        store_failures: arguments.store_failures,
-        fail_fast: arguments.fail_fast,
-        secrets: &secrets,
-        observer: progress.clone(),
-        cancel: cancel_on_signal(context),
-        failed: AtomicBool::new(false),
-    };
-    let run::Tried { mut records, mut problems } = run::unit_tests(&units, &trials).await?;
-    if !tests.is_empty() {
-        let reads_published = tests.iter().flat_map(|index| &manifest.tests[*index].text.targets).any(|id| {
-            let node = manifest.node(*id);
-            !matches!(node.body, Body::Source { .. })
-        });
-        if !reads_published || is_published(&session, &manifest).await? {
-            let tried = run::test_published(&tests, &trials).await?;
-            records.extend(tried.records);
-            problems.extend(tried.problems);
-        } else if units.is_empty() {
-            published(&session, &manifest).await?;
-        } else {
-            context.terminal.note("nothing is published yet, so only unit tests were run");
-        }
-    }
-    let cancelled = trials.cancel.is_cancelled();
-    drop(trials);
-    drop(progress);
-    context.terminal.diagnostics(&problems);
-    artifacts.run_results(&manifest, "test", written, &records, begun.elapsed());
-    let took = duration(i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX));
-    context.terminal.say(&format!("{} in {took}", counts(&records)));
-    let failed = cancelled || problems.iter().any(|problem| problem.severity == Severity::Error);
-    engine.close().await?;
-    Ok(if failed { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
-}
-
-async fn is_published(session: &crate::database::Session, manifest: &Manifest) -> Result<bool, Stop> {
+pub(super) async fn is_published(
+    session: &crate::database::Session,
+    manifest: &Manifest,
+) -> Result<bool, Stop> {
     for layer in Layer::ALL {
         if crate::database::catalog::schema_exists(session, manifest.schema(layer)).await? {
             return Ok(true);
@@ -244,8 +199,6 @@ pub(super) async fn published(session: &crate::database::Session, manifest: &Man
     if is_published(session, manifest).await? {
         return Ok(());
     }
-    Err(Stop::Error {
-        message: "nothing has been published to this target yet".into(),
-        hint: Some("publish with `elt run`".into()),
-    })
+    Err(Stop::error("not-published", "nothing has been published to this target yet")
+        .hint("publish with `elt run`"))
 }

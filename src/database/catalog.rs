@@ -1,6 +1,6 @@
 //! What the database itself says of its relations.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tokio_postgres::types::Oid;
 
@@ -184,6 +184,17 @@ pub async fn existing(session: &Session, relations: &[Relation]) -> Result<Vec<E
     let names: Vec<&str> = relations.iter().map(|relation| relation.name.as_str()).collect();
     let rows = session.client.query(sql, &[&schemas, &names]).await?;
     rows.iter().map(standing).collect()
+}
+
+/// Those of `relations` that exist, whoever made them. Needs none of elt's own tables.
+pub async fn there(session: &Session, relations: &[Relation]) -> Result<HashSet<Relation>, DatabaseError> {
+    let sql = "select n.nspname, c.relname from unnest($1::text[], $2::text[]) as wanted(schema_name, name) \
+               join pg_namespace n on n.nspname = wanted.schema_name \
+               join pg_class c on c.relnamespace = n.oid and c.relname = wanted.name";
+    let schemas: Vec<&str> = relations.iter().map(|relation| relation.schema.as_str()).collect();
+    let names: Vec<&str> = relations.iter().map(|relation| relation.name.as_str()).collect();
+    let rows = session.client.query(sql, &[&schemas, &names]).await?;
+    rows.iter().map(|row| relation(row.get(0), row.get(1))).collect()
 }
 
 /// The relations of some schemas that elt published and that are still there.

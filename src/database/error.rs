@@ -38,6 +38,14 @@ impl DatabaseError {
         Self(Box::new(Answer { message: message.into(), ..Answer::default() }))
     }
 
+    /// As a server would send it.
+    #[cfg(test)]
+    pub fn of_code(code: &str, message: &str) -> Self {
+        let mut error = Self::new(message);
+        error.0.code = Some(code.to_owned());
+        error
+    }
+
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
         self

@@ -81,6 +81,21 @@ pub async fn begin(session: &Session, run: &NewRun<'_>) -> Result<i64, DatabaseE
     Ok(session.client.query_one(sql, &values).await?.get(0))
 }
 
+/// Writes what began and has ended, and leaves nothing to sweep; its id.
+pub async fn record_ended(
+    session: &Session,
+    run: &NewRun<'_>,
+    started_at: Timestamp,
+    status: RunStatus,
+    failure: Option<&Failure>,
+) -> Result<i64, DatabaseError> {
+    let id = begin(session, run).await?;
+    let sql = "update elt.runs set started_at = $2, litter = false where id = $1";
+    session.client.execute(sql, &[&id, &started_at]).await?;
+    finish(session, id, status, failure).await?;
+    Ok(id)
+}
+
 /// Writes what a run is to do.
 pub async fn record_plan(session: &Session, run: i64, plan: &[PlannedNode]) -> Result<(), DatabaseError> {
     let json = Json(plan);
@@ -166,7 +181,7 @@ pub async fn last_records(
     Ok(rows.iter().map(|row| (row.get(0), record(row))).collect())
 }
 
-/// The newest run, and what it was asked.
+/// The newest run, or the tests after it that failed, and what was asked.
 #[derive(Debug, Clone)]
 pub struct LastRequest {
     pub run: i64,
@@ -186,7 +201,9 @@ pub async fn last_request(
         return Ok(None);
     }
     let sql = format!(
-        "select {RUN_COLUMNS}, request::text from elt.runs where prod_schema = $1 order by id desc limit 1"
+        "select {RUN_COLUMNS}, request::text from elt.runs \
+         where id in (select max(id) from elt.runs where prod_schema = $1 group by command = 'test') \
+           and not (command = 'test' and status = 'succeeded') order by id desc limit 1"
     );
     let row = session.client.query_opt(&sql, &[&prod_schema]).await?;
     Ok(row.map(|row| {
@@ -202,9 +219,11 @@ pub async fn last_request(
 
 const RUN_COLUMNS: &str = "id, target, status, started_at, finished_at, failed_step, error";
 
-/// The newest runs of a prod schema first.
+/// The newest runs of a prod schema first; not the tests between them.
 pub async fn runs(session: &Session, prod_schema: &str, limit: i64) -> Result<Vec<RunRecord>, DatabaseError> {
-    let sql = format!("select {RUN_COLUMNS} from elt.runs where prod_schema = $1 order by id desc limit $2");
+    let sql = format!(
+        "select {RUN_COLUMNS} from elt.runs where prod_schema = $1 and command <> 'test' order by id desc limit $2"
+    );
     Ok(session.client.query(&sql, &[&prod_schema, &limit]).await?.iter().map(run_record).collect())
 }
 

@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use super::resolve::{resolved, unknown};
-use super::{Manifest, Sql, Text};
+use super::{Manifest, NodeId, Sql, Text};
 use crate::diagnostic::{Diagnostic, SourceFile};
+use crate::name::Relation;
 use crate::template::Rendered;
 
 impl Manifest {
-    /// The SQL of a rendered text against what is published. `file` is what problems are shown in.
-    pub fn inline(&self, rendered: Rendered, file: &Arc<SourceFile>) -> Result<Sql, Vec<Diagnostic>> {
+    /// A rendered text whose names are resolved. `file` is what problems are shown in.
+    pub fn inline_text(&self, rendered: Rendered, file: &Arc<SourceFile>) -> Result<Text, Vec<Diagnostic>> {
         let (mut targets, mut problems) = (Vec::new(), Vec::new());
         for reference in &rendered.references {
             match resolved(reference, &self.by_name, &self.sources, &self.nodes) {
@@ -18,9 +19,17 @@ impl Manifest {
                 None => problems.push(unknown(reference, file, false, &self.by_name, &self.sources)),
             }
         }
-        if !problems.is_empty() {
-            return Err(problems);
-        }
-        Ok(self.assemble(&Text { rendered, targets }, file, &|id| self.published(id)))
+        if problems.is_empty() { Ok(Text { rendered, targets }) } else { Err(problems) }
+    }
+
+    /// The SQL of such a text. `name` says for each node it reads which relation that is.
+    pub fn inline_sql(&self, text: &Text, file: &Arc<SourceFile>, name: &dyn Fn(NodeId) -> Relation) -> Sql {
+        self.assemble(text, file, name)
+    }
+
+    /// The SQL of a rendered text against what is published.
+    pub fn inline(&self, rendered: Rendered, file: &Arc<SourceFile>) -> Result<Sql, Vec<Diagnostic>> {
+        let text = self.inline_text(rendered, file)?;
+        Ok(self.inline_sql(&text, file, &|id| self.published(id)))
     }
 }

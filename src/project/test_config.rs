@@ -80,6 +80,8 @@ pub struct TestConfig {
     pub warns_only: bool,
     pub warn_if: Threshold,
     pub error_if: Threshold,
+    /// What would only be told fails, too.
+    fails_on_warning: bool,
     /// At most so many wrong rows are counted and kept.
     pub limit: Option<u64>,
     /// What is compared, an aggregate over the wrong rows; `count(*)` where nothing else is said.
@@ -161,8 +163,19 @@ impl TestConfig {
                 None
             }
         };
-        let config = Self { warns_only, warn_if, error_if, limit, fail_calc, store_failures, alias };
+        let fails_on_warning = false;
+        let config =
+            Self { warns_only, warn_if, error_if, fails_on_warning, limit, fail_calc, store_failures, alias };
         if wrong.is_empty() { Ok(config) } else { Err(wrong) }
+    }
+
+    /// From now on a warning is an error.
+    pub fn be_strict(&mut self) {
+        if self.warns_only {
+            self.error_if = self.warn_if.clone();
+        }
+        self.warns_only = false;
+        self.fails_on_warning = true;
     }
 
     /// As dbt judges: an error first, if the severity allows one, then a warning.
@@ -170,7 +183,7 @@ impl TestConfig {
         if !self.warns_only && self.error_if.holds(found) {
             Verdict::Fail
         } else if self.warn_if.holds(found) {
-            Verdict::Warn
+            if self.fails_on_warning { Verdict::Fail } else { Verdict::Warn }
         } else {
             Verdict::Pass
         }
@@ -207,5 +220,9 @@ mod tests {
         assert_eq!([2.0, 3.0, 6.0].map(|n| both.judge(n)), [Verdict::Pass, Verdict::Warn, Verdict::Fail]);
         let warn = config(r#"{"severity": "WARN", "error_if": ">5"}"#);
         assert_eq!([0.0, 6.0].map(|n| warn.judge(n)), [Verdict::Pass, Verdict::Warn]);
+        for mut strict in [both, warn] {
+            strict.be_strict();
+            assert_eq!([0.0, 6.0].map(|n| strict.judge(n)), [Verdict::Pass, Verdict::Fail]);
+        }
     }
 }

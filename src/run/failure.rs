@@ -26,8 +26,10 @@ pub fn located(error: &DatabaseError, place: Location) -> Diagnostic {
 }
 
 /// Words for the classes of PostgreSQL's codes that a model's author meets.
-fn code(error: &DatabaseError) -> &'static str {
+pub fn code(error: &DatabaseError) -> &'static str {
     match error.code.as_deref().unwrap_or_default() {
+        // PostgreSQL gives all objects that it has no other code for this one.
+        "42704" if error.message.starts_with("type ") => "unknown-type",
         "42P01" => "unknown-relation",
         "42703" => "unknown-column",
         "42883" => "unknown-function",
@@ -118,5 +120,31 @@ mod tests {
             "a.csv, row 2, column n: invalid input syntax for type integer: \"…\""
         );
         assert_eq!(stored(Diagnostic::error("bad-value", "division by zero")), "division by zero");
+    }
+
+    #[test]
+    fn a_server_without_room_says_what_to_do() {
+        let file = Arc::new(SourceFile { path: "models/stage/a.sql".into(), text: "select 1 as a".into() });
+        let told = |code: &str, message: &str| {
+            located(&DatabaseError::of_code(code, message), Location::start_of(&file)).render(false)
+        };
+        insta::assert_snapshot!(told("53200", "out of shared memory"), @r#"
+        error[too-many-locks]: out of shared memory
+         --> models/stage/a.sql:1:1
+          |
+        1 | select 1 as a
+          | ^
+          |
+          = help: the server's table of locks is full: raise max_locks_per_transaction in its configuration (it needs a restart), or run in parts with --select
+        "#);
+        insta::assert_snapshot!(told("53100", "could not extend file \"base/1/2\": No space left on device"), @r#"
+        error[disk-full]: could not extend file "base/1/2": No space left on device
+         --> models/stage/a.sql:1:1
+          |
+        1 | select 1 as a
+          | ^
+          |
+          = help: make room on the database's disk; what this run made is dropped by the next one
+        "#);
     }
 }

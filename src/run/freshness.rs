@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use super::failure::located;
 use crate::database::{DatabaseError, Session};
-use crate::manifest::{Manifest, NodeId};
-use crate::name::literal;
+use crate::diagnostic::Diagnostic;
+use crate::manifest::{Body, Manifest, NodeId};
+use crate::name::{Relation, literal};
 use crate::project::{FreshnessLimits, FreshnessStatus, Layer, Materialization, Tolerance};
 
 /// What was found of one node.
@@ -43,7 +45,7 @@ pub async fn freshness(
     for id in ids {
         let begun = Instant::now();
         let limits = manifest.node(*id).config.freshness.clone().unwrap_or_default();
-        let Some(query) = newest(manifest, *id, &limits) else { continue };
+        let Some(query) = newest(manifest, *id, &limits, &manifest.published(*id)) else { continue };
         let found = match found(session, &query).await {
             // The first run makes elt's own tables.
             Err(error) if reads_own_loads(manifest, *id) && error.is("42P01") => nothing(session).await,
@@ -61,7 +63,32 @@ pub async fn freshness(
 
 /// Whether anything tells how old its rows are.
 pub fn is_measurable(manifest: &Manifest, id: NodeId) -> bool {
-    newest(manifest, id, &FreshnessLimits::default()).is_some()
+    newest(manifest, id, &FreshnessLimits::default(), &manifest.published(id)).is_some()
+}
+
+/// What is asked of a node whose freshness the user's own SQL tells, where `relation` stands for it.
+pub(super) fn own_query(manifest: &Manifest, id: NodeId, relation: &Relation) -> Option<String> {
+    let limits = manifest.node(id).config.freshness.as_ref().filter(|limits| limits.is_any())?;
+    let query = newest(manifest, id, limits, relation).filter(|_| !reads_own_loads(manifest, id))?;
+    Some(asking(&query))
+}
+
+/// The error of such a query, at the word that names the time.
+pub fn problem(manifest: &Manifest, id: NodeId, error: &DatabaseError) -> Diagnostic {
+    let node = manifest.node(id);
+    let field = node.config.loaded_at_field.as_deref().filter(|_| error.is("42703"));
+    let mut problem = located(error, node.place_of(field.unwrap_or(node.name.as_str())));
+    problem.message = format!("{}: {}", label(manifest, id), problem.message);
+    problem
+}
+
+/// `shop.orders` as `source('shop', 'orders')` names it.
+pub fn label(manifest: &Manifest, id: NodeId) -> String {
+    let node = manifest.node(id);
+    match &node.body {
+        Body::Source { table, .. } => format!("{}.{table}", node.domain),
+        _ => node.label(),
+    }
 }
 
 /// Its time is that of elt's last load of it, or of the last look that found the source unchanged.
@@ -74,7 +101,7 @@ fn reads_own_loads(manifest: &Manifest, id: NodeId) -> bool {
 }
 
 /// The query of the newest time.
-fn newest(manifest: &Manifest, id: NodeId, limits: &FreshnessLimits) -> Option<String> {
+fn newest(manifest: &Manifest, id: NodeId, limits: &FreshnessLimits, relation: &Relation) -> Option<String> {
     let node = manifest.node(id);
     if let Some(query) = &node.config.loaded_at_query {
         let query = query.trim().trim_end_matches(';');
@@ -82,7 +109,6 @@ fn newest(manifest: &Manifest, id: NodeId, limits: &FreshnessLimits) -> Option<S
     }
     if let Some(field) = &node.config.loaded_at_field {
         let filter = limits.filter.as_ref().map(|filter| format!(" where (\n{filter}\n)"));
-        let relation = manifest.published(id);
         return Some(format!(
             "select max({field}\n) as newest from {relation}{}",
             filter.unwrap_or_default()
@@ -100,14 +126,17 @@ fn newest(manifest: &Manifest, id: NodeId, limits: &FreshnessLimits) -> Option<S
 }
 
 async fn found(session: &Session, query: &str) -> Result<Found, DatabaseError> {
-    // A time without a zone is taken as UTC, whatever the session's zone is.
-    let sql = format!(
-        "select (extract(epoch from newest) * 1000000)::bigint, \
-         (extract(epoch from clock_timestamp()) * 1000000)::bigint from (\n{query}\n) as q"
-    );
-    let table = session.table(&sql).await?;
+    let table = session.table(&asking(query)).await?;
     let cell = |index: usize| table.rows.first()?.get(index)?.as_deref()?.parse().ok();
     Ok(Found { newest: cell(0), asked: cell(1).unwrap_or_default() })
+}
+
+/// A time without a zone is taken as UTC, whatever the session's zone is.
+fn asking(query: &str) -> String {
+    format!(
+        "select (extract(epoch from newest) * 1000000)::bigint, \
+         (extract(epoch from clock_timestamp()) * 1000000)::bigint from (\n{query}\n) as q"
+    )
 }
 
 async fn nothing(session: &Session) -> Result<Found, DatabaseError> {

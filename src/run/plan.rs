@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::Request;
+use super::{Elsewhere, Request};
 use crate::database::catalog::Existing;
 use crate::diagnostic::{Diagnostic, Location};
 use crate::manifest::{Body, Manifest, Node, NodeId};
@@ -26,8 +26,7 @@ pub struct Plan {
     pub full_refresh: bool,
     pub store_failures: bool,
     chosen: BTreeSet<NodeId>,
-    /// What is read elsewhere than where this target publishes it.
-    deferred: HashMap<NodeId, Relation>,
+    pub elsewhere: Elsewhere,
     /// Which of that this run reads.
     pub note: Option<String>,
     /// Of every node, whether this run leaves it as it is published; known when its turn has come.
@@ -50,7 +49,8 @@ impl Plan {
         let chosen: BTreeSet<NodeId> =
             request.selection.iter().copied().filter(|id| manifest.node(*id).is_built()).collect();
         let build: Vec<NodeId> = manifest.order.iter().copied().filter(|id| chosen.contains(id)).collect();
-        let deferred = deferred(manifest, request, &chosen, |there| standing.contains_key(there));
+        let stands = |there: &Relation| standing.contains_key(there);
+        let elsewhere = Elsewhere::of(manifest, request.defer.as_ref(), &chosen, stands);
         let mut problems = Vec::new();
         let mut added_to = BTreeSet::new();
         for id in &build {
@@ -77,7 +77,7 @@ impl Plan {
             }
             for parent in needed(manifest, *id) {
                 let missing = !chosen.contains(&parent)
-                    && !deferred.contains_key(&parent)
+                    && elsewhere.get(parent).is_none()
                     && manifest.node(parent).is_built()
                     && !standing.contains_key(&manifest.published(parent));
                 if missing {
@@ -102,7 +102,7 @@ impl Plan {
                 let readable =
                     targets.iter().flat_map(|target| with_needed(manifest, *target)).all(|target| {
                         chosen.contains(&target)
-                            || deferred.contains_key(&target)
+                            || elsewhere.get(target).is_some()
                             || standing.contains_key(&manifest.published(target))
                             || !manifest.node(target).is_built()
                     });
@@ -112,9 +112,7 @@ impl Plan {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let read = build.iter().flat_map(|id| needed(manifest, *id));
-        let read = read.filter_map(|id| Some((id, deferred.get(&id)?))).collect();
-        let note = request.defer.as_ref().and_then(|defer| defer.note(manifest, &read));
+        let note = elsewhere.note(manifest, build.iter().flat_map(|id| needed(manifest, *id)));
         let build_schema = Ident::new("elt_run").expect("a constant name is good");
         let unchanged = manifest.ids().map(|_| AtomicBool::new(false)).collect();
         Ok(Self {
@@ -126,7 +124,7 @@ impl Plan {
             full_refresh: request.full_refresh,
             store_failures: request.store_failures,
             chosen,
-            deferred,
+            elsewhere,
             unchanged,
             expected: HashMap::new(),
             note,
@@ -149,7 +147,7 @@ impl Plan {
 
     /// Whether a node is read elsewhere than where this target publishes it.
     pub fn is_deferred(&self, id: NodeId) -> bool {
-        self.deferred.contains_key(&id)
+        self.elsewhere.get(id).is_some()
     }
 
     /// Where a node that this run builds stands until it is published.
@@ -162,10 +160,10 @@ impl Plan {
     pub fn name(&self, manifest: &Manifest, reader: Option<NodeId>, id: NodeId) -> Relation {
         if self.builds(id) && reader != Some(id) {
             self.building(manifest, id)
-        } else if let Some(there) = self.deferred.get(&id).filter(|_| reader != Some(id)) {
-            there.clone()
-        } else {
+        } else if reader == Some(id) {
             manifest.published(id)
+        } else {
+            self.elsewhere.name(manifest, id)
         }
     }
 }
@@ -196,20 +194,8 @@ pub(super) fn made_of(manifest: &Manifest, id: NodeId) -> Vec<NodeId> {
     found
 }
 
-/// What is read elsewhere: of what is not built now, that which stands there and not here.
-fn deferred(
-    manifest: &Manifest,
-    request: &Request,
-    chosen: &BTreeSet<NodeId>,
-    stands: impl Fn(&Relation) -> bool,
-) -> HashMap<NodeId, Relation> {
-    let Some(defer) = &request.defer else { return HashMap::new() };
-    let others = manifest.ids().filter(|id| !chosen.contains(id) && manifest.node(*id).is_built());
-    others.filter_map(|id| Some((id, defer.of(id, &stands, &manifest.published(id))?))).collect()
-}
-
 /// The relations that a node's SQL reads: its parents, and through ephemeral ones theirs.
-pub(super) fn needed(manifest: &Manifest, id: NodeId) -> Vec<NodeId> {
+pub fn needed(manifest: &Manifest, id: NodeId) -> Vec<NodeId> {
     manifest.node(id).parents.iter().flat_map(|parent| with_needed(manifest, *parent)).collect()
 }
 

@@ -125,7 +125,7 @@ pub(super) async fn weigh(
     let existing = catalog::existing(control, &relations).await?;
     let plan = Plan::make(manifest, request, &existing).map_err(RunError::Problems)?;
     let mut problems = super::build::unknown_roles(control, manifest, &plan.build).await?;
-    problems.extend(super::check::broken_contracts(control, manifest, &plan.build).await?);
+    problems.extend(super::check::broken_contracts(control, manifest, &plan.build, &plan.elsewhere).await?);
     if !problems.is_empty() {
         return Err(RunError::Problems(problems));
     }
@@ -190,7 +190,7 @@ pub fn user() -> String {
     name.unwrap_or_else(|_| format!("user {}", rustix::process::getuid().as_raw()))
 }
 
-fn host_name() -> String {
+pub(super) fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::failure::one_line;
 use super::task::Done;
 use super::verify::Trial;
-use super::{Event, Observer};
+use super::{Elsewhere, Event, Observer};
 use crate::database::{Canceller, Connector, DatabaseError, Session};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::manifest::Manifest;
@@ -28,6 +28,8 @@ pub struct Trials<'a> {
     /// At most so many sessions.
     pub threads: usize,
     pub manifest: &'a Manifest,
+    /// What is read elsewhere than where this target publishes it.
+    pub elsewhere: &'a Elsewhere,
     pub store_failures: bool,
     /// Begin nothing after the first failure.
     pub fail_fast: bool,
@@ -61,7 +63,7 @@ pub async fn test_published(tests: &[usize], trials: &Trials<'_>) -> Result<Trie
             let Some(index) = tests.get(position).filter(|_| !trials.is_over()) else { return Ok(told) };
             let manifest = trials.manifest;
             let test = &manifest.tests[*index];
-            let sql = manifest.test_query(test, &|target| manifest.published(target));
+            let sql = manifest.test_query(test, &|target| trials.elsewhere.name(manifest, target));
             let trial = Trial { session, manifest, test, run: 0, store_failures: trials.store_failures };
             let done =
                 async { Ok(trial.verdict(sql).await.unwrap_or_else(|problem| Done::failed(*problem))) };

@@ -28,7 +28,7 @@ pub async fn unit_tests(tests: &[usize], trials: &Trials<'_>) -> Result<Tried, D
     let share = tests.len().div_ceil(sessions.len().max(1));
     let parts = sessions.iter().zip(tests.chunks(share.max(1))).enumerate();
     let work = parts.map(|(number, (session, part))| async move {
-        let mut checker = Checker::begin(session, manifest).await?;
+        let mut checker = Checker::begin(session, manifest, trials.elsewhere).await?;
         let needed = read_by(manifest, part);
         for id in manifest.order.iter().filter(|id| needed.contains(id)) {
             checker.node(*id).await?;

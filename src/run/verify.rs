@@ -80,8 +80,9 @@ impl Trial<'_> {
             Some(calculation) if calculation != "count(*)" => format!("came to {found} ({calculation})"),
             _ => format!("found {found} {}", if found == "1" { "row" } else { "rows" }),
         };
+        let is_error = found.parse().is_ok_and(|number| judged.error_if.holds(number));
         let (word, threshold) = match verdict {
-            Verdict::Fail => ("error_if", &judged.error_if),
+            Verdict::Fail if is_error => ("error_if", &judged.error_if),
             _ => ("warn_if", &judged.warn_if),
         };
         let why = if threshold.text.replace(' ', "") == "!=0" {

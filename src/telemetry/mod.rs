@@ -122,7 +122,8 @@ impl Trace {
 impl Observer for Trace {
     fn event(&self, event: Event) {
         match &event {
-            Event::Began { run, .. } => self.watched().run = Some(*run),
+            // Tests outside of a run have no number yet.
+            Event::Began { run, .. } => self.watched().run = Some(*run).filter(|run| *run > 0),
             Event::Started(doing) => drop(self.watched().begun.insert(doing.node.clone(), doing.since)),
             Event::Finished(record) => self.finished(record),
             Event::Publishing => {

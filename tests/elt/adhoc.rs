@@ -37,6 +37,8 @@ async fn a_query_is_seen_before_it_is_built_and_typed_sql_reads_what_is_publishe
       |
     1 | select m from
       |        ^
+      |
+      = help: did you mean `n`?
 
     1 problem; nothing was run.
     "#);

@@ -158,3 +158,44 @@ async fn a_merge_overwrites_only_what_it_may_and_refuses_a_key_twice() {
     let ended = project.elt(&["run", "--vars", "{rows: \"(5, 'b', 'y'), (5, 'c', 'y')\"}"]).expect(1);
     ended.says("error[key-twice]: `events` has two new rows with one unique_key, (5)");
 }
+
+#[tokio::test]
+async fn indexes_that_are_configured_later_are_made_on_the_standing_table() {
+    let model = |index: &str| {
+        format!(
+            "{{{{ config(materialized='incremental', incremental_strategy='append', indexes=[{index}]) }}}}\n\
+             select 1 as a, 2 as b {{% if is_incremental() %}}where false{{% endif %}}"
+        )
+    };
+    let project = Project::new(&[("models/prod/grown.sql", &model(""))]).await;
+    project.good(&["run"]);
+    let indexes = "select coalesce(string_agg(substring(indexdef from 'INDEX.*'), ', ' order by indexdef), 'none') \
+                   from pg_indexes where schemaname = 'prod' and tablename = 'grown'";
+    assert_eq!(project.value(indexes).await, "none");
+    project.write(
+        "models/prod/grown.sql",
+        &model("{'columns': ['a'], 'name': 'by_a'}, {'columns': ['b'], 'unique': true}"),
+    );
+    project.good(&["run"]).says("prod.grown gets an index on a").says("prod.grown gets an index on b");
+    let both = "INDEX by_a ON prod.grown USING btree (a), INDEX grown_b_idx ON prod.grown USING btree (b)";
+    assert_eq!(project.value(indexes).await, both);
+    assert_eq!(project.value("select count(*) from prod.grown").await, "1");
+    let again = project.good(&["run"]);
+    assert!(!again.stderr.contains("gets an index"), "{again}");
+
+    // One of that name is another now, one is configured no more.
+    project.write("models/prod/grown.sql", &model("{'columns': ['b', 'a'], 'name': 'by_a'}"));
+    let kept = "prod.grown keeps its indexes that are configured no more until it is built anew: elt run --full-refresh --select grown";
+    project.good(&["plan"]).prints(kept);
+    project.good(&["run"]).says("prod.grown gets an index on b, a").says(kept);
+    let both = "INDEX by_a ON prod.grown USING btree (b, a), INDEX grown_b_idx ON prod.grown USING btree (b)";
+    assert_eq!(project.value(indexes).await, both);
+
+    project.write("models/prod/grown.yml", "models: [{name: grown, config: {contract: {enforced: true}}, columns: [{name: a, data_type: integer, constraints: [{type: not_null}]}, {name: b, data_type: integer}]}]");
+    project.good(&["plan"]).prints("prod.grown keeps its constraints until it is built anew");
+    project.good(&["run"]).says("prod.grown keeps its constraints until it is built anew");
+    project.good(&["run", "--full-refresh"]);
+    let not_null =
+        "select attnotnull from pg_attribute where attrelid = 'prod.grown'::regclass and attname = 'a'";
+    assert_eq!(project.value(not_null).await, "t");
+}

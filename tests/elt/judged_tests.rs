@@ -49,6 +49,11 @@ models:
     ] {
         assert!(ended.stderr.contains(text), "expected: {text}\n{ended}");
     }
+    let strict = project.elt(&["--warn-error", "run"]).expect(1);
+    assert!(!strict.stderr.contains("warning["), "{strict}");
+    strict
+        .says("error[test-failed]: few found 9 rows (warn_if >5)")
+        .says("error[test-failed]: singular found 12 rows");
 }
 
 #[tokio::test]

@@ -94,6 +94,13 @@ Beware
 async fn a_plan_is_followed_to_the_letter_or_refused() {
     let project = shop().await;
     project.good(&["plan", "--out", "plan.json", "--vars", "{n: 5}"]).says("elt run --plan plan.json");
+    // Also of what was never loaded it is known what the plan was made for.
+    project.write("r.csv", "id\n3\n");
+    project
+        .elt(&["run", "--plan", "plan.json"])
+        .expect(2)
+        .says("the source of raw.r holds something else than then");
+    project.write("r.csv", "id\n1\n2\n");
     project.good(&["run", "--plan", "plan.json"]).says("Published 6 relations");
     assert_eq!(project.value("select min(n) from prod.t").await, "5", "with the variables of the plan");
     project

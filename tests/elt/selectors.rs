@@ -7,7 +7,7 @@ sources:
   - {name: shop, schema: public, tables: [{name: orders}]}
 models:
   - name: s
-    config: {meta: {owner: me}}
+    config: {meta: {owner: me}, group: sales_team, access: public}
     columns:
       - {name: id, data_tests: [unique, {not_null: {config: {tags: [odd], severity: warn}}}]}
   - name: p
@@ -15,7 +15,7 @@ models:
       - name: id
         data_tests: [{relationships: {arguments: {to: \"ref('s')\", field: id}}}]
 exposures:
-  - {name: board, type: dashboard, tags: [boss], depends_on: [ref('p')]}
+  - {name: board, type: dashboard, tags: [boss], meta: {owner: them}, depends_on: [ref('p')]}
 ";
 
 async fn shop() -> Project {
@@ -63,9 +63,19 @@ async fn every_method_of_dbt_finds_what_it_names() {
         ("+exposure:board,layer:prod", "prod.p"),
         ("p+", "prod.p prod.q exposure:board"),
         ("tag:boss", "exposure:board"),
+        ("config.meta.owner:them", "exposure:board"),
+        ("config.tags:boss", "exposure:board"),
+        ("selector:night", "stage.t"),
+        ("selector:night+1,layer:prod", "prod.p"),
+        ("1+selector:both", "stage.s stage.t prod.p prod.q"),
         ("resource_type:seed", "stage.k"),
         ("@t", "stage.s stage.t prod.p prod.q exposure:board"),
         ("package:this,layer:stage", "stage.k stage.s stage.o stage.t"),
+        ("package:shop,layer:stage", "stage.k stage.s stage.o stage.t"),
+        ("group:sales_team", "stage.s"),
+        ("access:public", "stage.s"),
+        ("version:none,layer:prod", "prod.p prod.q"),
+        ("test_type:generic", "unique_s_id not_null_s_id relationships_p_id"),
         ("test_type:singular", "small"),
         ("test_name:unique", "unique_s_id"),
         ("tag:odd", "not_null_s_id"),
@@ -127,6 +137,7 @@ async fn wrong_selectors_are_told_with_the_nearest_name() {
         (vec!["--select", "exposure:bord"], "did you mean `board`?"),
         (vec!["--exclude", "smal"], "did you mean `small`?"),
         (vec!["--selector", "nigt"], "did you mean `night`?"),
+        (vec!["--select", "selector:nigt"], "did you mean `night`?"),
         (vec!["--select", "state:modified"], "none is given"),
         (vec!["--select", "state:modified", "--state", "nowhere"], "there is no manifest.json in nowhere"),
     ] {
@@ -136,6 +147,8 @@ async fn wrong_selectors_are_told_with_the_nearest_name() {
     }
     project.write("selectors.yml", "selectors:\n  - {name: a, definition: {method: selector, value: a}}\n");
     project.elt(&["ls"]).expect(2).says("in a circle: a -> a").says("selectors.yml:2:12");
+    project.write("selectors.yml", "selectors:\n  - {name: a, definition: 'selector:a+'}\n");
+    project.elt(&["ls"]).expect(2).says("in a circle: a -> a");
     project.write("selectors.yml", "selectors:\n  - {name: a, default: true, definition: 'tag:nightly'}\n");
     assert_eq!(listed(&project, &[]), "stage.s", "the default selector holds where nothing is selected");
     assert_eq!(listed(&project, &["--select", "t"]), "stage.t");
@@ -172,6 +185,9 @@ async fn state_compares_what_was_written_and_nothing_else() {
     assert_eq!(changed(&project, "state:modified.configs"), "stage.s");
     assert_eq!(changed(&project, "state:modified.persisted_descriptions"), "prod.p");
     assert_eq!(changed(&project, "state:modified.body"), "prod.q");
+    assert_eq!(changed(&project, "state:modified.relation"), "");
+    assert_eq!(changed(&project, "state:modified.contract"), "");
+    assert_eq!(changed(&project, "state:old,layer:prod"), "prod.p prod.q");
     project.write("rules/k.csv", "code\n2\n");
     project.write("models/prod/sales/n.sql", "select 1 as id");
     assert_eq!(changed(&project, "state:new"), "prod.n");

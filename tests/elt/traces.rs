@@ -108,3 +108,20 @@ async fn a_collector_that_cannot_be_reached_fails_no_run() {
     assert!(told.contains("no answer within a second"), "{told}");
     assert!(run("c:4317").contains("is no http address"));
 }
+
+#[tokio::test]
+async fn tests_outside_of_a_run_send_their_spans_too() {
+    let project = Project::new(&[
+        ("models/prod/a.sql", "select 1 as n"),
+        ("tests/claim.sql", "select n from {{ ref('a') }} where n > 1"),
+    ])
+    .await;
+    project.good(&["run"]);
+    let (address, taken) = collector();
+    let project = project.env("OTEL_EXPORTER_OTLP_ENDPOINT", &address);
+    project.good(&["test"]);
+    let (_, body) = taken.join().unwrap();
+    let spans = body["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().unwrap();
+    let names: Vec<&str> = spans.iter().filter_map(|span| span["name"].as_str()).collect();
+    assert!(names.contains(&"elt test") && names.contains(&"test claim"), "{names:?}");
+}

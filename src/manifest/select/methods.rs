@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use globset::{GlobBuilder, GlobMatcher};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Chooser, Item, SelectError, Term};
 use crate::diagnostic::did_you_mean;
-use crate::manifest::{Body, Manifest, Node, Test, UnitTest};
+use crate::manifest::{Body, Exposure, Manifest, Node, Test, UnitTest};
 
 /// Every method, for messages and help.
-pub const METHODS: [&str; 19] = [
+pub const METHODS: [&str; 20] = [
     "fqn",
     "tag",
     "path",
@@ -30,6 +30,7 @@ pub const METHODS: [&str; 19] = [
     "state",
     "result",
     "source_status",
+    "selector",
 ];
 
 /// The kinds of things there are, by dbt's names.
@@ -113,6 +114,11 @@ impl Chooser<'_> {
             "config" if term.path.is_empty() => Err(SelectError {
                 message: format!("`config:{}` names no word of the config", term.value),
                 hint: Some("write it like config.materialized:table or config.meta.owner:me".into()),
+            }),
+            // Those of a selectors.yml are in the place of the term by now.
+            "selector" => Err(SelectError {
+                message: format!("there is no selector `{}`: the project has no selectors.yml", term.value),
+                hint: None,
             }),
             "metric" | "semantic_model" | "saved_query" => Err(SelectError {
                 message: format!("elt has no `{method}:`: it knows no semantic layer"),
@@ -244,6 +250,7 @@ struct View<'a> {
     node: Option<&'a Node>,
     test: Option<&'a Test>,
     unit_test: Option<&'a UnitTest>,
+    exposure: Option<&'a Exposure>,
 }
 
 impl<'a> View<'a> {
@@ -253,7 +260,7 @@ impl<'a> View<'a> {
                 let node = manifest.node(id);
                 let fqn = manifest.fqn(id);
                 let (name, path, tags) = (node.name.as_str(), node.file.path.as_str(), &node.config.tags);
-                Self { name, path, fqn, tags, node: Some(node), test: None, unit_test: None }
+                Self { name, path, fqn, tags, node: Some(node), test: None, unit_test: None, exposure: None }
             }
             Item::Test(index) => {
                 let test = &manifest.tests[index];
@@ -266,6 +273,7 @@ impl<'a> View<'a> {
                     node: None,
                     test: Some(test),
                     unit_test: None,
+                    exposure: None,
                 }
             }
             Item::UnitTest(index) => {
@@ -278,6 +286,7 @@ impl<'a> View<'a> {
                     node: None,
                     test: None,
                     unit_test: Some(test),
+                    exposure: None,
                 }
             }
             Item::Exposure(index) => {
@@ -291,6 +300,7 @@ impl<'a> View<'a> {
                     node: None,
                     test: None,
                     unit_test: None,
+                    exposure: Some(exposure),
                 }
             }
         }
@@ -319,7 +329,10 @@ impl<'a> View<'a> {
         let (words, config) = match (self.node, self.test) {
             (Some(node), _) => (&node.words, &node.config),
             (_, Some(test)) => (&test.words, &test.config),
-            _ => return None,
+            _ => {
+                let meta = self.exposure.map(|exposure| exposure.written.meta.clone());
+                return Some(json!({"tags": self.tags, "enabled": true, "meta": meta.unwrap_or_default()}));
+            }
         };
         let mut all = words.clone();
         all.insert("tags".into(), config.tags.clone().into());

@@ -146,13 +146,17 @@ fn expression(query: &Query<'_>) -> Result<Expression, SelectError> {
     if let Some(named) = named {
         return Ok(named);
     }
+    let parsed = |terms: &[String]| {
+        let expression = Expression::parse(terms)?;
+        query.selectors.map_or(Ok(expression.clone()), |selectors| selectors.settle(expression))
+    };
     let all = match query.select {
         [] => Expression::Everything,
-        terms => Expression::parse(terms)?,
+        terms => parsed(terms)?,
     };
     match query.exclude {
         [] => Ok(all),
-        terms => Ok(Expression::Difference(Box::new(all), Box::new(Expression::parse(terms)?))),
+        terms => Ok(Expression::Difference(Box::new(all), Box::new(parsed(terms)?))),
     }
 }
 
@@ -180,6 +184,13 @@ impl Chooser<'_> {
                 let found = self.matches(term)?;
                 let walked = walk::around(self.manifest, found, term);
                 Ok(self.with_tests(walked, term.indirect.unwrap_or(indirect)))
+            }
+            Expression::Around(inner, term) => {
+                let found = self.find(inner, indirect)?;
+                let walked = walk::around(self.manifest, found.direct, term);
+                let mut all = self.with_tests(walked, indirect);
+                all.waiting.extend(found.waiting);
+                Ok(all)
             }
             Expression::Union(parts) => {
                 let mut all = Found::default();

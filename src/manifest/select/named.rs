@@ -82,6 +82,27 @@ impl NamedSelectors {
         found.map(|(name, _)| self.get(name)).transpose()
     }
 
+    /// An expression as typed, in which the selectors that `selector:` names stand for themselves.
+    pub fn settle(&self, expression: Expression) -> Result<Expression, SelectError> {
+        self.settled(expression, &mut Vec::new())
+    }
+
+    fn settled(&self, expression: Expression, open: &mut Vec<String>) -> Result<Expression, SelectError> {
+        let mut all = |parts: Vec<Expression>| -> Result<Vec<Expression>, SelectError> {
+            parts.into_iter().map(|part| self.settled(part, open)).collect()
+        };
+        Ok(match expression {
+            Expression::Term(term) if term.method.as_deref() == Some("selector") => {
+                let named = self.resolve(&term.value, open)?;
+                let walks = term.at || term.parents > 0 || term.children > 0;
+                if walks { Expression::Around(Box::new(named), term) } else { named }
+            }
+            Expression::Union(parts) => Expression::Union(all(parts)?),
+            Expression::Intersection(parts) => Expression::Intersection(all(parts)?),
+            other => other,
+        })
+    }
+
     /// `open` are the selectors that are being resolved: none may come back to itself.
     fn resolve(&self, name: &str, open: &mut Vec<String>) -> Result<Expression, SelectError> {
         let Some(selector) = self.0.get(name) else {
@@ -106,7 +127,7 @@ impl NamedSelectors {
 
     fn definition(&self, written: &Value, open: &mut Vec<String>) -> Result<Expression, SelectError> {
         match written {
-            Value::String(text) => Expression::parse(std::slice::from_ref(text)),
+            Value::String(text) => self.settled(Expression::parse(std::slice::from_ref(text))?, open),
             Value::Object(map) => self.map(map, open),
             Value::Array(parts) => self.group(parts, Expression::Union, open),
             other => Err(wrong(format!("a definition is text or a map, not `{other}`"))),

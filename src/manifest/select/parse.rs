@@ -11,6 +11,8 @@ pub enum Expression {
     Intersection(Vec<Expression>),
     /// The first without the second.
     Difference(Box<Expression>, Box<Expression>),
+    /// What a named selector found, and what the term's graph operators add.
+    Around(Box<Expression>, Term),
 }
 
 /// One method with its value, and how far to go along the graph; `usize::MAX` is all the way.
@@ -54,6 +56,7 @@ impl Expression {
             Self::Term(term) => term.asks_what_changed(),
             Self::Union(parts) | Self::Intersection(parts) => parts.iter().any(Self::asks_what_changed),
             Self::Difference(all, less) => all.asks_what_changed() || less.asks_what_changed(),
+            Self::Around(inner, _) => inner.asks_what_changed(),
         }
     }
 }

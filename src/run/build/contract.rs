@@ -129,6 +129,26 @@ pub(super) async fn fill(
     Ok(rows)
 }
 
+/// Each constraint that the node's table is made with, as a statement about `relation`, and its place.
+pub(in crate::run) fn each_constraint(node: &Node, relation: &Relation) -> Vec<(String, Location)> {
+    let makes_table = matches!(node.materialization, Materialization::Table | Materialization::Incremental);
+    if !makes_table {
+        return Vec::new();
+    }
+    let of_columns = node.columns.iter().flat_map(|column| {
+        let own = column.constraints.iter().filter(|one| one.kind != ConstraintKind::NotNull);
+        own.flat_map(|one| written(one, std::slice::from_ref(&column.name)))
+            .map(|constraint| (constraint, column.place.clone()))
+    });
+    let of_all = node.constraints.iter().flat_map(|one| {
+        let place = one.expression.as_deref().or(one.columns.first().map(String::as_str));
+        let place = node.place_of("constraints").closer(place.unwrap_or_default());
+        written(one, &one.columns).into_iter().map(move |constraint| (constraint, place.clone()))
+    });
+    let add = |(constraint, place)| (format!("alter table {relation} add {constraint}"), place);
+    of_columns.chain(of_all).map(add).collect()
+}
+
 /// A constraint that rows broke, at the column that PostgreSQL names.
 fn violated(node: &Node, error: &DatabaseError, sql: &Sql) -> Problem {
     if !error.code.as_deref().unwrap_or_default().starts_with("23") {

@@ -2,6 +2,7 @@
 //! view shows both as they will be, for tests and for what reads the model. Publishing moves the rows over.
 
 use super::schema_change::{SchemaChange, find, ident};
+use super::standing::follow;
 use super::{comments, query};
 use crate::database::catalog::Column;
 use crate::database::{Session, catalog};
@@ -49,6 +50,8 @@ pub(super) async fn add(shared: &Shared, session: &Session, id: NodeId) -> Resul
         format!("create view {} as {}; analyze {table}", plan.building(manifest, id), movement.overlay());
     session.run(&overlay).await.map_err(|error| located(&error, whole()))?;
 
+    let following = follow(shared, session, id, &plan.building(manifest, id)).await;
+    let following = following.map_err(|error| located(&error, whole()))?;
     let mut statements = Vec::new();
     if let Some(alter) = change.statement(&published) {
         statements.push(let_go(&plan.building(manifest, id), &change.after));
@@ -57,9 +60,11 @@ pub(super) async fn add(shared: &Shared, session: &Session, id: NodeId) -> Resul
     statements.extend(movement.statements());
     statements.extend(comments(node, &published, "table", &change.after));
     statements.extend(super::grants::exact(node, &published));
-    let delta = Delta { statements, alters: !change.is_none(), ..Delta::default() };
+    let alters = !change.is_none() || !following.statements.is_empty();
+    statements.extend(following.statements);
+    let delta = Delta { statements, alters, ..Delta::default() };
     let mut done = Done::built(Built { delta: Some(delta), ..Built::of(id) }, Some(count(rows)));
-    done.notes.extend(change.note(&published));
+    done.notes.extend(change.note(&published).into_iter().chain(following.notes));
     Ok(done)
 }
 

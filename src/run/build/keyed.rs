@@ -1,7 +1,6 @@
 //! The key that names a snapshot's rows, and the columns that its config names: that they are there, and
 //! that no two rows have one key.
 
-use super::schema_change::find;
 use crate::database::catalog::Column;
 use crate::database::{DatabaseError, Session};
 use crate::diagnostic::{Diagnostic, Location};
@@ -17,20 +16,11 @@ pub(super) fn at_start(node: &Node, error: &DatabaseError) -> Problem {
 
 /// The columns that config names are there.
 pub(super) fn check_columns(node: &Node, columns: &[Column]) -> Result<(), Problem> {
-    let all = |name: &&String| *name == "all" && node.config.check_cols.len() == 1;
-    let checked = node.config.check_cols.iter().filter(|name| !all(name));
-    for name in node.config.unique_key.iter().chain(checked) {
-        if find(columns, name).is_none() {
-            let message = format!("`{}` has no column `{name}`", node.name.as_str());
-            let known: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-            let hint = crate::diagnostic::did_you_mean(name, known.iter().copied())
-                .unwrap_or_else(|| format!("it has {}", known.join(", ")));
-            return Err(Box::new(
-                Diagnostic::error("unknown-column", message).at(node.place_of(name)).hint(hint),
-            ));
-        }
+    let known: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    match super::configured(node).find(|name| !known.contains(&name.as_str())) {
+        Some(name) => Err(Box::new(super::unknown_column(node, name, &known, node.place_of(name)))),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// A key that is NULL, or that two rows have, names no row whose history could be kept.

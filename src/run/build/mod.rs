@@ -9,7 +9,9 @@ mod keyed;
 mod materialized_view;
 mod schema_change;
 mod snapshot;
+mod standing;
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use bytes::Bytes;
@@ -30,6 +32,7 @@ pub(super) use grants::{exact as exact_grants, unknown_roles};
 pub(super) use hooks::{Ready, around, of_run};
 pub(super) use incremental::{beside, let_go};
 pub(super) use snapshot::columns_added;
+pub(super) use standing::kept;
 
 pub(super) async fn build(shared: &Shared, session: &Session, id: NodeId) -> Result<Done, Problem> {
     let (manifest, plan) = (&shared.manifest, &shared.plan);
@@ -95,14 +98,8 @@ pub(super) async fn finish(
 ) -> Result<(), Problem> {
     let whole = Location::start_of(&node.file);
     let mut sql = String::new();
-    let described =
-        node.config.persist_docs.columns && node.columns.iter().any(|column| !column.description.is_empty());
     let mut columns = Vec::new();
-    if described
-        || node.endpoint.is_some()
-        || !node.config.indexes.is_empty()
-        || !node.config.unique_key.is_empty()
-    {
+    if speaks_of_columns(node) {
         columns =
             catalog::columns(session, relation).await.map_err(|error| located(&error, whole.clone()))?;
         let known: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
@@ -163,37 +160,53 @@ pub(super) fn comments(node: &Node, relation: &Relation, what: &str, known: &[Co
     statements
 }
 
-/// What YAML and config say of columns must be about columns that are there.
-pub(super) fn check_columns(node: &Node, known: &[&str]) -> Result<(), Problem> {
-    let unknown = |name: &str, place: Location| {
-        Diagnostic::error("unknown-column", format!("`{}` has no column `{name}`", node.name.as_str()))
-            .at(place)
-            .hint(
-                did_you_mean(name, known.iter().copied())
-                    .unwrap_or_else(|| format!("it has {}", known.join(", "))),
-            )
-    };
-    for column in &node.columns {
-        if !known.contains(&column.name.as_str()) {
-            return Err(Box::new(unknown(&column.name, column.place.clone())));
-        }
+/// Whether something is said of a relation's columns that holds only of columns that are there.
+fn speaks_of_columns(node: &Node) -> bool {
+    let described =
+        node.config.persist_docs.columns && node.columns.iter().any(|column| !column.description.is_empty());
+    described || node.endpoint.is_some() || configured(node).next().is_some()
+}
+
+/// The columns that config names.
+fn configured(node: &Node) -> impl Iterator<Item = &String> {
+    let checked = &node.config.check_cols;
+    let checked = checked.iter().filter(|name| !(*name == "all" && checked.len() == 1));
+    let indexed = node.config.indexes.iter().flat_map(|index| &index.columns);
+    indexed.chain(&node.config.unique_key).chain(checked)
+}
+
+/// What YAML and config say of columns that are not there.
+pub(super) fn wrong_columns(node: &Node, known: &[&str]) -> Vec<Diagnostic> {
+    if !speaks_of_columns(node) {
+        return Vec::new();
     }
-    let configured =
-        node.config.indexes.iter().flat_map(|index| &index.columns).chain(&node.config.unique_key);
+    let unknown = |name: &str| !known.contains(&name);
+    let mut problems = Vec::new();
+    for column in node.columns.iter().filter(|column| unknown(&column.name)) {
+        problems.push(unknown_column(node, &column.name, known, column.place.clone()));
+    }
     if let Some((endpoint, place)) = &node.endpoint {
-        for (word, name) in endpoint.named_columns() {
-            if !known.contains(&name) {
-                return Err(Box::new(unknown(name, place.closer(word).closer(name))));
-            }
+        for (word, name) in endpoint.named_columns().into_iter().filter(|(_, name)| unknown(name)) {
+            problems.push(unknown_column(node, name, known, place.closer(word).closer(name)));
         }
     }
-    for name in configured {
-        if !known.contains(&name.as_str()) {
-            let at = node.file.text.find(name.as_str()).unwrap_or(0);
-            return Err(Box::new(unknown(name, Location::new(&node.file, at..at + name.len()))));
-        }
+    let configured: BTreeSet<&String> = configured(node).collect();
+    for name in configured.into_iter().filter(|name| unknown(name)) {
+        problems.push(unknown_column(node, name, known, node.place_of(name)));
     }
-    Ok(())
+    problems
+}
+
+/// The first of them.
+fn check_columns(node: &Node, known: &[&str]) -> Result<(), Problem> {
+    wrong_columns(node, known).into_iter().next().map_or(Ok(()), |problem| Err(Box::new(problem)))
+}
+
+fn unknown_column(node: &Node, name: &str, known: &[&str], place: Location) -> Diagnostic {
+    let near = did_you_mean(name, known.iter().copied());
+    Diagnostic::error("unknown-column", format!("`{}` has no column `{name}`", node.name.as_str()))
+        .at(place)
+        .hint(near.unwrap_or_else(|| format!("it has {}", known.join(", "))))
 }
 
 /// The indexes of the config; an incremental model's key has one of its own.

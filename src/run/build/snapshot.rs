@@ -6,6 +6,7 @@
 use super::incremental::{beside, fit, let_go};
 use super::keyed::{at_start, check_columns, check_keys, joined, keys};
 use super::schema_change::{SchemaChange, find, ident};
+use super::standing::follow;
 use super::{comments, finish, grants, query};
 use crate::database::catalog::{self, Column};
 use crate::database::{DatabaseError, Session};
@@ -178,6 +179,7 @@ impl<'a> Snapshot<'a> {
             .await
             .map_err(failed)?;
 
+        let following = follow(shared, session, id, &building).await.map_err(failed)?;
         let mut statements = Vec::new();
         if let Some(alter) = change.statement(&published) {
             statements.push(let_go(&building, &change.after));
@@ -186,9 +188,11 @@ impl<'a> Snapshot<'a> {
         statements.extend(self.statements(&published, &ends, &delta, columns));
         statements.extend(comments(node, &published, "table", &change.after));
         statements.extend(grants::exact(node, &published));
-        let delta = Delta { statements, alters: !change.is_none(), ..Delta::default() };
+        let alters = !change.is_none() || !following.statements.is_empty();
+        statements.extend(following.statements);
+        let delta = Delta { statements, alters, ..Delta::default() };
         let mut done = Done::built(Built { delta: Some(delta), ..Built::of(id) }, Some(count(rows)));
-        done.notes.extend(change.note(&published));
+        done.notes.extend(change.note(&published).into_iter().chain(following.notes));
         Ok(done)
     }
 

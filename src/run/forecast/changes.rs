@@ -7,8 +7,9 @@ use super::Step;
 use super::lines::difference;
 use crate::database::{DatabaseError, Session, ledger};
 use crate::manifest::Manifest;
-use crate::run::Place;
+use crate::run::build::kept;
 use crate::run::unchanged::definition_text;
+use crate::run::{Place, Plan};
 
 /// How many lines of one difference are kept.
 const SHOWN: usize = 60;
@@ -22,16 +23,18 @@ pub struct Change {
     pub lines: Vec<String>,
 }
 
-/// Says of every modified step what was modified.
+/// Says of every modified step what was modified; what of it a run would not bring about comes back.
 pub(super) async fn explain(
     session: &Session,
     place: &Place,
     manifest: &Manifest,
+    plan: &Plan,
     steps: &mut [Step],
-) -> Result<(), DatabaseError> {
+) -> Result<Vec<String>, DatabaseError> {
+    let mut not_followed = Vec::new();
     let modified: Vec<_> = steps.iter().filter(|step| step.modified).collect();
     if modified.is_empty() {
-        return Ok(());
+        return Ok(not_followed);
     }
     let relations: Vec<_> = modified.iter().map(|step| manifest.published(step.id)).collect();
     let before = ledger::definitions(session, &relations).await?;
@@ -39,8 +42,12 @@ pub(super) async fn explain(
         let Some(old) = before.get(&manifest.published(step.id)) else { continue };
         let now = place.secrets.hide(&definition_text(manifest, &place.target, step.id));
         step.changes = changes(old, &now);
+        if plan.added_to.contains(&step.id) {
+            let name = manifest.node(step.id).name.as_str();
+            not_followed.extend(kept(&manifest.published(step.id), name, old, &now));
+        }
     }
-    Ok(())
+    Ok(not_followed)
 }
 
 /// The parts in which two definitions differ, each of them written as JSON.

@@ -12,7 +12,6 @@ use crate::diagnostic::Diagnostic;
 use crate::manifest::{Manifest, NodeId};
 use crate::name::Relation;
 use crate::project::{Layer, Materialization, OnSchemaChange};
-use crate::run::build::check_columns;
 use crate::run::check::Checker;
 use crate::run::plan::Plan;
 use crate::run::publish;
@@ -60,7 +59,7 @@ pub(super) async fn of_prod(
     if touched.is_empty() {
         return Ok(Found::default());
     }
-    let mut checker = Checker::begin(session, manifest).await?;
+    let mut checker = Checker::begin(session, manifest, &plan.elsewhere).await?;
     let looked = look(session, manifest, plan, &mut checker, &touched).await;
     session.run("rollback").await?;
     let (mut found, broken) = looked?;
@@ -98,15 +97,11 @@ async fn look(
     for id in touched {
         checker.node(*id).await?;
         let node = manifest.node(*id);
-        let (made, published) = (checker.name(None, *id), manifest.published(*id));
-        if node.layer != Layer::Prod || made == published {
+        let published = manifest.published(*id);
+        if node.layer != Layer::Prod || !checker.has_made(*id) {
             continue;
         }
-        let now = catalog::columns(session, &made).await?;
-        let known: Vec<&str> = now.iter().map(|column| column.name.as_str()).collect();
-        if let Err(problem) = check_columns(node, &known) {
-            found.problems.push(*problem);
-        }
+        let now = catalog::columns(session, &checker.name(None, *id)).await?;
         let before = catalog::columns(session, &published).await?;
         let mut columns = compared(&before, &now);
         if plan.added_to.contains(id) {

@@ -35,7 +35,7 @@ pub struct Forecast {
     pub orphans: Vec<String>,
     /// What the user should know before.
     pub warnings: Vec<String>,
-    #[serde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// Why the run would fail.
     #[serde(skip)]
@@ -59,8 +59,9 @@ pub async fn forecast(
         .await
         .map_err(|problem| RunError::Problems(vec![*problem]))?;
     let Foreseen { mut steps, tests } = foreseen;
-    changes::explain(&session, place, manifest, &mut steps).await?;
-    let found = columns::of_prod(&session, manifest, &plan, &steps).await?;
+    let not_followed = changes::explain(&session, place, manifest, &plan, &mut steps).await?;
+    let mut found = columns::of_prod(&session, manifest, &plan, &steps).await?;
+    found.warnings.extend(not_followed);
     let orphans = gone(&session, manifest).await?;
     let file = PlanFile::new(place, manifest, request, &steps, &tests, &session).await?;
     Ok(Forecast {

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::changes::Change;
 use crate::manifest::{Manifest, NodeId};
+use crate::project::Materialization;
 use crate::run::plan::{Plan, needed, with_needed};
 use crate::run::task::Problem;
 use crate::run::unchanged::{Judge, Reason, Verdict};
@@ -58,6 +59,12 @@ pub(in crate::run) struct Foreseen {
     pub tests: Vec<TestStep>,
 }
 
+/// A load that takes all that its source holds.
+fn is_loaded_whole(manifest: &Manifest, id: NodeId) -> bool {
+    let node = manifest.node(id);
+    node.is_built() && node.materialization == Materialization::Load && node.config.incremental.is_none()
+}
+
 /// Judges all. The judge ends as it was before.
 pub(in crate::run) async fn foresee(
     place: &Place,
@@ -84,6 +91,11 @@ pub(in crate::run) async fn foresee(
             if content.is_none() {
                 open.insert(*id);
             }
+        }
+        if content.is_none() && matches!(verdict, Verdict::Build(_)) && is_loaded_whole(manifest, *id) {
+            // That it is built is clear; a plan that is followed must find the same.
+            let cancel = CancellationToken::new();
+            content = load::content(place, manifest.node(*id), observer, &cancel).await?.content;
         }
         let parent = needed(manifest, *id).into_iter().find(|parent| open.contains(parent));
         let (action, why, modified) = match (&verdict, parent) {

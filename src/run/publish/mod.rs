@@ -32,6 +32,7 @@ use late::Late;
 use moving::{Moving, Stop, not_ours, recreate};
 pub(super) use obstacles::failed;
 use obstacles::{after_lost_commit, cancelled, locked};
+pub(super) use overview::tell_tests;
 
 /// How long, in all, to try for the locks.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -92,4 +92,10 @@ mod tests {
          = help: run again when long transactions on prod have ended
         ");
     }
+
+    #[test]
+    fn a_publishing_that_fails_says_that_prod_is_as_it_was() {
+        let problem = failed(&DatabaseError::of_code("23505", "could not create unique index \"a_key\""));
+        insta::assert_snapshot!(problem.render(false), @r#"error[publish]: publishing failed, prod is as it was: could not create unique index "a_key""#);
+    }
 }

@@ -6,11 +6,11 @@ use std::collections::{HashMap, HashSet};
 use serde::Serialize;
 
 use super::{Publication, moving::Stop, not_ours};
-use crate::database::{Session, catalog};
+use crate::database::{DatabaseError, Session, catalog};
 use crate::manifest::{Manifest, Node, NodeId, Test};
 use crate::name::{Ident, Relation, literal};
 use crate::overview::{OverviewNode, OverviewTest};
-use crate::pipeline::NodeStatus;
+use crate::pipeline::{NodeRecord, NodeStatus};
 use crate::project::Layer;
 
 /// The tables in prod: of nodes, and of their tests.
@@ -54,10 +54,28 @@ pub async fn statements(session: &Session, publication: &Publication<'_>) -> Res
         .collect();
     let all = manifest.nodes.iter().map(Node::label).collect();
     sql.extend(replaced(nodes, &told, |node| &node.node, all));
-    let told = test_results(publication);
-    let all = manifest.tests.iter().map(|test| test.name.clone()).collect();
-    sql.extend(replaced(tests, &told, |test| &test.name, all));
+    sql.extend(of_tests(tests, manifest, publication.run, publication.records));
     Ok(sql)
+}
+
+/// Tells how tests outside of a run ended, where anything was published that they could be about.
+pub async fn tell_tests(
+    session: &Session,
+    manifest: &Manifest,
+    run: i64,
+    records: &[NodeRecord],
+) -> Result<(), DatabaseError> {
+    let [_, table] = tables(manifest);
+    let standing = catalog::existing(session, std::slice::from_ref(&table)).await?;
+    if standing.first().is_some_and(|one| one.owned) {
+        session.run(&of_tests(&table, manifest, run, records).join(";")).await?;
+    }
+    Ok(())
+}
+
+fn of_tests(table: &Relation, manifest: &Manifest, run: i64, records: &[NodeRecord]) -> [String; 2] {
+    let all = manifest.tests.iter().map(|test| test.name.clone()).collect();
+    replaced(table, &test_results(manifest, run, records), |test| &test.name, all)
 }
 
 fn is_here(status: NodeStatus) -> bool {
@@ -107,12 +125,11 @@ fn of_node(manifest: &Manifest, id: NodeId) -> OverviewNode {
 }
 
 /// Of the tests of prod nodes that were run now.
-fn test_results(publication: &Publication<'_>) -> Vec<OverviewTest> {
-    let manifest = publication.manifest;
+fn test_results(manifest: &Manifest, run: i64, records: &[NodeRecord]) -> Vec<OverviewTest> {
     let by_name: HashMap<&str, &Test> =
         manifest.tests.iter().map(|test| (test.name.as_str(), test)).collect();
     let mut results = Vec::new();
-    for record in publication.records.iter().filter(|record| record.kind == "test") {
+    for record in records.iter().filter(|record| record.kind == "test") {
         let status = match record.status {
             // It held of the rows that are published now.
             NodeStatus::Kept => NodeStatus::Passed,
@@ -128,7 +145,7 @@ fn test_results(publication: &Publication<'_>) -> Vec<OverviewTest> {
                 column: test.column.clone(),
                 status: status.name().to_owned(),
                 wrong: record.rows,
-                run_id: publication.run,
+                run_id: run,
             });
         }
     }

@@ -17,7 +17,8 @@ use self::telling::Ending;
 use super::failure::{excerpt, one_line};
 use super::journal::Journal;
 use super::kept::Keeper;
-use super::plan::with_needed;
+use super::near::suggest;
+use super::plan::{needed, with_needed};
 use super::schedule::Schedule;
 use super::start::make_room;
 use super::task::{Built, Done, Problem, Shared, Task};
@@ -28,6 +29,7 @@ use crate::database::ledger::Published;
 use crate::database::{Canceller, DatabaseError, Session};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::NodeId;
+use crate::name::Relation;
 use crate::pipeline::{Doing, NodeRecord, NodeStatus};
 use crate::project::Materialization;
 
@@ -359,5 +361,16 @@ async fn carry_out(shared: &Shared, session: &Session, task: Task, kept: Option<
             _ => build::around(shared, session, id, build::build(shared, session, id)).await,
         },
     };
-    outcome.unwrap_or_else(|problem| Done::failed(*problem))
+    let mut done = outcome.unwrap_or_else(|problem| Done::failed(*problem));
+    if let Some(problem) = &mut done.problem {
+        let (manifest, plan) = (&shared.manifest, &shared.plan);
+        let read = match task {
+            Task::Build(id) => needed(manifest, id),
+            Task::Test(test) => manifest.tests[test].text.targets.clone(),
+            Task::UnitTest(_) => Vec::new(),
+        };
+        let read: Vec<Relation> = read.into_iter().map(|id| plan.name(manifest, None, id)).collect();
+        suggest(session, manifest, problem, &read).await;
+    }
+    done
 }

@@ -174,8 +174,8 @@ async fn what_is_wrong_with_the_files_of_a_project_is_told_all_at_once() {
     )])
     .await;
     insta::assert_snapshot!(project.elt(&["ls", "--selector", "x"]).expect(2).stderr, @r#"
-    error: there is no selector method `nosuch:`
-    hint: elt knows fqn: tag: path: file: layer: config: source: exposure: resource_type: package: group: access: version: test_type: test_name: unit_test: state: result: source_status:
+    error[selector]: there is no selector method `nosuch:`
+    hint: elt knows fqn: tag: path: file: layer: config: source: exposure: resource_type: package: group: access: version: test_type: test_name: unit_test: state: result: source_status: selector:
     "#);
     project.write(
         "selectors.yml",

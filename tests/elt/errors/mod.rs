@@ -1,7 +1,10 @@
 //! Each class of errors: it is in the docs, and its whole text is what is written in one of these modules or
 //! beside what it is about.
 
+mod commands;
 mod files;
+mod graph;
+mod keys;
 mod loads;
 mod profile;
 mod rules;
@@ -32,7 +35,7 @@ fn codes() -> BTreeSet<String> {
     rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut texts);
     let mut found = BTreeSet::new();
     for text in &texts {
-        for opening in ["Diagnostic::error(", "Diagnostic::warning("] {
+        for opening in ["Diagnostic::error(", "Diagnostic::warning(", "Stop::error(", "Self::error("] {
             for (at, _) in text.match_indices(opening) {
                 let rest = text[at + opening.len()..].trim_start();
                 let quoted = rest.strip_prefix('"').and_then(|rest| rest.split('"').next());
@@ -47,6 +50,41 @@ fn codes() -> BTreeSet<String> {
         }
     }
     found
+}
+
+/// Every code whose whole text some snapshot holds.
+fn shown() -> BTreeSet<String> {
+    let mut texts = Vec::new();
+    for folder in ["src", "tests"] {
+        rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut texts);
+    }
+    let mut found = BTreeSet::new();
+    for text in &texts {
+        for snapshot in text.split("assert_snapshot!(").skip(1).filter_map(|rest| literal(rest)) {
+            for opening in ["error[", "warning["] {
+                let shown = snapshot.split(opening).skip(1).filter_map(|rest| rest.split_once("]: "));
+                found.extend(shown.map(|(code, _)| code.to_owned()));
+            }
+        }
+    }
+    found
+}
+
+/// The text of an inline snapshot.
+fn literal(rest: &str) -> Option<&str> {
+    let (_, rest) = rest.split_once(", @")?;
+    let rest = rest.strip_prefix('r').unwrap_or(rest);
+    let text = rest.trim_start_matches('#');
+    let end = format!("\"{}", &rest[..rest.len() - text.len()]);
+    text.strip_prefix('"')?.split_once(&end).map(|(text, _)| text)
+}
+
+#[test]
+fn each_class_of_errors_is_shown_whole_in_some_test() {
+    let (used, shown) = (codes(), shown());
+    assert!(shown.len() > 70, "snapshots are not found any more: {shown:?}");
+    let lacking: Vec<&String> = used.difference(&shown).collect();
+    assert!(lacking.is_empty(), "no snapshot holds the whole text of {lacking:?}");
 }
 
 #[tokio::test]

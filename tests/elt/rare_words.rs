@@ -1,0 +1,66 @@
+//! Words of config that few models use, several at once.
+
+use crate::support::Project;
+
+#[tokio::test]
+async fn words_that_few_models_use_do_what_they_say() {
+    let rows = "(values {{ var('rows') }}) as t(id, v, w)";
+    let model = |words: &str| format!("{{{{ config({words}) }}}}\nselect id, v, w from {rows}");
+    let project = Project::new(&[
+        (
+            "models/stage/excluded.sql",
+            &model("materialized='incremental', unique_key='id', incremental_strategy='merge', merge_exclude_columns=['w']"),
+        ),
+        (
+            "models/stage/narrowed.sql",
+            &model("materialized='incremental', unique_key='id', incremental_predicates=['DBT_INTERNAL_DEST.id < 2']"),
+        ),
+        ("models/stage/anew.sql", &model("materialized='incremental', full_refresh=true")),
+        ("models/stage/never.sql", &model("materialized='incremental', full_refresh=false")),
+        (
+            "models/prod/promised.sql",
+            &model("materialized='incremental', unique_key='id', contract={'enforced': true}"),
+        ),
+        (
+            "models/stage/kept.sql",
+            &model("materialized='snapshot', unique_key='id', strategy='check', check_cols='all', invalidate_hard_deletes=true"),
+        ),
+        ("models/stage/off.sql", "{{ config(enabled=false) }} select nosuch from nowhere"),
+        ("models/stage/quiet.sql", "select nosuch from nowhere"),
+        (
+            "models/all.yml",
+            "models:\n  - {name: quiet, config: {enabled: false}, columns: [{name: id, tests: [unique]}]}\n  \
+             - name: promised\n    columns:\n      - {name: id, data_type: integer, constraints: [{type: primary_key}]}\n      \
+             - {name: v, data_type: text}\n      - {name: w, data_type: integer}\n",
+        ),
+    ])
+    .await;
+    let (first, second) = ("{rows: \"(1, 'a', 1), (2, 'b', 1)\"}", "{rows: \"(2, 'c', 2), (3, 'd', 2)\"}");
+    let listed = project.good(&["ls", "--vars", first]).stdout;
+    assert!(!listed.contains("off") && !listed.contains("quiet"), "{listed}");
+    project.good(&["check", "--vars", first]).says("0 bad");
+    project.good(&["run", "--vars", first]).says("6 built");
+    project.good(&["run", "--vars", second]);
+    let rows = async |relation: &str| {
+        project.value(&format!("select string_agg(id || v || w, ' ' order by id, v) from {relation}")).await
+    };
+    assert_eq!(rows("stage.excluded").await, "1a1 2c1 3d2", "w of the old row stays");
+    assert_eq!(rows("stage.narrowed").await, "1a1 2b1 2c2 3d2", "only old rows below 2 give way");
+    assert_eq!(rows("stage.anew").await, "2c2 3d2");
+    assert_eq!(rows("prod.promised").await, "1a1 2c2 3d2");
+    let ended =
+        "select string_agg(id || v, ' ' order by id, v) from stage.kept where dbt_valid_to is not null";
+    assert_eq!(project.value(ended).await, "1a 2b", "what is gone has ended");
+    project.good(&["run", "--full-refresh", "--select", "never", "--vars", second]);
+    assert_eq!(rows("stage.never").await, "1a1 2b1 2c2 2c2 3d2 3d2");
+
+    let key =
+        "select count(*) from pg_constraint where conrelid = 'prod.promised'::regclass and contype = 'p'";
+    assert_eq!(project.value(key).await, "1");
+    project
+        .elt(&["run", "--select", "promised", "--vars", "{rows: \"(4, 'e', 2.5)\"}"])
+        .expect(2)
+        .says("`promised` breaks its contract")
+        .says("w       integer   numeric");
+    assert_eq!(rows("prod.promised").await, "1a1 2c2 3d2");
+}
