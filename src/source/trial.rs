@@ -11,7 +11,7 @@ use super::place::Unit;
 use super::{Fetched, Inference, Location, RowPlace, SourceError, Target, columns, open};
 
 /// Of each kind of format one name, and what its bytes are read as.
-const NAMES: [&str; 6] = ["a.csv", "a.json", "a.jsonl", "a.zip", "a.xlsx", "a.parquet"];
+const NAMES: [&str; 8] = ["a.csv", "a.json", "a.jsonl", "a.zip", "a.xlsx", "a.parquet", "a.tsv", "export"];
 /// Types that elt reads itself, and one that it does not: boolean, bytea, the integers, text, json, floats,
 /// date, time, timestamps, numeric, uuid, jsonb, inet.
 const TYPES: [u32; 18] =
@@ -30,12 +30,17 @@ pub fn file(bytes: &[u8]) -> Result<(), SourceError> {
         comment: is(8).then_some('#'),
         delimiter: is(16).then_some(';'),
         encoding: is(32).then(|| "latin1".to_owned()),
+        escape: is(64).then_some('\\'),
+        null: if is(64) { vec!["null".to_owned(), "x".to_owned()] } else { Vec::new() },
+        records: (is(64) && is(128)).then(|| "a.b".to_owned()),
+        allow_empty: is(128),
+        numbered: is(128),
         changed_columns: ChangedColumns::Ignore,
         max_uncompressed_bytes: MAX_UNPACKED_BYTES,
         ..ReadOptions::default()
     };
     let fetched = Fetched::of_bytes(NAMES[usize::from(*name) % NAMES.len()], content)?;
-    let types = TYPES.iter().cycle().skip(usize::from(*flags >> 5) + usize::from(*name / 6));
+    let types = TYPES.iter().cycle().skip(usize::from(*flags >> 5) + usize::from(*name / 8));
     let named = columns(&fetched, &options)?.names;
     let targets: Vec<Target> = named.iter().zip(types).map(|(name, oid)| Target::new(name, *oid)).collect();
     let mut rows = open(&fetched, &options, &targets)?;

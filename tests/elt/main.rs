@@ -1,5 +1,8 @@
 //! Tests through the front door: the real binary, a real PostgreSQL, a database each.
 
+// By this name the fuzz targets find their macro.
+extern crate self as libfuzzer_sys;
+
 #[path = "../support/database.rs"]
 mod database;
 mod gate;
@@ -28,6 +31,7 @@ mod failures;
 mod folders;
 mod formats;
 mod freshness;
+mod fuzz_targets;
 mod history;
 mod hooks;
 mod import;
