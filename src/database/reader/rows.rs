@@ -121,7 +121,14 @@ impl Rows {
 
     /// Of an answer that the server holds under [`HELD`].
     pub(super) async fn held(client: Object, query: &RowQuery, has_more: bool) -> Result<Self, RowsError> {
-        let stream = next_part(&client).await?;
+        let stream = match next_part(&client).await {
+            Ok(stream) => stream,
+            Err(error) => {
+                // Its cursor would be in the way of the next one.
+                drop(Object::take(client));
+                return Err(error);
+            }
+        };
         let mut rows = Self::with_first(client, stream, query.limit, Some(PART)).await?;
         rows.has_more = has_more;
         Ok(rows)

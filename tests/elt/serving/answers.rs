@@ -23,7 +23,7 @@ models:
   - name: bare
     expose: {path: /bare, limit: {default: 5, maximum: 2000}}
   - name: dividing
-    expose: {path: /dividing}
+    expose: {path: /dividing, limit: {maximum: 5000}}
 ";
 
 async fn coded() -> Project {
@@ -89,10 +89,17 @@ async fn answers_hold_what_they_promise() {
     }
 
     // The model's own mistake is not the caller's.
-    for path in ["/dividing", "/dividing?id.gte=1", "/dividing?limit=2&id.in=3,1"] {
+    for path in ["/dividing", "/dividing?id.gte=1", "/dividing?limit=2&id.in=3,1", "/dividing?limit=5000"] {
         assert_eq!(server.get(path).await.0, 500, "{path}");
     }
-    assert_eq!(server.get("/dividing?id.lt=3").await.0, 200);
+    for path in ["/dividing?id.lt=3", "/dividing?id.lt=3&limit=5000"] {
+        assert_eq!(server.get(path).await.0, 200, "{path}");
+    }
+    let csv =
+        server.client.get(format!("{}/bare?limit=2000&id.gt=1499", server.base)).header("accept", "text/csv");
+    assert_eq!(csv.send().await.unwrap().text().await.unwrap(), "id\r\n1500\r\n");
+    let head = server.client.head(format!("{}/bare?limit=2000", server.base)).send().await.unwrap();
+    assert_eq!((head.status().as_u16(), head.headers().contains_key("elt-run")), (200, true));
 }
 
 #[tokio::test]

@@ -1,10 +1,12 @@
 //! What a path answers changes with a publication, and never half: also for who asks before the news is through.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::{Value, json};
 
 use super::ids;
 use crate::server::Server;
-use crate::support::Project;
+use crate::support::{Ended, Project};
 
 async fn two() -> Project {
     let project = Project::new(&[
@@ -46,6 +48,54 @@ async fn who_asks_before_the_news_is_through_gets_the_new_definition_with_the_ne
     server.serves_run(78).await;
     let (status, answer) = server.get("/x").await;
     assert_eq!((status, &answer["code"]), (503, &json!("changing")), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_asks_while_runs_publish_gets_rows_of_the_run_that_the_answer_names() {
+    let project = Project::new(&[
+        (
+            "models/stage/s.sql",
+            "{{ config(materialized='table') }} select {{ var('n', 0) }} as n from generate_series(1, 1500)",
+        ),
+        ("models/prod/a.sql", "select n from {{ ref('s') }}"),
+        ("models/prod/m.yml", "models: [{name: a, expose: {limit: {maximum: 2000}}}]"),
+    ])
+    .await;
+    project.good(&["run", "--vars", "{n: 1}"]);
+    let server = Server::start(&project, &[]);
+    let ended = AtomicBool::new(false);
+    let asking = async {
+        let mut answers = 0;
+        while !ended.load(Ordering::Relaxed) {
+            // Gathered, and streamed.
+            for (limit, rows) in [(7, 7), (2000, 1500)] {
+                let asked = server.client.get(format!("{}/a?limit={limit}", server.base)).send().await;
+                let answer = asked.expect("it answers");
+                assert_eq!(answer.status(), 200);
+                let run: i64 = answer.headers()["elt-run"].to_str().unwrap().parse().unwrap();
+                let all: Vec<Value> = answer.json().await.expect("it is whole");
+                assert!(
+                    all.len() == rows && all.iter().all(|row| row["n"] == run),
+                    "run {run}: {:?}",
+                    all[0]
+                );
+                answers += 1;
+            }
+        }
+        answers
+    };
+    let publishing = async {
+        for n in 2..=6 {
+            let run = project.start(&["run", "--vars", &format!("{{n: {n}}}")]);
+            let ended =
+                tokio::task::spawn_blocking(|| run.wait_with_output()).await.expect("it is waited for");
+            Ended::new(&["run"], ended.expect("it ends")).expect(0);
+        }
+        ended.store(true, Ordering::Relaxed);
+    };
+    let (answers, ()) = tokio::join!(asking, publishing);
+    assert!(answers > 20, "{answers}");
+    assert_eq!(header(&server, "/a", "elt-run").await.as_deref(), Some("6"));
 }
 
 #[tokio::test]
