@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Endpoint, Operator, RESERVED_PARAMETERS, Shape, braced};
+use super::{Endpoint, Filters, Operator, RESERVED_PARAMETERS, Shape, braced};
 
 /// The first parts of paths that are the service's own.
 pub const RESERVED_PATHS: [&str; 18] = [
@@ -99,13 +99,18 @@ impl Endpoint {
             |column: &str| !self.columns.is_empty() && !self.columns.iter().any(|one| one == column);
         let order = self.order.iter().map(|order| ("order", order.column.as_str()));
         let key = self.key.iter().map(|column| ("key", column.as_str()));
-        for (word, column) in order.chain(key).filter(|(_, column)| is_hidden(column)) {
-            let message = format!("`{word}` names `{column}`, which `columns` leaves out");
-            wrong(
-                word,
-                message,
-                "a caller sees what pages are sorted by: add it to `columns`, or take it away",
-            );
+        let seen = "a caller sees what pages are sorted by: add it to `columns`, or take it away";
+        let answered = "only columns that are answered are filtered by: add it to `columns`, or take it away";
+        let filters = match &self.filters {
+            Filters::Only(columns) => columns.as_slice(),
+            _ => &[],
+        };
+        let filters = filters.iter().map(|column| ("filters", column.as_str()));
+        let sorted = order.chain(key).map(|named| (named, seen));
+        for ((word, column), hint) in sorted.chain(filters.map(|named| (named, answered))) {
+            if is_hidden(column) {
+                wrong(word, format!("`{word}` names `{column}`, which `columns` leaves out"), hint);
+            }
         }
     }
 
@@ -167,6 +172,14 @@ mod tests {
         assert_eq!(
             told("{columns: [day, revenue], chart: {type: line, x: day, y: [revenue, cost]}}"),
             ["the chart draws `cost`, which is not among its `columns`"]
+        );
+        let hidden = "{columns: [a], order: [b], key: a, filters: [a, c]}";
+        assert_eq!(
+            told(hidden),
+            [
+                "`order` names `b`, which `columns` leaves out",
+                "`filters` names `c`, which `columns` leaves out",
+            ]
         );
         for path in ["orders", "/", "//x", "/a b", "/../etc", "/{id}", "/a?b"] {
             assert_eq!(told(&format!("{{path: '{path}'}}")).len(), 1, "{path}");

@@ -19,6 +19,7 @@ use super::problem::Problem;
 use super::state::State;
 use super::{body, pages};
 
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const LONGEST_REQUEST_ID: usize = 64;
 
@@ -82,7 +83,7 @@ fn is_for_others(name: &HeaderName) -> bool {
 
 /// The caller's trace, where the request is part of one: 32 hex digits of W3C's `traceparent`.
 fn trace_id(headers: &HeaderMap) -> Option<&str> {
-    let (version, rest) = headers.get("traceparent")?.to_str().ok()?.split_once('-')?;
+    let (version, rest) = headers.get(TRACEPARENT)?.to_str().ok()?.split_once('-')?;
     let (trace, rest) = rest.split_once('-')?;
     let is_hex = |text: &str, length| {
         text.len() == length
