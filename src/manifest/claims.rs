@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::read::Reader;
 use super::{Body, NodeId, Test, Text};
-use crate::diagnostic::{Diagnostic, Location, SourceFile};
+use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
 use crate::name::Ident;
 use crate::project::{Config, FolderKind, TEST_WORDS, TestConfig, TestEntry, join_words};
 use crate::template::{Rendered, Subject};
@@ -51,6 +51,7 @@ impl Reader<'_> {
                 tests.extend(self.generic_test(id, entry, &rank));
             }
         }
+        self.described_tests();
         for file in &self.project.singular_tests {
             tests.extend(self.singular_test(file, &rank));
         }
@@ -63,6 +64,21 @@ impl Reader<'_> {
             }
         }
         tests
+    }
+
+    /// YAML may describe a query in `tests/`, or a generic test.
+    fn described_tests(&mut self) {
+        let project = self.project;
+        for test in &project.described_tests {
+            let mut names = project.singular_tests.iter().map(|file| crate::project::stem(&file.path));
+            if project.library.has_test(&test.name) || names.clone().any(|name| name == test.name) {
+                continue;
+            }
+            let message = format!("`{}` is described, but there is no such query in tests/", test.name);
+            let near = did_you_mean(&test.name, &mut names);
+            let problem = Diagnostic::warning("unknown-test", message).at(test.place.clone());
+            self.problems.push(problem.maybe_hint(near));
+        }
     }
 
     fn generic_test(&mut self, id: NodeId, entry: &TestEntry, rank: &[usize]) -> Option<Test> {

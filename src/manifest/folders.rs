@@ -6,7 +6,7 @@ use super::claims::without_test_words;
 use super::models::HOOKS;
 use super::read::Reader;
 use crate::diagnostic::{Diagnostic, Location, Severity, did_you_mean};
-use crate::project::{Config, FolderKind, ModelFile, Project, folder_config};
+use crate::project::{Config, FolderKind, ModelFile, Project, TestConfig, folder_config};
 
 /// The trees of `profiles.yml`, filled in; one that is wrong says nothing.
 #[derive(Default)]
@@ -61,6 +61,7 @@ impl Reader<'_> {
                 (None, Value::Object(level)) if !below.is_empty() => {
                     self.check_folder(kind, level, &below, &place.closer(key));
                 }
+                (None, Value::Null) if !below.is_empty() => {}
                 (None, Value::Object(_) | Value::Null) => {
                     self.problems.push(unmatched(kind, key, paths).at(place.closer(key)));
                 }
@@ -69,8 +70,14 @@ impl Reader<'_> {
                 }
             }
         }
-        let words = if kind == FolderKind::Tests { without_test_words(&words) } else { words };
-        self.config(&words, place);
+        if kind != FolderKind::Tests {
+            self.config(&words, place);
+            return;
+        }
+        let wrong = TestConfig::read(&words).err().into_iter().flatten();
+        let wrong = wrong.map(|(word, told)| Diagnostic::error("bad-config", told).at(place.closer(word)));
+        self.problems.extend(wrong);
+        self.config(&without_test_words(&words), place);
     }
 
     /// What folders say of a model.
@@ -85,6 +92,9 @@ impl Reader<'_> {
 
     /// What folders say of a rule or a test, whose file lies at `path`.
     pub(super) fn folder_words_at(&self, kind: FolderKind, path: &str, name: &str) -> Map<String, Value> {
+        if self.folders.0[kind as usize].is_null() {
+            return Map::new();
+        }
         let path = path_of_file(path, name);
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         self.folder_words(kind, None, &path)

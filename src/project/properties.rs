@@ -45,7 +45,7 @@ struct Written {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenTest {
-    name: String,
+    name: Spanned<String>,
     #[serde(default)]
     description: String,
     #[serde(default)]
@@ -73,6 +73,7 @@ pub struct SingularTest {
     pub name: String,
     pub description: String,
     pub config: Map<String, Value>,
+    pub place: Location,
 }
 
 #[derive(Debug, Deserialize)]
@@ -163,7 +164,8 @@ pub(super) fn read(file: &Arc<SourceFile>, fixtures: &[Arc<SourceFile>]) -> Resu
     }
     for test in written.data_tests {
         let WrittenTest { name, description, config, meta: _ } = test;
-        described.singular.push(SingularTest { name, description: description.trim().to_owned(), config });
+        let (place, description) = (place(file, &name), description.trim().to_owned());
+        described.singular.push(SingularTest { name: name.value, description, config, place });
     }
     for source in written.sources {
         described.sources.extend(source.read(file)?);

@@ -103,3 +103,23 @@ fn generic_tests_render_and_follow_refs() {
     let problems = library.render_test("uniqe", &Map::new(), None, Subject::default(), &place).unwrap_err();
     assert_eq!(problems[0].hint.as_deref(), Some("did you mean `unique`?"));
 }
+
+#[test]
+fn macros_take_maps_and_values_of_any_type() {
+    let library = library(
+        "{% macro opt(a, b={}) %}{{ a | length }}{{ b | length }}{% endmacro %}\n\
+         {% macro typed(a, b=2, c=none) %}{{ a }}{{ b }}{{ c is none }}{% endmacro %}",
+    );
+    let out = rendered(
+        &library,
+        "{{ opt({}) }} {{ opt({'a': {}}, {'x': 1}) }} {{ typed('x') }} {{ typed(1, 'y', 3) }}",
+    );
+    assert_eq!(sql(&out), "00 11 x2true 1yfalse");
+}
+
+#[test]
+fn a_value_that_is_returned_inside_of_a_block_is_a_value_still() {
+    let library =
+        library("{% macro lost() %}{% set x %}{{ return([1, 2]) }}{% endset %}{{ x }}{% endmacro %}");
+    assert_eq!(sql(&rendered(&library, "{{ lost() | length }}")), "2");
+}

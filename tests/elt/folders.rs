@@ -67,9 +67,10 @@ async fn what_is_wrong_with_folders_is_told_at_its_line() {
         (
             "profiles.yml",
             "target: dev\nmodels:\n  stage:\n    +materialised: table\n    shp:\n      +tags: [x]\n    persist_docs: {columns: true}\n\
-             \x20   +schema: marts\nrules: {+enabled: maybe}\n",
+             \x20   +schema: marts\nrules: {+enabled: maybe}\ntests: {+severity: loud, stage: }\n",
         ),
         ("models/stage/shop/a.sql", "select 1 as n"),
+        ("models/stage/shop/a.yml", "models: [{name: a, columns: [{name: n, tests: [unique]}]}]"),
         ("rules/r.csv", "n\n1\n"),
     ])
     .await;
@@ -112,7 +113,13 @@ async fn what_is_wrong_with_folders_is_told_at_its_line() {
     9 | rules: {+enabled: maybe}
       |          ^^^^^^^
 
-    2 problems; nothing was run.
+    error[bad-config]: a test's severity is `error` or `warn`, not `loud`
+      --> profiles.yml:10:10
+       |
+    10 | tests: {+severity: loud, stage: }
+       |          ^^^^^^^^
+
+    3 problems; nothing was run.
     "#);
 }
 
@@ -232,6 +239,11 @@ async fn yaml_of_newer_dbt_is_read() {
         "1"
     );
     project.good(&["test", "--select", "each_id_once"]).says("1 test");
+    project.write("models/stage/odd.yml", "data_tests: [{name: no_such_ordr}]\n");
+    project
+        .good(&["compile"])
+        .says("warning[unknown-test]: `no_such_ordr` is described")
+        .says("did you mean `no_such_order`?");
     project.write("models/stage/bad.yml", "snapshots: [{name: s, relation: orders}]\n");
     project
         .elt(&["compile"])

@@ -37,7 +37,7 @@ async fn macros_return_values_and_not_only_text() {
             "{% set names = payment_methods() %}\n\
              select {{ names | length }} as n, '{{ names[1] }}' as second, '{{ payment_methods() | join('+') }}' as joined,\n\
              {% if is_wide(2) and not is_wide(1) %}true{% else %}false{% endif %} as decided,\n\
-             '{{ columns_of('orders')[0] }}' as first, {{ both() }} as sum, '{{ early(true) }}' as early, '{{ early(false) }}' as late, '{{ typed('q', 2.5, none) }}{{ typed() }}' as typed",
+             '{{ columns_of('orders')[0] }}{{ [{'a': {'b': 'c'}}][0].a.b }}' as first, {{ both() }} as sum, '{{ early(true) }}' as early, '{{ early(false) }}' as late, '{{ typed('q', 2.5, none) }}{{ typed() }}' as typed",
         ),
     ])
     .await;
@@ -45,7 +45,7 @@ async fn macros_return_values_and_not_only_text() {
     let all = project
         .value("select concat_ws(' ', n, second, joined, decided, first, sum, early, typed) || '|' || late from stage.values")
         .await;
-    assert_eq!(all, "2 coupon credit_card+coupon t id 3 early q2.51x[]|text before late");
+    assert_eq!(all, "2 coupon credit_card+coupon t idc 3 early q2.51x[]|text before late");
     let amounts = project.value("select credit_card_amount + 10 * coupon_amount from stage.amounts").await;
     assert_eq!(amounts, "21");
     assert_eq!(project.value("select coupon_amount from stage.payments").await, "2");

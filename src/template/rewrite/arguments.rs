@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::super::scan::{keyword, skip_spaces, split};
 use super::{Rewriter, Signature, around_call};
+use crate::diagnostic::did_you_mean;
 
 impl Rewriter<'_> {
     /// Rewrites the arguments of a function or filter. What is `strict` takes no other names than these.
@@ -56,7 +57,13 @@ impl Rewriter<'_> {
         for (index, part) in split(self.source, arguments).into_iter().enumerate() {
             let start = skip_spaces(self.source.as_bytes(), part.start);
             let (parameter, value) = match (keyword(self.source, &part), parameters.get(index)) {
-                (Some((parameter, value)), _) => (&self.source[parameter], value),
+                (Some((parameter, value)), _) => {
+                    let known: Vec<&str> = parameters.iter().map(String::as_str).collect();
+                    if !known.contains(&&self.source[parameter.clone()]) {
+                        self.no_such_argument(name, parameter.clone(), &known);
+                    }
+                    (&self.source[parameter], value)
+                }
                 (None, Some(parameter)) => (parameter.as_str(), start),
                 (None, None) => {
                     self.too_many(name, start..part.end, parameters);
@@ -66,7 +73,9 @@ impl Rewriter<'_> {
             said.push(parameter);
             self.insert(&format!(" {parameter}={{"), start);
             self.expression(value..part.end);
-            self.insert("}", part.end);
+            // To tera the end of two maps would be the end of the tag.
+            let ends_a_map = self.source[..part.end].trim_end().ends_with('}');
+            self.insert(if ends_a_map { " }" } else { "}" }, part.end);
         }
         let unsaid = signature.unsaid(|name| said.contains(&name));
         self.insert(&format!("{unsaid} />{closes}"), at);
@@ -89,7 +98,9 @@ impl Rewriter<'_> {
                 "elt keeps no versions of a model: name the file that is meant, e.g. ref('orders_v2')"
                     .to_owned()
             }
-            _ => format!("it takes {}", parameters.join(", ")),
+            _ if parameters.is_empty() => "it takes nothing".to_owned(),
+            _ => did_you_mean(written, parameters.iter().copied())
+                .unwrap_or_else(|| format!("it takes {}", parameters.join(", "))),
         };
         self.problem(name, message, hint);
     }

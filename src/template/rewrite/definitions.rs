@@ -48,6 +48,9 @@ pub fn signatures(source: &str) -> Signatures {
 
 /// An expression as tera has it.
 fn expression(text: &str) -> String {
+    if !text.contains(['(', '{']) {
+        return text.to_owned();
+    }
     let whole = super::macros(&format!("{{{{ {text} }}}}"), &Signatures::new()).text;
     whole.trim_start_matches("{{ ").trim_end_matches(" }}").to_owned()
 }
@@ -57,7 +60,13 @@ impl Signature {
     pub fn unsaid(&self, is_said: impl Fn(&str) -> bool) -> String {
         let all = self.parameters.iter().zip(&self.defaults);
         let unsaid = all.filter(|(name, _)| !is_said(name));
-        unsaid.filter_map(|(name, default)| Some(format!(" {name}={{{}}}", default.as_ref()?))).collect()
+        let attribute = |(name, default): (&String, &Option<String>)| {
+            let default = default.as_ref()?;
+            // To tera the end of two maps would be the end of the tag.
+            let space = if default.ends_with('}') { " " } else { "" };
+            Some(format!(" {name}={{{default}{space}}}"))
+        };
+        unsaid.filter_map(attribute).collect()
     }
 }
 

@@ -118,6 +118,8 @@ fn what_there_is_not_is_told_with_the_nearest_name() {
     assert_eq!(told("{{ modules.datetime.datetime.now() }}").0, "there is no `modules.datetime`");
     assert_eq!(told("{{ adapter.get_relation(1, 2) }}").0, "there is no `adapter.get_relation`");
     assert_eq!(told("{{ codegen.x('a') }}").0, "there is no package `codegen`, and no method `x`");
+    let (message, hint) = told("{{ cents(colum='a') }}");
+    assert_eq!((message.as_str(), hint.as_str()), ("`cents` takes no `colum`", "did you mean `column`?"));
     let (message, hint) = told("{{ ref('orders', v=2) }}");
     assert_eq!(message, "`ref` takes no `v`");
     assert!(hint.contains("orders_v2"), "{hint}");
@@ -129,6 +131,15 @@ fn defaults_are_said_by_who_calls() {
     assert_eq!(
         macros(source, &signatures(source)).text,
         "{% component m(a, b=none, c=none) %}{% endcomponent %}{{ <m a={1} c={2} b={['x, y']} /> }}{{ <m a={1} b={['x, y']} c={var(name='d')} /> }}"
+    );
+}
+
+#[test]
+fn maps_end_before_the_tag_does() {
+    let source = "{% macro m(a, b={}) %}{% endmacro %}{{ m({}) }}{{ m({'x': {}}, 1) }}";
+    assert_eq!(
+        macros(source, &signatures(source)).text,
+        "{% component m(a, b=none) %}{% endcomponent %}{{ <m a={{} } b={{} } /> }}{{ <m a={{'x': {} } } b={1} /> }}"
     );
 }
 
@@ -146,6 +157,10 @@ fn methods_of_python_become_filters() {
     assert_eq!(plain("{{ 'a'.upper() ~ x.y.lower() }}"), "{{ 'a' | upper ~ x.y | lower }}");
     assert_eq!(plain("{{ x.replace('a', ref('b')) }}"), "{{ x | replace(from='a', to=ref(name='b')) }}");
     assert_eq!(plain("{{ var('x').name }}"), "{{ var(name='x')[\"name\"] }}");
+    assert_eq!(
+        plain("{{ var('x')[0].a.b }} {{ x.y.z }}"),
+        "{{ var(name='x')[0][\"a\"][\"b\"] }} {{ x.y.z }}"
+    );
     assert_eq!(plain("{{ d.get('k', 1) }}"), "{{ d | elt_get(key='k', default=1) }}");
 }
 

@@ -169,11 +169,13 @@ impl Rewriter<'_> {
         }
     }
 
-    /// `call(…).part`: tera takes a part of a call in square brackets alone.
+    /// `call(…).part` or `list[0].part`: tera takes a part of a call in square brackets alone.
     fn part_of_call(&mut self, word: Range<usize>, copied: usize) -> Option<usize> {
         let before = self.source[..word.start].trim_end().strip_suffix('.')?.trim_end();
-        if !before.ends_with(')') {
-            return None;
+        let mut chain = before;
+        while !chain.ends_with([')', ']']) {
+            let name = chain.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
+            chain = name.trim_end().strip_suffix('.')?.trim_end();
         }
         self.copy(copied..before.len());
         self.insert(&format!("[\"{}\"]", &self.source[word.clone()]), word.start);
