@@ -117,6 +117,11 @@ async fn the_nearest_name_is_told_where_postgresql_knows_none() {
     let project = Project::new(&[
         ("models/stage/orders.sql", "select 1 as order_id, 'x'::text as kind"),
         ("models/stage/by_name.sql", "select * from ordres"),
+        // What depends on a failure is not blamed too, nor are its hooks.
+        (
+            "models/stage/child.sql",
+            "{{ config(post_hook='update {{ this }} set a = 1') }} select * from {{ ref('by_name') }}",
+        ),
         ("models/stage/by_source.sql", "select * from public.paymnets"),
         ("models/stage/by_table.sql", "select * from ledgr"),
         ("models/stage/by_function.sql", "select coalsce(1, 2) as a"),

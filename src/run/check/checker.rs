@@ -218,6 +218,10 @@ impl<'a> Checker<'a> {
         self.made.contains(&id)
     }
 
+    pub(super) fn is_lost(&self, id: NodeId) -> bool {
+        self.lost.contains(&id)
+    }
+
     pub fn end(self) -> Checked {
         self.out
     }

@@ -55,7 +55,9 @@ impl Checker<'_> {
             .collect();
         let makers = all.iter().filter(|judged| judged.makes).count();
         for judged in all {
-            if judged.node.is_some_and(|node| !selection.contains(&node)) {
+            // What depends on a failure is not blamed too.
+            let unmade = judged.node.is_some_and(|node| !selection.contains(&node) || !self.has_made(node));
+            if unmade || judged.hook.text.targets.iter().any(|target| self.is_lost(*target)) {
                 continue;
             }
             let others = makers - usize::from(judged.makes);
