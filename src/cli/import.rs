@@ -50,7 +50,11 @@ pub fn import(context: &Context, arguments: &Import) -> Outcome {
          All of it is listed in {folder}/IMPORT.md",
         strong("Imported"), imported.models, imported.seeds, imported.tests,
     ));
-    let next = if to_mend == 0 { "elt run" } else { "elt compile" };
+    let next = match (imported.needs_packages, to_mend) {
+        (true, _) => "elt deps && elt run",
+        (false, 0) => "elt run",
+        (false, _) => "elt compile",
+    };
     terminal.say(&format!("Next: {}", strong(&format!("cd {folder} && {next}"))));
     Ok(if to_mend == 0 { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }

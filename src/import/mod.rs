@@ -59,6 +59,8 @@ pub struct Imported {
     pub models: usize,
     pub seeds: usize,
     pub tests: usize,
+    /// Packages have to be brought in before it runs.
+    pub needs_packages: bool,
     pub findings: Vec<Finding>,
 }
 
@@ -113,6 +115,7 @@ pub fn import(import: &Import<'_>) -> Result<Imported, ImportError> {
             models: files.keys().filter(|path| is_model(path)).count(),
             seeds: files.keys().filter(|path| path.ends_with(".csv")).count(),
             tests,
+            needs_packages: !packages.awaited.is_empty(),
             folder,
             findings,
         }),

@@ -46,7 +46,7 @@ pub fn read(dbt: &Dbt, folder: &Path, findings: &mut Vec<Finding>) -> Packages {
                         packages.of_git.push_str(&format!("    {word}: {value}\n"));
                     }
                 }
-                packages.awaited.push(name_of(name));
+                packages.awaited.extend(names_of(name));
                 told(
                     Kind::Changed,
                     "it is in packages.yml: bring it in with `elt deps`; its macros and tests are taken, its models are not",
@@ -103,10 +103,13 @@ impl Packages {
     }
 }
 
-/// What a repository's macros are called by, as far as its address tells.
-fn name_of(address: &str) -> String {
+/// What a repository's macros may be called by, as far as its address tells.
+fn names_of(address: &str) -> Vec<String> {
     let last = address.trim_end_matches('/').trim_end_matches(".git").rsplit(['/', ':']).next();
-    last.unwrap_or(address).to_lowercase().replace(['-', '.'], "_")
+    let name = last.unwrap_or(address).to_lowercase().replace(['-', '.'], "_");
+    // `dbt-audit-helper` calls itself `audit_helper`.
+    let short = name.strip_prefix("dbt_").map(str::to_owned);
+    short.into_iter().chain([name.clone()]).collect()
 }
 
 /// The way from `from` to a folder that is there.

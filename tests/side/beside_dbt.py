@@ -200,6 +200,11 @@ def main():
         (imported / "profiles.yml").write_text(
             f"target: compare\ntargets: {json.dumps(targets)}\n{variables.group(0) if variables else ''}"
         )
+        if given.package:
+            (imported / "packages.yml").unlink(missing_ok=True)
+            (imported / "package-lock.yml").unlink(missing_ok=True)
+        elif (imported / "packages.yml").exists():
+            run("elt deps", [given.elt, "deps"], imported)
         try:
             run("elt run", [given.elt, "run"], imported)
             if url:

@@ -50,7 +50,7 @@ const FILES: &[(&str, &str)] = &[
 #[tokio::test]
 async fn every_part_is_taken_or_listed_and_targets_stay_apart() {
     let project = Project::new(FILES).await;
-    project.good(&["import", "dbt", "--out", "deep/elt"]);
+    project.good(&["import", "dbt", "--out", "deep/elt"]).says("elt deps && elt run");
     let text = |path: &str| std::fs::read_to_string(project.root.join(path)).expect(path);
     insta::assert_snapshot!(text("deep/elt/IMPORT.md"), @r#"
     # corner, imported from dbt
