@@ -34,6 +34,25 @@ pub fn take_out_of_map(line: &str, word: &str) -> Option<String> {
     Some(without(line, &parts, index))
 }
 
+/// YAML without these words in each `config: {…}`: the other words of such a map stay. Each word that went, with
+/// its line, from 1.
+pub fn take_out_of_configs(text: &str, words: &[&str]) -> (String, Vec<(String, usize)>) {
+    let (mut out, mut gone) = (String::with_capacity(text.len()), Vec::new());
+    for (index, line) in text.split_inclusive('\n').enumerate() {
+        let mut line = line.to_owned();
+        if line.trim_start().trim_start_matches("- ").starts_with("config: {") {
+            for word in words {
+                if let Some(rest) = take_out_of_map(&line, word) {
+                    line = rest;
+                    gone.push(((*word).to_owned(), index + 1));
+                }
+            }
+        }
+        out.push_str(&line);
+    }
+    (out, gone)
+}
+
 /// What stands between the commas of the bracket that opens at byte `open`.
 fn parts(text: &str, open: usize) -> Vec<Range<usize>> {
     let (mut parts, mut start, mut depth) = (Vec::new(), open + 1, 0);
@@ -113,5 +132,10 @@ mod tests {
         );
         assert_eq!(take_out_of_map(line, "strategy").unwrap(), "    config: {schema: s, unique_key: [a, b]}");
         assert_eq!(take_out_of_map(line, "a"), None);
+        let text =
+            "models:\n  - name: a\n    config: {schema: s, tags: [x]}\nsources: [{name: b, schema: s}]\n";
+        let (out, gone) = take_out_of_configs(text, &["schema"]);
+        assert_eq!(out, text.replace("schema: s, tags", "tags"));
+        assert_eq!(gone, [("schema".to_owned(), 3)]);
     }
 }

@@ -14,7 +14,7 @@ use crate::project::{Config, Layer, folder_config, yaml};
 
 const BY_FOLDER: &str = "in elt the folder is the layer, and the layer is the schema";
 
-/// Words of a `config(…)` that name schemas and databases, which elt's layers do.
+/// Words of a config that name schemas and databases, which elt's layers do.
 const ELSEWHERE_IN_SQL: [&str; 4] = ["schema", "database", "target_schema", "target_database"];
 /// The same for folders, where a name would be every model's.
 const DECIDED_ELSEWHERE: [&str; 5] = ["schema", "database", "target_schema", "target_database", "alias"];
@@ -52,7 +52,7 @@ pub fn place(dbt: &Dbt, findings: &mut Vec<Finding>) -> Files {
     let models = models(dbt, &described, findings);
     let placed = place_models(dbt, &models, &sources, &loads, &mut files, findings);
     for (file, values) in &described {
-        place_properties(dbt, file, values, &placed, &mut files);
+        place_properties(dbt, file, values, &placed, &mut files, findings);
     }
     seeds::type_rules(dbt, &loads, &mut files);
     configure(dbt, &models, &placed, &mut files, findings);
@@ -201,6 +201,7 @@ fn place_properties(
     values: &Value,
     placed: &HashMap<String, String>,
     files: &mut Files,
+    findings: &mut Vec<Finding>,
 ) {
     let of_seeds = dbt.seeds.iter().any(|seed| seed.path == file.path);
     let names = ["models", "snapshots"].into_iter().flat_map(|key| items(values, key));
@@ -216,12 +217,24 @@ fn place_properties(
         true => format!("{folder}/{}", file.inside.replace('/', "_")),
         false => short,
     };
-    let (text, of_snapshots) = snapshots::as_models(&file.text);
+    let (text, gone) = argument::take_out_of_configs(&file.text, &ELSEWHERE_IN_SQL);
+    for (word, line) in gone {
+        findings.push(finding(Kind::Changed, &file.path, line, format!("`{word}` of a config"), BY_FOLDER));
+    }
+    let (kept, of_snapshots) = snapshots::as_models(&text);
+    let snapshots = of_snapshots.as_ref().unwrap_or(&kept);
+    for (index, (before, after)) in text.lines().zip(snapshots.lines()).enumerate() {
+        let word = before.trim_start().split(':').next().unwrap_or_default();
+        if after.strip_prefix('#') == Some(before) && word != "relation" {
+            let what = format!("`{word}` of a snapshot's config");
+            findings.push(finding(Kind::Changed, &file.path, index + 1, what, BY_FOLDER));
+        }
+    }
     if let Some(of_snapshots) = of_snapshots {
         let (stem, ending) = path.rsplit_once('.').unwrap_or((&path, "yml"));
         insert(files, format!("{stem}_snapshots.{ending}"), &of_snapshots, &file.path);
     }
-    insert(files, path, &text, &file.path);
+    insert(files, path, &kept, &file.path);
 }
 
 /// What `dbt_project.yml` says of folders of models goes to each model's own YAML.

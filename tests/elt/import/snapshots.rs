@@ -21,7 +21,7 @@ const FILES: &[(&str, &str)] = &[
     ),
     (
         "dbt/snapshots/plain.yml",
-        "snapshots:\n  - name: plain\n    relation: source('till', 'orders')\n    config:\n      schema: history\n      unique_key: id\n      strategy: check\n      check_cols: [amount]\n  - name: flow\n    relation: ref('now')\n    config: {schema: history, unique_key: id, strategy: check, check_cols: all}\nmodels:\n  - name: now\n    description: As it is.\n",
+        "snapshots:\n  - name: plain\n    relation: source('till', 'orders')\n    config:\n      schema: history\n      unique_key: id\n      strategy: check\n      check_cols: [amount]\n  - name: flow\n    relation: ref('now')\n    config: {schema: history, unique_key: id, strategy: check, check_cols: all}\nmodels:\n  - name: now\n    description: As it is.\n    config: {schema: marts, meta: {owner: ann}}\n",
     ),
     (
         "dbt/models/marts/now.sql",
@@ -56,8 +56,12 @@ async fn snapshots_of_dbt_are_imported_run_and_keep_their_versions() {
     - snapshots/kept.sql:6: `target_schema` of `orders_kept`: in elt the folder is the layer, and the layer is the schema
     - snapshots/kept.sql:17: the snapshot `second` is a model of that name: elt's snapshots are models with materialized='snapshot'; history kept by dbt is not copied
     - snapshots/kept.sql:18: `schema` of `second`: in elt the folder is the layer, and the layer is the schema
+    - snapshots/kept.yml:6: `schema` of a snapshot's config: in elt the folder is the layer, and the layer is the schema
     - snapshots/plain.yml:2: the snapshot `plain` is a model of that name: elt's snapshots are models with materialized='snapshot'; history kept by dbt is not copied
+    - snapshots/plain.yml:5: `schema` of a snapshot's config: in elt the folder is the layer, and the layer is the schema
     - snapshots/plain.yml:9: the snapshot `flow` is a model of that name: elt's snapshots are models with materialized='snapshot'; history kept by dbt is not copied
+    - snapshots/plain.yml:11: `schema` of a config: in elt the folder is the layer, and the layer is the schema
+    - snapshots/plain.yml:15: `schema` of a config: in elt the folder is the layer, and the layer is the schema
 
     ## Where the models are
 
