@@ -75,7 +75,8 @@ fn pair(
     let mut alone = Line::new(format!("{name}: COPY alone"), Some(bar));
     for _ in 0..ROUNDS {
         server.settle();
-        let load = || spent::run(&mut elt(&root, Some(&database), &["--quiet", "load"]), Some(server));
+        let load = &["--quiet", "load", "--full-refresh"];
+        let load = || spent::run(&mut elt(&root, Some(&database), load), Some(server));
         whole.ours.push(load());
         server.sql(&database, &["truncate ours", "checkpoint"]);
         alone.ours.push(copy_alone(server, &database, file));
@@ -136,7 +137,10 @@ fn fixed(server: &Server) -> Line {
     let root = loading_project("load_one", &file, TYPED);
     let mut line = Line::new("elt load of one row", None);
     line.ours = (0..ROUNDS)
-        .map(|_| spent::run(&mut elt(&root, Some(&database), &["--quiet", "load"]), Some(server)))
+        .map(|_| {
+            let load = &["--quiet", "load", "--full-refresh"];
+            spent::run(&mut elt(&root, Some(&database), load), Some(server))
+        })
         .collect();
     server.drop(&database);
     line

@@ -55,6 +55,13 @@ impl Artifacts {
         }
     }
 
+    /// The same on another thread, while the database is at work.
+    pub async fn manifest_beside(self, project: &Arc<Project>, manifest: &Arc<Manifest>) {
+        let (project, manifest) = (project.clone(), manifest.clone());
+        let writing = tokio::task::spawn_blocking(move || self.manifest(&project, &manifest));
+        writing.await.unwrap_or_else(|ended| std::panic::resume_unwind(ended.into_panic()));
+    }
+
     pub fn run_results(
         &self,
         manifest: &Manifest,

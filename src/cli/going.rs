@@ -33,7 +33,7 @@ impl Going<'_> {
     /// begun.
     pub async fn run(
         &self,
-        manifest: Manifest,
+        manifest: Arc<Manifest>,
         request: Request,
         cancel: impl FnOnce() -> CancellationToken,
     ) -> Result<bool, Stop> {
@@ -41,7 +41,6 @@ impl Going<'_> {
         let command = request.command.as_str();
         let artifacts = context.artifacts(self.project);
         let place = Place::of(self.project, &engine.connector);
-        let manifest = Arc::new(manifest);
         let run = run::prepare(&place, manifest.clone(), &request).await?;
         let cancel = cancel();
         context.terminal.say(&format!(

@@ -32,9 +32,24 @@ pub async fn compile(context: &Context, arguments: &Compile) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
     let chosen = context.choose(&project, &manifest, &arguments.selection)?.nodes;
-    context.artifacts(&project).manifest(&project, &manifest);
     let read: Vec<NodeId> = chosen.iter().flat_map(|id| run::read_by(&manifest, *id)).collect();
     let elsewhere = elsewhere(context, &project, &manifest, (defer.as_ref(), &chosen), &read).await?;
+    let artifacts = context.artifacts(&project);
+    std::thread::scope(|threads| {
+        threads.spawn(|| artifacts.manifest(&project, &manifest));
+        compiled(context, arguments, &manifest, &chosen, &elsewhere)
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Shows or writes what PostgreSQL would be given.
+fn compiled(
+    context: &Context,
+    arguments: &Compile,
+    manifest: &Manifest,
+    chosen: &BTreeSet<NodeId>,
+    elsewhere: &Elsewhere,
+) -> Result<(), Stop> {
     let mut made = HashSet::new();
     for id in manifest.order.iter().filter(|id| chosen.contains(id)) {
         let node = manifest.node(*id);
@@ -42,7 +57,7 @@ pub async fn compile(context: &Context, arguments: &Compile) -> Outcome {
             continue;
         }
         let incremental = node.materialization == Materialization::Incremental && !arguments.full_refresh;
-        let sql = manifest.query(*id, incremental, &|target| elsewhere.name(&manifest, target));
+        let sql = manifest.query(*id, incremental, &|target| elsewhere.name(manifest, target));
         let text = format!("{}\n", sql.text.trim());
         match &arguments.out {
             Some(folder) => {
@@ -54,7 +69,11 @@ pub async fn compile(context: &Context, arguments: &Compile) -> Outcome {
                 if made.insert(parent.to_owned()) {
                     fs::create_dir_all(parent).map_err(unwritten)?;
                 }
-                fs::write(&path, context.terminal.redact(&text)).map_err(unwritten)?;
+                let text = context.terminal.redact(&text);
+                // Writing a file anew takes far longer than reading it, and who watches it would be woken.
+                if !fs::read(&path).is_ok_and(|there| there == text.as_bytes()) {
+                    fs::write(&path, &*text).map_err(unwritten)?;
+                }
             }
             None if context.terminal.json => {
                 context
@@ -64,7 +83,7 @@ pub async fn compile(context: &Context, arguments: &Compile) -> Outcome {
             None => context.terminal.data(&format!("-- {} ({})\n{text}\n", node.label(), node.file.path)),
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// Where to read what `read` names and is not made now. The database is asked only where that may be elsewhere.

@@ -62,6 +62,7 @@ pub async fn plan(context: &Context, arguments: &Plan) -> Outcome {
     let engine = Engine::open(&project.root, &project.target).await?;
     let place = Place::of(&project, &engine.connector);
     let silent: Arc<dyn Observer> = Arc::new(Silent);
+    let manifest = Arc::new(manifest);
     let forecast = run::forecast(&place, &manifest, &request, &silent).await?;
     if context.terminal.json {
         context.terminal.json_line(&json!({"event": "plan", "plan": &forecast}));
@@ -204,7 +205,7 @@ async fn go(
     context.artifacts(project).manifest(project, &manifest);
     let all = Selection::default();
     let going = Going { context, project, engine: &engine, written: &all, begun };
-    let good = going.run(manifest, request, || cancel_on_signal(context)).await?;
+    let good = going.run(Arc::new(manifest), request, || cancel_on_signal(context)).await?;
     engine.close().await?;
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }

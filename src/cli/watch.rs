@@ -180,7 +180,7 @@ impl Watching<'_> {
         let written = &self.arguments.selection;
         let going =
             going::Going { context: self.context, project: &project, engine: &engine, written, begun };
-        let ran = going.run(manifest, request, || cancel).await?;
+        let ran = going.run(Arc::new(manifest), request, || cancel).await?;
         if ran {
             self.good = now;
         }

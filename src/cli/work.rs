@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::json;
@@ -26,13 +27,19 @@ pub async fn run(context: &Context, command: &str, work: &Work) -> Outcome {
     let Some(request) = request(context, &project, &manifest, command, work)? else {
         return Ok(nothing_to_do(context, command));
     };
-    let artifacts = context.artifacts(&project);
-    artifacts.manifest(&project, &manifest);
-    let engine = Engine::open(&project.root, &project.target).await?;
-    let going = Going { context, project: &project, engine: &engine, written: &work.selection, begun };
-    let good = going.run(manifest, request, || cancel_on_signal(context)).await?;
-    engine.close().await?;
-    Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+    let (project, manifest) = (Arc::new(project), Arc::new(manifest));
+    let written = context.artifacts(&project).manifest_beside(&project, &manifest);
+    let good = async {
+        let engine = Engine::open(&project.root, &project.target).await?;
+        let going = Going { context, project: &project, engine: &engine, written: &work.selection, begun };
+        let good = going.run(manifest.clone(), request, || cancel_on_signal(context)).await?;
+        engine.close().await?;
+        Ok::<bool, Stop>(good)
+    };
+    let (good, ()) = tokio::join!(good, written);
+    // The process ends here: giving a large project back piece by piece would only take time.
+    std::mem::forget((project, manifest));
+    Ok(if good? { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
 /// What is asked for by what was typed. `None` where nothing has changed.

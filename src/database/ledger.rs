@@ -81,7 +81,7 @@ pub struct Function {
 /// Of the relation `c`: its number, kind and file, its query's version, its columns.
 pub(super) const SHAPE: &str = "concat_ws(' ', c.oid, c.relkind, c.relfilenode, \
     (select w.xmin::text from pg_rewrite w where w.ev_class = c.oid and w.rulename = '_RETURN'), \
-    (select bit_xor(hashtextextended(concat_ws(' ', a.attname, a.atttypid, a.atttypmod), a.attnum)) \
+    (select bit_xor(hash_record_extended(row(a.attname, a.atttypid, a.atttypmod, a.attnum), 0)) \
      from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped))";
 
 const GRANTS: &str = "coalesce(c.relacl::text, '')";

@@ -39,3 +39,19 @@ async fn apply(session: &mut Session, runner: &refinery::Runner) -> Result<(), D
             .with_hint("the database may have been used by a newer elt; install that version")
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn migrations_are_numbered_from_one_without_a_gap() {
+        let mut numbers: Vec<i64> = embedded::migrations::runner()
+            .get_migrations()
+            .iter()
+            .map(|migration| i64::from(migration.version()))
+            .collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, (1..).take(numbers.len()).collect::<Vec<i64>>());
+    }
+}

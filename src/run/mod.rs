@@ -240,16 +240,7 @@ impl Begun {
             return Ok(judge);
         }
         self.hook("on_run_start", &self.manifest.run_hooks.before, journal).await?;
-        let again = unchanged::Judge::read(
-            &self.control,
-            &self.manifest,
-            &self.place.target,
-            &self.plan,
-            self.plan.full_refresh,
-        );
-        let mut judge = again.await.map_err(lost)?;
-        judge.begin(self.id);
-        Ok(judge)
+        judge.look_again(&self.control, &self.manifest, &self.place.target, &self.plan).await.map_err(lost)
     }
 
     /// Runs the project's own hooks, on a session of their own: what they set is for nothing else.

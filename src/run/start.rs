@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::forecast::foresee;
 use super::kept::Kept;
 use super::sweep::{build_schema, sweep};
-use super::unchanged::Judge;
+use super::unchanged::{Facts, Judge, Texts};
 use super::{Begun, Place, Plan, Request};
 use crate::database::history::{self, Failure, Holder, NewRun};
 use crate::database::{DatabaseError, Session, catalog, kept, migrate};
@@ -38,6 +38,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Connects, takes the run lock, cleans up after dead runs and plans. Two runs at once: the second is
 /// refused and told who holds the lock.
 pub async fn prepare(place: &Place, manifest: Arc<Manifest>, request: &Request) -> Result<Begun, RunError> {
+    let texts = Texts::beside(&manifest, &place.target);
     let mut control = place.connector.connect().await?;
     migrate(&mut control).await?;
     let prod = manifest.schema(Layer::Prod).as_str().to_owned();
@@ -66,7 +67,7 @@ pub async fn prepare(place: &Place, manifest: Arc<Manifest>, request: &Request) 
         },
     )
     .await?;
-    match begin(&control, place, &manifest, request, id).await {
+    match begin(&control, place, &manifest, request, id, texts).await {
         Ok((plan, judge, kept)) => {
             Ok(Begun { id, control, place: place.clone(), manifest, plan, judge, kept })
         }
@@ -94,8 +95,9 @@ async fn begin(
     manifest: &Manifest,
     request: &Request,
     id: i64,
+    texts: impl Future<Output = Texts>,
 ) -> Result<(Plan, Judge, Kept), RunError> {
-    let (mut plan, mut judge) = weigh(control, place, manifest, request).await?;
+    let (mut plan, mut judge) = weigh(control, place, manifest, request, texts).await?;
     if let Some(planned) = &request.planned {
         let silent: Arc<dyn super::Observer> = Arc::new(super::Silent);
         let foreseen = foresee(place, manifest, &plan, &mut judge, &silent).await;
@@ -119,17 +121,21 @@ pub(super) async fn weigh(
     place: &Place,
     manifest: &Manifest,
     request: &Request,
+    texts: impl Future<Output = Texts>,
 ) -> Result<(Plan, Judge), RunError> {
     let mut relations: Vec<Relation> = manifest.ids().map(|id| manifest.published(id)).collect();
     relations.extend(request.defer.iter().flat_map(|defer| defer.relations.values().cloned()));
-    let existing = catalog::existing(control, &relations).await?;
+    let (existing, (texts, facts)) = futures_util::try_join!(
+        catalog::existing(control, &relations),
+        Facts::read(control, manifest, &place.target, texts),
+    )?;
     let plan = Plan::make(manifest, request, &existing).map_err(RunError::Problems)?;
     let mut problems = super::build::unknown_roles(control, manifest, &plan.build).await?;
     problems.extend(super::check::broken_contracts(control, manifest, &plan.build, &plan.elsewhere).await?);
     if !problems.is_empty() {
         return Err(RunError::Problems(problems));
     }
-    let judge = Judge::read(control, manifest, &place.target, &plan, request.full_refresh).await?;
+    let judge = Judge::new(manifest, &plan, texts, facts);
     Ok((plan, judge))
 }
 

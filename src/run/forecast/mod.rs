@@ -7,10 +7,13 @@ mod file;
 mod lines;
 mod steps;
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::prune::orphans;
 use super::start::weigh;
+use super::unchanged::Texts;
 use super::{Observer, Place, Request, RunError};
 use crate::database::{Session, migrate};
 use crate::diagnostic::Diagnostic;
@@ -48,13 +51,14 @@ pub struct Forecast {
 /// Looks ahead. Sources are asked what they hold, as a run asks them.
 pub async fn forecast(
     place: &Place,
-    manifest: &Manifest,
+    manifest: &Arc<Manifest>,
     request: &Request,
-    observer: &std::sync::Arc<dyn Observer>,
+    observer: &Arc<dyn Observer>,
 ) -> Result<Forecast, RunError> {
+    let texts = Texts::beside(manifest, &place.target);
     let mut session = place.connector.connect().await?;
     migrate(&mut session).await?;
-    let (plan, mut judge) = weigh(&session, place, manifest, request).await?;
+    let (plan, mut judge) = weigh(&session, place, manifest, request, texts).await?;
     let foreseen = foresee(place, manifest, &plan, &mut judge, observer)
         .await
         .map_err(|problem| RunError::Problems(vec![*problem]))?;

@@ -14,7 +14,7 @@ impl Judge {
         let stand = self.built_parents(manifest, id).all(|parent| self.taken.contains(&parent));
         stand
             && self.labels_of_built_parents(manifest, id) == kept.parents
-            && kept.fingerprint == self.fingerprints[id.0]
+            && kept.fingerprint == self.texts.fingerprints[id.0]
             && self.inputs(manifest, id).is_some_and(|inputs| inputs == kept.inputs)
     }
 

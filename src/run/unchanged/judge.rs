@@ -1,13 +1,14 @@
-//! Judges nodes and tests by the ledger, in the order in which their turn comes. Reads the database once.
+//! Judges nodes and tests by the ledger, in the order in which their turn comes. Asks nothing and nobody: what it judges by was read before.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use super::calls::Reads;
-use super::definition::{Definition, of_test, of_unit_test};
+use super::definition::{of_test, of_unit_test};
+use super::known::{Facts, Texts, is_source};
 use super::reason::Reason;
-use crate::database::ledger::{self, Entry, Function, Published, Standing};
+use crate::database::ledger::{Entry, Function, Published, Standing};
 use crate::database::{DatabaseError, Session};
-use crate::manifest::{Body, Manifest, NodeId, hash};
+use crate::manifest::{Manifest, NodeId, hash};
 use crate::name::Relation;
 use crate::project::{Layer, Materialization, Target};
 use crate::run::plan::{Plan, needed, with_needed};
@@ -34,8 +35,7 @@ pub(super) struct Version {
 pub(in crate::run) struct Judge {
     run: i64,
     full_refresh: bool,
-    pub(super) fingerprints: Vec<String>,
-    reads: Vec<Option<Reads>>,
+    pub(super) texts: Texts,
     standing: HashMap<Relation, Standing>,
     functions: HashMap<String, Function>,
     passed: HashMap<String, String>,
@@ -48,46 +48,15 @@ pub(in crate::run) struct Judge {
 }
 
 impl Judge {
-    /// Reads what it needs to know of all nodes and of the plan's tests.
-    pub async fn read(
-        session: &Session,
-        manifest: &Manifest,
-        target: &Target,
-        plan: &Plan,
-        full_refresh: bool,
-    ) -> Result<Self, DatabaseError> {
-        let fingerprint = |id| Definition::of(manifest, target, id).fingerprint();
-        let reads: Vec<Option<Reads>> =
-            manifest.ids().map(|id| has_query(manifest, id).then(|| Reads::of_node(manifest, id))).collect();
-        let mut names: BTreeSet<String> =
-            reads.iter().flatten().flat_map(|reads| reads.functions().iter().cloned()).collect();
-        for test in &plan.tests {
-            names.extend(Reads::of_test(manifest, &manifest.tests[*test]).functions().iter().cloned());
-        }
-        for test in &plan.unit_tests {
-            let reads = Reads::of_unit_test(manifest, &manifest.unit_tests[*test]);
-            names.extend(reads.functions().iter().cloned());
-        }
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let relations: Vec<Relation> = manifest
-            .ids()
-            .filter(|id| manifest.node(*id).is_built() || is_source(manifest, *id))
-            .map(|id| manifest.published(id))
-            .collect();
-        let prod = manifest.schema(Layer::Prod).as_str();
-        let (standing, functions, passed) = futures_util::try_join!(
-            ledger::standing(session, &relations, &target.reader_role),
-            ledger::functions(session, &names),
-            ledger::passed_tests(session, prod),
-        )?;
+    /// Knows how everything stands before the plan is followed.
+    pub fn new(manifest: &Manifest, plan: &Plan, texts: Texts, facts: Facts) -> Self {
         let mut judge = Self {
             run: 0,
-            full_refresh,
-            fingerprints: manifest.ids().map(fingerprint).collect(),
-            reads,
-            standing,
-            functions,
-            passed,
+            full_refresh: plan.full_refresh,
+            texts,
+            standing: facts.standing,
+            functions: facts.functions,
+            passed: facts.passed,
             published: vec![None; manifest.nodes.len()],
             built: HashMap::new(),
             taken: HashSet::new(),
@@ -98,6 +67,21 @@ impl Judge {
                 judge.published[id.0] = judge.as_published(manifest, *id);
             }
         }
+        judge
+    }
+
+    /// The same after what stands may have changed, before anything was built.
+    pub async fn look_again(
+        self,
+        session: &Session,
+        manifest: &Manifest,
+        target: &Target,
+        plan: &Plan,
+    ) -> Result<Self, DatabaseError> {
+        let texts = std::future::ready(self.texts);
+        let (texts, facts) = Facts::read(session, manifest, target, texts).await?;
+        let mut judge = Self::new(manifest, plan, texts, facts);
+        judge.begin(self.run);
         Ok(judge)
     }
 
@@ -153,7 +137,7 @@ impl Judge {
     fn redefined(&self, id: NodeId, entry: &Entry) -> Option<Reason> {
         match &entry.fingerprint {
             None => Some(Reason::NoFingerprint),
-            Some(fingerprint) if *fingerprint != self.fingerprints[id.0] => Some(Reason::Modified),
+            Some(fingerprint) if *fingerprint != self.texts.fingerprints[id.0] => Some(Reason::Modified),
             Some(_) => None,
         }
     }
@@ -204,7 +188,7 @@ impl Judge {
             node: node.label(),
             kind: node.materialization.name(),
             built_by: built.kept.as_ref().map(|kept| kept.built_by),
-            fingerprint: Some(self.fingerprints[built.id.0].clone()),
+            fingerprint: Some(self.texts.fingerprints[built.id.0].clone()),
             inputs: self.inputs(manifest, built.id),
             content: built.content.clone(),
             definition: None,
@@ -264,7 +248,7 @@ impl Judge {
 
     /// Of a node's definition.
     pub fn fingerprint(&self, id: NodeId) -> &str {
-        &self.fingerprints[id.0]
+        &self.texts.fingerprints[id.0]
     }
 
     /// Of what stands where a node is published, and of all that it reads: another one, if anything of that
@@ -323,7 +307,7 @@ impl Judge {
 
     fn version_of_view(&self, manifest: &Manifest, id: NodeId) -> Option<Version> {
         let inputs = self.inputs(manifest, id)?;
-        let id_of_view = hash(&format!("{}\n{inputs}", self.fingerprints[id.0]));
+        let id_of_view = hash(&format!("{}\n{inputs}", self.texts.fingerprints[id.0]));
         Some(Version { id: id_of_view, restless: self.restless(manifest, id) })
     }
 
@@ -334,7 +318,7 @@ impl Judge {
             text.push_str(&format!("{} {}\n", manifest.published(parent), self.version(parent)?.id));
         }
         text.push_str(
-            &self.reads[id.0].as_ref().map(|reads| reads.versions(&self.functions)).unwrap_or_default(),
+            &self.texts.reads[id.0].as_ref().map(|reads| reads.versions(&self.functions)).unwrap_or_default(),
         );
         Some(hash(&text))
     }
@@ -344,7 +328,7 @@ impl Judge {
         if manifest.node(id).config.unlogged {
             return Some("is unlogged, and empty after a crash".to_owned());
         }
-        if let Some(why) = self.reads[id.0].as_ref().and_then(|reads| reads.restless(&self.functions)) {
+        if let Some(why) = self.texts.reads[id.0].as_ref().and_then(|reads| reads.restless(&self.functions)) {
             return Some(why);
         }
         needed(manifest, id).into_iter().find_map(|parent| {
@@ -355,22 +339,8 @@ impl Judge {
     }
 }
 
-/// Whether there is SQL whose rows or effects may differ each time.
-fn has_query(manifest: &Manifest, id: NodeId) -> bool {
-    let node = manifest.node(id);
-    let stored_otherwise = matches!(
-        node.materialization,
-        Materialization::Load | Materialization::Incremental | Materialization::Snapshot
-    );
-    matches!(node.body, Body::Model { .. }) && (!stored_otherwise || !node.hooks.is_empty())
-}
-
 /// Whether a run adds rows to what is published, or finds none to add.
 fn adds_rows(manifest: &Manifest, id: NodeId) -> bool {
     let node = manifest.node(id);
     node.materialization == Materialization::Incremental || node.config.incremental.is_some()
-}
-
-fn is_source(manifest: &Manifest, id: NodeId) -> bool {
-    matches!(manifest.node(id).body, Body::Source { .. })
 }

@@ -9,8 +9,10 @@ mod calls;
 mod definition;
 mod earlier;
 mod judge;
+mod known;
 mod reason;
 
 pub(super) use definition::text as definition_text;
 pub(super) use judge::{Judge, Verdict};
+pub(super) use known::{Facts, Texts};
 pub(super) use reason::Reason;
