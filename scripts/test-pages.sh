@@ -54,6 +54,7 @@ mkdir "$scratch/project/tests" && cp -R "$root/tests/sql" "$scratch/project/test
 run() { env -u DATABASE_URL "$elt" --project-dir "$scratch/project" --quiet "$@"; }
 run run --vars "{voucher_history: 'sample://vouchers?rows=20000&seed=7'}" >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
 run docs --out "$scratch/site" >/dev/null
+run docs >/dev/null
 node "$tests/docs.mjs" "$scratch/site/index.html"
 
 # The same project served, to whom the token lets start runs.

@@ -55,6 +55,7 @@ pub async fn serve(context: &Context, arguments: &Serve) -> Outcome {
         cors: written.cors.clone(),
         // Who listens on this machine only is found by its own names only; elsewhere the names are many.
         hosts: written.hosts.clone().or_else(|| is_loopback(&host).then(Vec::new)),
+        docs: Some(context.target_path(&project).join("docs/index.html")),
         stop_timeout: grace + CANCELLING,
         ..Settings::new(prod_schema.clone())
     };

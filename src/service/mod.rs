@@ -32,6 +32,7 @@ mod timestamp;
 mod voucher;
 mod voucher_schema;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -87,6 +88,8 @@ pub struct Settings {
     /// How many may follow runs by server-sent events at the same time.
     pub most_streams: usize,
     pub preview: Preview,
+    /// The page that `elt docs` writes, if it does.
+    pub docs: Option<PathBuf>,
 }
 
 /// Whose first rows the pages show.
@@ -141,6 +144,7 @@ impl Settings {
             refresh_interval: Duration::from_secs(30),
             most_streams: 64,
             preview: Preview::All,
+            docs: None,
         }
     }
 }

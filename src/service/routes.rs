@@ -50,6 +50,8 @@ pub fn routes(config: &mut ServiceConfig) {
     get(config, Need::Read, "/ui/runs/{id}", pages::runs::one);
     get(config, Need::Read, "/ui/data", pages::data::list);
     get(config, Need::Read, "/ui/data/{table}", pages::data::one);
+    get(config, Need::Read, "/ui/docs", pages::docs::list);
+    get(config, Need::Read, "/ui/docs/project", pages::docs::project);
     get(config, Need::Nothing, "/assets/{file}", pages::file);
     get(config, Need::Read, "/", health::welcome);
 }

@@ -1,5 +1,6 @@
 //! What all handlers share: the snapshot, how the database stands, and the settings of requests.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -52,6 +53,8 @@ pub struct State {
     /// Held by who reads the publication because a request needs it: one at a time is enough.
     pub renewing: tokio::sync::Mutex<()>,
     pub boards: Drawn,
+    /// The site about the project, where it was written.
+    pub docs: Option<PathBuf>,
 }
 
 /// How the last read of the published layer went.
@@ -109,6 +112,7 @@ impl State {
             stall_timeout: settings.stall_timeout,
             renewing: tokio::sync::Mutex::default(),
             boards: Drawn::default(),
+            docs: settings.docs.clone(),
         }
     }
 

@@ -56,3 +56,49 @@ async fn every_kind_of_chart_is_drawn_with_its_figures_beside_it() {
     assert_eq!(page(&server, "/boards/nowhere").await.0, 404);
     assert_eq!(page(&server, "/assets/elt.css").await.0, 200);
 }
+
+#[tokio::test]
+async fn a_picture_of_too_many_rows_says_so_and_links_lead_where_they_say() {
+    let yaml = "models:
+  - name: many
+    expose: {order: [n], chart: {type: line, x: n, y: n, board: 'Süd & Ost/1'}}
+  - name: best
+    expose: {order: [-n], limit: {default: 5, maximum: 50}, chart: {type: table, position: 1, board: 'Süd & Ost/1'}}
+  - name: one
+    expose: {path: '/one/{n}', parameters: [{name: n}], chart: {type: table, position: 2, board: 'Süd & Ost/1'}}
+";
+    let project = Project::new(&[
+        ("models/prod/many.sql", "{{ config(materialized='table') }} select generate_series(1, 501) as n"),
+        ("models/prod/best.sql", "select n from {{ ref('many') }}"),
+        ("models/prod/one.sql", "select n from {{ ref('many') }}"),
+        ("models/prod/m.yml", yaml),
+    ])
+    .await;
+    project.good(&["run"]);
+    let server = Server::start(&project, &[]);
+    let (_, _, list) = page(&server, "/boards/").await;
+    let link = "../boards/S%C3%BCd%20%26%20Ost%2F1";
+    assert!(list.contains(&format!("href=\"{link}\"")), "{list}");
+    let (status, _, board) = page(&server, &link[2..]).await;
+    assert_eq!(status, 200, "{board}");
+    assert!(board.contains("Drawn from the first 500 rows only; there are more."), "{board}");
+    assert!(board.contains("The first 5 rows."), "{board}");
+    assert!(board.contains("<code>/one/{n}</code>") && !board.contains("href=\"../one/"), "{board}");
+    let (_, _, again) = page(&server, &link[2..]).await;
+    assert_eq!(again, board, "it is the same out of memory");
+
+    project.write("models/prod/many.sql", "select generate_series(1, 500) as n");
+    project.good(&["run"]);
+    server.serves_run(2).await;
+    let (_, _, whole) = page(&server, &link[2..]).await;
+    assert!(!whole.contains("there are more"), "drawn anew for each publication: {whole}");
+
+    project.write(
+        "models/prod/m.yml",
+        "models: [{name: many, expose: {columns: [n], chart: {type: line, x: n, y: m}}}]\n",
+    );
+    project
+        .elt(&["compile"])
+        .expect(2)
+        .says("error[bad-endpoint]: `many`: the chart draws `m`, which is not among its `columns`");
+}

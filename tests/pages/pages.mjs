@@ -106,7 +106,13 @@ await inBrowser(address, LOOKS, async (page, { look, picture, judge }) => {
   await page.getByRole("link", { name: "monthly_revenue" }).click();
   await heading("monthly_revenue");
   assert.ok(await page.locator("g.node").count() > 2, "the lineage is drawn");
-  await go("API docs");
+  await go("Docs");
+  await heading("Docs");
+  await seen("docs");
+  await page.getByRole("link", { name: "The project" }).click();
+  await page.getByRole("link", { name: "segments_derived" }).first().waitFor();
+  await page.goBack();
+  await page.getByRole("link", { name: "API docs" }).click();
   await page.getByText("Answers from what the last successful run published").waitFor();
 });
 

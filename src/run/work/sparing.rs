@@ -89,9 +89,16 @@ impl Crew<'_> {
 
     pub(super) async fn write_down(&mut self) {
         let prod = self.run.manifest.schema(Layer::Prod).as_str();
-        if let Err(error) = self.work.keeper.write(&self.run.control, prod, self.run.id).await {
+        let now = tokio::time::Instant::now();
+        let is_due = |due: Option<tokio::time::Instant>| due.is_some_and(|due| due <= now);
+        if is_due(self.work.keeper.due())
+            && let Err(error) = self.work.keeper.write(&self.run.control, prod, self.run.id).await
+        {
             // Without it a retry builds more than it would have to.
             tracing::debug!(%error, "what was built is not written down");
+        }
+        if !is_due(self.journal.due()) {
+            return;
         }
         let doing: Vec<Doing> = self.doing.values().cloned().collect();
         if let Err(error) = self.journal.write(&self.run.control, &self.work.records, &doing).await {

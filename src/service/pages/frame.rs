@@ -27,6 +27,7 @@ pub enum Section {
     Vouchers,
     Runs,
     Data,
+    Docs,
     Other,
 }
 
@@ -101,7 +102,7 @@ impl Page {
                             }
                             (self.link(root, "/ui/runs", Section::Runs, "Runs"))
                             (self.link(root, "/ui/data", Section::Data, "Data"))
-                            a href={ (root) "/docs/" } { "API docs" }
+                            (self.link(root, "/ui/docs", Section::Docs, "Docs"))
                         }
                     }
                     main id="content" { (self.content) }

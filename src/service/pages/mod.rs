@@ -5,6 +5,7 @@
 mod assets;
 pub mod board;
 pub mod data;
+pub mod docs;
 mod frame;
 mod graph;
 pub mod runs;

@@ -75,7 +75,7 @@ async fn a_browser_finds_its_way_and_a_program_gets_json() {
     server.wait_for("/readyz", |readiness| readiness["code"] == "not_published").await;
     let unpublished = browse(&server, "/").await;
     assert_eq!(unpublished.status, 200);
-    unpublished.says(&["Nothing is published yet", "API docs"]).keeps_quiet_about(&["Vouchers"]);
+    unpublished.says(&["Nothing is published yet", ">Docs</a>"]).keeps_quiet_about(&["Vouchers"]);
     let nothing = browse(&server, "/boards/").await;
     assert_eq!((nothing.status, nothing.header("retry-after")), (503, "5"));
     nothing.says(&["<h1>Nothing is published yet", "not_published", nothing.header("x-request-id")]);
@@ -101,6 +101,8 @@ async fn a_browser_finds_its_way_and_a_program_gets_json() {
         "/ui/runs/1",
         "/ui/data",
         "/ui/data/shop_sales",
+        "/ui/docs",
+        "/ui/docs/",
     ] {
         let page = browse(&server, path).await;
         assert_eq!(page.status, 200, "{path}");
@@ -282,4 +284,28 @@ async fn tables_of_prod_are_shown_with_columns_tests_lineage_and_no_more_rows_th
     project.good(&["run", "--full-refresh"]);
     server.serves_run(3).await;
     browse(&server, "/ui/data").await.says(&[">people</a>"]).keeps_quiet_about(&["names", "badge"]);
+}
+
+#[tokio::test]
+async fn the_site_about_the_project_is_shown_where_all_of_prod_may_be_seen() {
+    let project = Project::new(&[("models/prod/shop/sales.sql", "select 1 as n")]).await;
+    project.good(&["run"]);
+    let server = Server::start(&project, &[]);
+    let none = browse(&server, "/ui/docs").await;
+    none.says(&["API docs</a>", "<code>elt docs</code> writes"]).keeps_quiet_about(&["/ui/docs/project"]);
+    assert_eq!(browse(&server, "/ui/docs/project").await.status, 404);
+    project.good(&["docs"]);
+    browse(&server, "/ui/docs").await.says(&["href=\"../ui/docs/project\""]);
+    let site = browse(&server, "/ui/docs/project").await;
+    assert_eq!((site.status, site.header("x-frame-options")), (200, "DENY"));
+    site.says(&["sales"]);
+    assert!(site.header("content-security-policy").contains("default-src 'none'"));
+
+    project.write("profiles.yml", "service: {preview: exposed}\n");
+    let careful = Server::start(&project, &[]);
+    assert_eq!(browse(&careful, "/ui/docs/project").await.status, 404);
+    browse(&careful, "/ui/docs")
+        .await
+        .says(&["API docs</a>"])
+        .keeps_quiet_about(&["/ui/docs/project", "elt docs"]);
 }

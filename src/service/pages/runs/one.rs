@@ -36,8 +36,8 @@ pub async fn one(call: Call) -> Answer {
             (standing(&run, &rows))
             (problems(&run, &rows))
             (picture(&rows))
-            (table(&rows))
             (log(&run))
+            (table(&rows))
         }
     };
     let page = Page::new(Section::Runs, format!("Run {id}"), content);

@@ -10,6 +10,7 @@ use maud::{Markup, html};
 
 use super::data::Data;
 use crate::endpoint::{Chart, ChartKind};
+use crate::service::pages::text::title;
 
 /// Colours there are; more series begin again.
 const COLOURS: usize = 8;
@@ -78,7 +79,7 @@ fn tiles(chart: &Chart, data: &Data) -> Markup {
     };
     html! {
         dl class="tiles" { @for column in wanted {
-            div { dt { (column.replace('_', " ")) } dd { (figure(data.texts(column).first().copied().unwrap_or_default())) } }
+            div { dt { (title(column)) } dd { (figure(data.texts(column).first().copied().unwrap_or_default())) } }
         } }
     }
 }

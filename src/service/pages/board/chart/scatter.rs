@@ -31,19 +31,23 @@ pub fn points(chart: &Chart, data: &Data, heading: &str) -> Markup {
     }
     let colour =
         |row: usize| names.iter().position(|name| groups.get(row) == Some(name)).unwrap_or(0) % COLOURS;
-    let x = |value: f64| LEFT + (RIGHT - LEFT) * across.share(value);
+    // Room at both ends, so that a large point hides no figure beside it.
+    let x = |value: f64| LEFT + LARGEST + (RIGHT - LEFT - 2.0 * LARGEST) * across.share(value);
+    // What is small lies on top: it would be hidden.
+    let mut order: Vec<usize> = (0..xs.len()).collect();
+    order.sort_by(|one, other| radius(*other).total_cmp(&radius(*one)));
     html! {
         svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-label={ (heading) ". The figures follow as a table." } {
             (lines_across(&up))
             @for tick in across.ticks() {
-                text class="tick" text-anchor="middle" x=(at(x(tick))) y=(at(BOTTOM + 20.0)) { (across.word(tick)) }
+                text class="tick" text-anchor="middle" x=(at(x(tick))) y=(at(BOTTOM + 32.0)) { (across.word(tick)) }
             }
-            text class="tick" text-anchor="middle" x=(at((LEFT + RIGHT) / 2.0)) y=(at(BOTTOM + 44.0)) {
+            text class="tick" text-anchor="middle" x=(at((LEFT + RIGHT) / 2.0)) y=(at(BOTTOM + 54.0)) {
                 (chart.x.replace('_', " ")) " across, " (y_column.replace('_', " ")) " up"
             }
-            @for (row, (across, high)) in xs.iter().zip(&ys).enumerate() {
-                @if let (Some(across), Some(high)) = (across, high) {
-                    circle class={ "point c" (colour(row)) } cx=(at(x(*across))) cy=(at(height(&up, *high))) r=(at(radius(row))) {}
+            @for row in order {
+                @if let (Some(across), Some(high)) = (xs[row], ys.get(row).copied().flatten()) {
+                    circle class={ "point c" (colour(row)) } cx=(at(x(across))) cy=(at(height(&up, high))) r=(at(radius(row))) {}
                 }
             }
         }
