@@ -11,7 +11,7 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::basic::{ConvertedType, LogicalType, Type as PhysicalType};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::ParquetMetaData;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::schema::types::Type as ParquetType;
 
 use crate::source::binary::{self, Cell, Kind, Meaning, Refusal};
@@ -286,8 +286,12 @@ fn check_counts(metadata: &ParquetMetaData) -> Result<(), ParquetError> {
 }
 
 fn batch_rows(metadata: &ParquetMetaData) -> usize {
-    let sizes = metadata.row_groups().iter().map(|group| group.total_byte_size().max(0).unsigned_abs());
-    let bytes = sizes.fold(0, u64::saturating_add);
+    let sizes = metadata.row_groups().iter().flat_map(|group| {
+        // A word of a dictionary is written once, and as long in each row that has it.
+        let words = group.columns().iter().filter_map(ColumnChunkMetaData::unencoded_byte_array_data_bytes);
+        words.chain([group.total_byte_size()])
+    });
+    let bytes = sizes.map(|bytes| bytes.max(0).unsigned_abs()).fold(0, u64::saturating_add);
     let rows = metadata.file_metadata().num_rows().max(1).unsigned_abs();
     let fitting = BATCH_BYTES / (bytes / rows).max(1);
     usize::try_from(fitting.clamp(1, BATCH_ROWS)).unwrap_or(1)
@@ -302,4 +306,30 @@ fn guarded<T>(shown: &str, read: impl FnOnce() -> T) -> Result<T, SourceError> {
 fn damaged(shown: &str, error: &ParquetError) -> SourceError {
     SourceError::new(format!("{shown} is not a whole Parquet file: {error}"))
         .with_hint("it may have been cut off: deliver or download it again")
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::{ArrayRef, StringArray};
+    use parquet::arrow::ArrowWriter;
+
+    use super::*;
+
+    #[test]
+    fn a_long_word_of_a_dictionary_makes_batches_small() {
+        let rows = |word: &str| {
+            let array: ArrayRef = Arc::new(StringArray::from(vec![word; 1_000]));
+            let batch = RecordBatch::try_from_iter([("c", array)]).expect("one column makes a batch");
+            let path = tempfile::NamedTempFile::new().expect("a temporary file");
+            let file = path.reopen().expect("it is there");
+            let mut writer = ArrowWriter::try_new(file, batch.schema(), None).expect("it can be written");
+            writer.write(&batch).expect("it can be written");
+            writer.close().expect("it can be written");
+            let file = OpenFile::open(path.path()).expect("it is there");
+            let opened = ParquetRows::open(file, "f").expect("it is Parquet");
+            batch_rows(opened.metadata.metadata())
+        };
+        assert_eq!(rows("short"), 8192);
+        assert!(rows(&"x".repeat(10_000)) <= 840);
+    }
 }
