@@ -243,6 +243,14 @@ fn a_folder_that_cannot_be_made_is_named() {
     assert!(message.contains("cannot make the folder") && message.contains("file/inner"), "{message}");
 }
 
+/// A folder that any user can come to: on some machines the usual place is closed to all but root.
+fn come_to_by_all() -> TempDir {
+    let is_open = |path: &Path| path.metadata().is_ok_and(|found| found.permissions().mode() & 0o001 != 0);
+    let places = [std::env::temp_dir(), "/var/tmp".into()];
+    let place = places.iter().find(|place| place.ancestors().all(is_open));
+    TempDir::new_in(place.expect("there is a place for everybody's temporary files")).unwrap()
+}
+
 /// Without a namespace: the second way of root.
 fn second_way(elsewhere: &TempDir) -> Option<Conditions> {
     fs::set_permissions(elsewhere.path(), Permissions::from_mode(0o755)).unwrap();
@@ -253,7 +261,7 @@ fn second_way(elsewhere: &TempDir) -> Option<Conditions> {
 
 #[test]
 fn root_without_namespaces_runs_the_server_as_another_user() {
-    let (folder, elsewhere) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let (folder, elsewhere) = (come_to_by_all(), come_to_by_all());
     let Some(conditions) = second_way(&elsewhere) else { return };
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
     let open = || Cluster::open_under(&conditions, folder.path(), &[]).unwrap();
@@ -269,7 +277,7 @@ fn root_without_namespaces_runs_the_server_as_another_user() {
 
 #[test]
 fn data_in_a_folder_closed_to_that_user_lie_elsewhere() {
-    let (folder, elsewhere) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let (folder, elsewhere) = (come_to_by_all(), come_to_by_all());
     let Some(conditions) = second_way(&elsewhere) else { return };
     fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).unwrap();
     let open = || Cluster::open_under(&conditions, folder.path(), &[]).unwrap();
@@ -284,7 +292,7 @@ fn data_in_a_folder_closed_to_that_user_lie_elsewhere() {
 
 #[test]
 fn data_made_in_a_namespace_are_handed_over_when_there_is_none() {
-    let (folder, elsewhere) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let (folder, elsewhere) = (come_to_by_all(), come_to_by_all());
     let Some(conditions) = second_way(&elsewhere) else { return };
     fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).unwrap();
     let cluster = Cluster::open(folder.path(), &[]).unwrap();
