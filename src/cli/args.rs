@@ -127,7 +127,7 @@ pub enum Command {
     Catalog,
     /// Show the SQL that PostgreSQL would be given; opens no connection, but to learn where to defer to
     #[command(
-        after_help = "Examples:\n  elt compile --select segments_derived\n  elt compile --out compiled\n  \
+        after_help = "Examples:\n  elt compile --select segments_derived\n  elt compile --select unique_orders_id      the query of a test\n  elt compile --out compiled\n  \
         elt compile --inline \"select * from {{ ref('segments_derived') }}\""
     )]
     Compile(Compile),

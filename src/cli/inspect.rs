@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde_json::json;
@@ -11,7 +12,7 @@ use super::terminal::{faint, strong};
 use super::{Context, Outcome, Stop, show};
 use crate::cluster;
 use crate::engine::Engine;
-use crate::manifest::{Body, Manifest, NodeId};
+use crate::manifest::{Body, Manifest, NodeId, Sql, Test};
 use crate::project::{Layer, Materialization, Project};
 use crate::run::{self, Defer, Elsewhere};
 
@@ -31,59 +32,75 @@ pub async fn compile(context: &Context, arguments: &Compile) -> Outcome {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let chosen = context.choose(&project, &manifest, &arguments.selection)?.nodes;
-    let read: Vec<NodeId> = chosen.iter().flat_map(|id| run::read_by(&manifest, *id)).collect();
+    let found = context.choose(&project, &manifest, &arguments.selection)?;
+    let chosen = found.nodes;
+    // Tests come along with every model; their queries are shown where nothing else is selected.
+    let tests: Vec<&Test> = match chosen.is_empty() {
+        true => found.tests.iter().map(|index| &manifest.tests[*index]).collect(),
+        false => Vec::new(),
+    };
+    let mut read: Vec<NodeId> = chosen.iter().flat_map(|id| run::read_by(&manifest, *id)).collect();
+    read.extend(tests.iter().flat_map(|test| test.text.targets.iter().copied()));
     let elsewhere = elsewhere(context, &project, &manifest, (defer.as_ref(), &chosen), &read).await?;
     let artifacts = context.artifacts(&project);
     std::thread::scope(|threads| {
         threads.spawn(|| artifacts.manifest(&project, &manifest));
-        compiled(context, arguments, &manifest, &chosen, &elsewhere)
+        let mut compiled = Compiled { context, arguments, made: HashSet::new() };
+        let name = |target| elsewhere.name(&manifest, target);
+        for id in manifest.order.iter().filter(|id| chosen.contains(id)) {
+            let node = manifest.node(*id);
+            if matches!(node.body, Body::Model { .. }) {
+                let incremental =
+                    node.materialization == Materialization::Incremental && !arguments.full_refresh;
+                let sql = manifest.query(*id, incremental, &name);
+                compiled.tell(&node.label(), &node.file.path, &node.file.path, &sql)?;
+            }
+        }
+        for test in tests {
+            let written = format!("tests/{}.sql", test.name.replace('/', "_"));
+            compiled.tell(&test.name, &test.file.path, &written, &manifest.test_query(test, &name))?;
+        }
+        Ok::<(), Stop>(())
     })?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Shows or writes what PostgreSQL would be given.
-fn compiled(
-    context: &Context,
-    arguments: &Compile,
-    manifest: &Manifest,
-    chosen: &BTreeSet<NodeId>,
-    elsewhere: &Elsewhere,
-) -> Result<(), Stop> {
-    let mut made = HashSet::new();
-    for id in manifest.order.iter().filter(|id| chosen.contains(id)) {
-        let node = manifest.node(*id);
-        if !matches!(node.body, Body::Model { .. }) {
-            continue;
-        }
-        let incremental = node.materialization == Materialization::Incremental && !arguments.full_refresh;
-        let sql = manifest.query(*id, incremental, &|target| elsewhere.name(manifest, target));
+struct Compiled<'a> {
+    context: &'a Context,
+    arguments: &'a Compile,
+    /// The folders that are there.
+    made: HashSet<PathBuf>,
+}
+
+impl Compiled<'_> {
+    /// `written`: the file below `--out`.
+    fn tell(&mut self, node: &str, file: &str, written: &str, sql: &Sql) -> Result<(), Stop> {
+        let terminal = &self.context.terminal;
         let text = format!("{}\n", sql.text.trim());
-        match &arguments.out {
+        match &self.arguments.out {
             Some(folder) => {
-                let path = folder.join(&node.file.path);
+                let path = folder.join(written);
                 let unwritten = |error: std::io::Error| {
                     Stop::error("unwritable-file", format!("{}: {error}", path.display()))
                 };
                 let parent = path.parent().unwrap_or(folder);
-                if made.insert(parent.to_owned()) {
+                if self.made.insert(parent.to_owned()) {
                     fs::create_dir_all(parent).map_err(unwritten)?;
                 }
-                let text = context.terminal.redact(&text);
+                let text = terminal.redact(&text);
                 // Writing a file anew takes far longer than reading it, and who watches it would be woken.
                 if !fs::read(&path).is_ok_and(|there| there == text.as_bytes()) {
                     fs::write(&path, &*text).map_err(unwritten)?;
                 }
             }
-            None if context.terminal.json => {
-                context
-                    .terminal
-                    .json_line(&json!({"node": node.label(), "file": node.file.path, "sql": text}));
+            None if terminal.json => {
+                terminal.json_line(&json!({"node": node, "file": file, "sql": text}));
             }
-            None => context.terminal.data(&format!("-- {} ({})\n{text}\n", node.label(), node.file.path)),
+            None => terminal.data(&format!("-- {node} ({file})\n{text}\n")),
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Where to read what `read` names and is not made now. The database is asked only where that may be elsewhere.

@@ -13,6 +13,8 @@ async fn tests_outside_of_a_run_are_remembered_and_retried() {
     project.good(&["run"]);
     project.database.run("insert into prod.a values (2)").await;
     project.elt(&["test"]).expect(1).says("claim found 1 row");
+    let query = "-- claim (tests/claim.sql)\nselect id from \"prod\".\"a\" where id > 1\n";
+    project.good(&["compile", "--select", "claim"]).prints(query);
     let last = "select command || ' ' || status || ' ' || failed_step || ' ' || litter from elt.runs order by id desc limit 1";
     assert_eq!(project.value(last).await, "test failed claim false");
     let nodes =
