@@ -124,12 +124,17 @@ async fn a_download_that_is_cut_short_never_loads() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_address_and_a_secret_in_it_are_told_without_the_secret() {
-    let project = project().await;
-    let gone = from("http://someone:hunter22@127.0.0.1:1/export.csv?token=abcdef123");
-    let ended = project.elt(&["run", "--vars", &gone]).expect(1).says("127.0.0.1");
+    let gone = "http://someone:hunter22@127.0.0.1:1/export.csv?token=abcdef123";
+    let project = project().await.env("SHOP_URL", gone);
+    let typed = from("http://someone:swordfish@127.0.0.1:1/export.csv");
+    let ended = project.elt(&["run", "--vars", &typed]).expect(2).says("has a login written in its source");
+    assert!(!ended.stderr.contains("swordfish"), "{ended}");
+    project.write("models/raw/r.sql", &LOAD.replace("var('from')", "env_var('SHOP_URL')"));
+    let ended = project.elt(&["run"]).expect(1).says("127.0.0.1");
     assert!(!ended.stderr.contains("hunter22") && !ended.stderr.contains("abcdef123"), "{ended}");
     let history = project.value("select coalesce(error, '') from elt.runs").await;
     assert!(!history.contains("hunter22") && !history.contains("abcdef123"), "{history}");
+    project.write("models/raw/r.sql", LOAD);
     project.elt(&["run", "--vars", &from("ftp://example.org/x.csv")]).expect(1).says("ftp");
     project.elt(&["run", "--vars", &from("sample://nonsense")]).expect(1).says("vouchers");
 }

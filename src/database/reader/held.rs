@@ -21,7 +21,7 @@ pub(super) async fn begin(
     let canceller = connector.canceller(&client);
     let made = tokio::time::timeout(MAKING, make(&client, query)).await;
     match made {
-        Ok(Ok(has_more)) => Rows::held(client, query, has_more).await,
+        Ok(Ok(())) => Rows::held(client, query).await,
         // Its session is in a transaction that failed, or still at work.
         Ok(Err(error)) => {
             drop(Object::take(client));
@@ -36,20 +36,15 @@ pub(super) async fn begin(
     }
 }
 
-/// Whether there are more rows than are asked for.
-async fn make(client: &Object, query: &RowQuery) -> Result<bool, RowsError> {
-    // Both statements look at one moment.
-    let begin = "begin isolation level repeatable read, read only";
+async fn make(client: &Object, query: &RowQuery) -> Result<(), RowsError> {
+    // Read committed, whatever the role's default: a snapshot from before the names are looked up and locked
+    // could see the rows of a newer publication beside the number of the older run.
+    let begin = "begin isolation level read committed, read only";
     client.batch_execute(begin).await.map_err(classify)?;
-    let Statement { sql, values } = statement::rows(query, query.limit);
+    let Statement { sql, values } = statement::counted_rows(query, query.limit);
     let declare = format!("declare {HELD} no scroll cursor with hold for {sql}");
     let values: Vec<_> = texts(&values).collect();
     client.query_typed(&declare, &values).await.map_err(classify)?;
-    let Statement { sql, values } = statement::reach(query);
-    let values: Vec<_> = texts(&values).collect();
-    let counted = client.query_typed(&sql, &values).await.map_err(classify)?;
-    let counted: i64 = counted.first().map_or(Ok(0), |row| row.try_get(0)).map_err(classify)?;
     // The rows are made here; the time limit of statements does not count for it.
-    client.batch_execute("commit").await.map_err(classify)?;
-    Ok(u64::try_from(counted).unwrap_or(0) > query.limit)
+    client.batch_execute("commit").await.map_err(classify)
 }

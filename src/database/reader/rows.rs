@@ -120,7 +120,7 @@ impl Rows {
     }
 
     /// Of an answer that the server holds under [`HELD`].
-    pub(super) async fn held(client: Object, query: &RowQuery, has_more: bool) -> Result<Self, RowsError> {
+    pub(super) async fn held(client: Object, query: &RowQuery) -> Result<Self, RowsError> {
         let stream = match next_part(&client).await {
             Ok(stream) => stream,
             Err(error) => {
@@ -130,7 +130,9 @@ impl Rows {
             }
         };
         let mut rows = Self::with_first(client, stream, query.limit, Some(PART)).await?;
-        rows.has_more = has_more;
+        if let Some(first) = &rows.first {
+            rows.has_more = first.try_get(3).map_err(classify)?;
+        }
         Ok(rows)
     }
 

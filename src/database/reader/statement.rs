@@ -12,6 +12,16 @@ pub struct Statement {
 
 /// At most `limit` rows, each with the run that published it.
 pub fn rows(query: &RowQuery, limit: u64) -> Statement {
+    write(query, limit, false)
+}
+
+/// The same, each also with whether there are more rows than that: counted at the same moment, no further than
+/// one more.
+pub fn counted_rows(query: &RowQuery, limit: u64) -> Statement {
+    write(query, limit, true)
+}
+
+fn write(query: &RowQuery, limit: u64, is_counted: bool) -> Statement {
     let mut values = Values(Vec::new());
     let filter = values.filter(query);
     let order = list(query.order.iter().map(|sort| {
@@ -34,21 +44,21 @@ pub fn rows(query: &RowQuery, limit: u64) -> Statement {
             (list(query.columns.iter().map(|column| format!("q.{column}::text"))), String::new())
         }
     };
+    let counted = if is_counted {
+        let filter = values.filter(query);
+        let most = limit.saturating_add(1);
+        format!(
+            ", (select count(*) from (select from {} as q{filter} limit {most}) as reached) > {limit}",
+            query.relation
+        )
+    } else {
+        String::new()
+    };
     let sql = format!(
-        "select p.run_id::int8, s.* from {} as p left join lateral (select array[{row}]::text[], \
+        "select p.run_id::int8, s.*{counted} from {} as p left join lateral (select array[{row}]::text[], \
          array[{position}]::text[] from {} as q{beside}{filter}{order} limit {limit}) as s on true",
         query.publication, query.relation
     );
-    Statement { sql, values: values.0 }
-}
-
-/// How many rows there are, counted no further than one more than are asked for.
-pub fn reach(query: &RowQuery) -> Statement {
-    let mut values = Values(Vec::new());
-    let filter = values.filter(query);
-    let most = query.limit.saturating_add(1);
-    let sql =
-        format!("select count(*) from (select from {} as q{filter} limit {most}) as reached", query.relation);
     Statement { sql, values: values.0 }
 }
 
