@@ -4,7 +4,7 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -176,20 +176,14 @@ impl Cache {
     }
 }
 
-/// Makes a folder that only its user may look into: downloads may be anything.
+/// Makes a folder that only its user may look into: downloads may be anything. One that is there stays as it is:
+/// it may be anybody's, like the system's for temporary files.
 pub(in crate::source) fn private_folder(folder: &Path) -> std::io::Result<()> {
     if let Some(parent) = folder.parent() {
         fs::create_dir_all(parent)?;
     }
     match fs::DirBuilder::new().mode(0o700).create(folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            let metadata = fs::metadata(folder)?;
-            if metadata.permissions().mode() & 0o077 != 0 {
-                // An earlier elt made it for all to read. Where it is another user's, that one has to.
-                let _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o700));
-            }
-            Ok(())
-        }
+        Err(_) if folder.is_dir() => Ok(()),
         done => done,
     }
 }
@@ -209,4 +203,23 @@ fn file_name(path: &Path) -> &str {
 
 pub(super) fn trouble(path: &Path, error: &std::io::Error) -> SourceError {
     SourceError::io(format!("the download cache {} cannot be used", path.display()), error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_there_keeps_its_rights_and_a_new_one_is_its_users_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let rights = |folder: &Path| fs::metadata(folder).unwrap().permissions().mode() & 0o777;
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        private_folder(folder.path()).unwrap();
+        assert_eq!(rights(folder.path()), 0o755);
+        let new = folder.path().join("a/cache");
+        private_folder(&new).unwrap();
+        assert_eq!(rights(&new), 0o700);
+    }
 }
