@@ -2,18 +2,14 @@
 //! run writes once, at its end.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::time::Instant;
 
+use super::due::Due;
 use super::{Event, Observer};
 use crate::database::{DatabaseError, Session, progress};
 use crate::pipeline::{Doing, LogLine, NodeRecord};
 use crate::secret::Secrets;
-
-/// How old news may get before it is written.
-const DELAY: Duration = Duration::from_millis(500);
 
 pub(super) struct Journal {
     run: i64,
@@ -22,30 +18,29 @@ pub(super) struct Journal {
     lines: Vec<LogLine>,
     /// How many of the nodes and lines are written.
     written: (usize, usize),
-    due: Option<Instant>,
+    pub due: Due,
     /// The run has taken long enough for others to look.
     is_long: bool,
 }
 
 impl Journal {
     pub fn new(run: i64, observer: Arc<dyn Observer>, secrets: Secrets) -> Self {
-        Self { run, observer, secrets, lines: Vec::new(), written: (0, 0), due: None, is_long: false }
+        Self {
+            run,
+            observer,
+            secrets,
+            lines: Vec::new(),
+            written: (0, 0),
+            due: Due::default(),
+            is_long: false,
+        }
     }
 
     pub fn say(&mut self, text: &str) {
         let line = LogLine { at: Timestamp::now(), text: self.secrets.hide(text) };
         self.observer.event(Event::Said(line.clone()));
         self.lines.push(line);
-        self.wait();
-    }
-
-    /// There is something to write.
-    pub fn wait(&mut self) {
-        self.due.get_or_insert_with(|| Instant::now() + DELAY);
-    }
-
-    pub fn due(&self) -> Option<Instant> {
-        self.due
+        self.due.wait();
     }
 
     /// Writes what has become of the run's nodes since the last time.
@@ -55,7 +50,7 @@ impl Journal {
         nodes: &[NodeRecord],
         doing: &[Doing],
     ) -> Result<(), DatabaseError> {
-        if self.due.take().is_none() {
+        if !self.due.take() {
             return Ok(());
         }
         self.is_long = true;

@@ -2,11 +2,9 @@
 //! it comes, so that also a run that is killed leaves it; and how the next run takes it over.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
-
-use tokio::time::Instant;
 
 use super::build::relation_word;
+use super::due::Due;
 use super::sweep::build_schema;
 use super::task::{Built, Done, Shared};
 use crate::database::kept::{self, KeptNode};
@@ -16,9 +14,6 @@ use crate::manifest::{Manifest, Node, NodeId};
 use crate::name::Relation;
 use crate::pipeline::NodeStatus;
 use crate::project::{Layer, Materialization};
-
-/// A run that is killed loses what it built in this time. A quick run never writes.
-const DELAY: Duration = Duration::from_millis(500);
 
 /// What earlier runs left; nothing unless this one goes on from them.
 #[derive(Default)]
@@ -73,7 +68,7 @@ impl Kept {
     }
 }
 
-/// What a run has built and is not written down yet.
+/// What a run has built and is not written down yet: that is lost where it is killed. A quick run never writes.
 #[derive(Default)]
 pub(super) struct Keeper {
     nodes: Vec<KeptNode>,
@@ -82,7 +77,7 @@ pub(super) struct Keeper {
     standing: HashSet<String>,
     /// Of which a test failed.
     distrusted: Vec<String>,
-    due: Option<Instant>,
+    pub due: Due,
 }
 
 impl Keeper {
@@ -99,13 +94,13 @@ impl Keeper {
         if node.parents.iter().all(|parent| self.standing.contains(parent)) {
             self.standing.insert(node.node.clone());
             self.nodes.push(node);
-            self.wait();
+            self.due.wait();
         }
     }
 
     pub fn held(&mut self, test: String, fingerprint: String) {
         self.tests.push((test, fingerprint));
-        self.wait();
+        self.due.wait();
     }
 
     /// A test failed: what it reads is built anew the next time.
@@ -114,21 +109,12 @@ impl Keeper {
             self.standing.remove(&node);
             self.distrusted.push(node);
         }
-        self.wait();
-    }
-
-    fn wait(&mut self) {
-        self.due.get_or_insert_with(|| Instant::now() + DELAY);
-    }
-
-    /// When something is to be written.
-    pub fn due(&self) -> Option<Instant> {
-        self.due
+        self.due.wait();
     }
 
     /// Writes what is not written yet.
     pub async fn write(&mut self, session: &Session, prod: &str, run: i64) -> Result<(), DatabaseError> {
-        if self.due.take().is_none() {
+        if !self.due.take() {
             return Ok(());
         }
         let (nodes, tests) = (std::mem::take(&mut self.nodes), std::mem::take(&mut self.tests));

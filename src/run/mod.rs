@@ -5,6 +5,7 @@ mod adhoc;
 mod build;
 mod check;
 mod defer;
+mod due;
 mod event;
 mod failure;
 mod failures;

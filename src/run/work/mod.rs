@@ -89,7 +89,7 @@ pub(super) async fn build_and_test(
         if let Err(error) = crew.start_what_is_to_do().await {
             return no_sessions(&error);
         }
-        let due = crew.work.keeper.due().into_iter().chain(crew.journal.due()).min();
+        let due = crew.work.keeper.due.at().into_iter().chain(crew.journal.due.at()).min();
         tokio::select! {
             () = cancel.cancelled(), if !crew.stopped => crew.stop("the run was cancelled").await,
             // Between two statements a session has nothing to cancel: ask until all have stopped.

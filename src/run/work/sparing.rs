@@ -89,15 +89,13 @@ impl Crew<'_> {
 
     pub(super) async fn write_down(&mut self) {
         let prod = self.run.manifest.schema(Layer::Prod).as_str();
-        let now = tokio::time::Instant::now();
-        let is_due = |due: Option<tokio::time::Instant>| due.is_some_and(|due| due <= now);
-        if is_due(self.work.keeper.due())
+        if self.work.keeper.due.is_now()
             && let Err(error) = self.work.keeper.write(&self.run.control, prod, self.run.id).await
         {
             // Without it a retry builds more than it would have to.
             tracing::debug!(%error, "what was built is not written down");
         }
-        if !is_due(self.journal.due()) {
+        if !self.journal.due.is_now() {
             return;
         }
         let doing: Vec<Doing> = self.doing.values().cloned().collect();

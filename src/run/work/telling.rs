@@ -24,7 +24,7 @@ impl Crew<'_> {
         if self.doing.insert(index, doing.clone()).is_none() {
             self.shared.observer.event(Event::Started(doing));
         }
-        self.journal.wait();
+        self.journal.due.wait();
     }
 
     pub(super) fn skip(&mut self, tasks: Vec<usize>, why: &str) {
@@ -53,6 +53,6 @@ impl Crew<'_> {
         };
         self.shared.observer.event(Event::Finished(record.clone()));
         self.work.records.push(record);
-        self.journal.wait();
+        self.journal.due.wait();
     }
 }
