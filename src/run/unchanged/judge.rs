@@ -2,9 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::calls::Reads;
-use super::definition::{of_test, of_unit_test};
-use super::known::{Facts, Texts, is_source};
+use super::known::{Facts, Question, Texts, is_source};
 use super::reason::Reason;
 use crate::database::ledger::{Entry, Function, Published, Standing};
 use crate::database::{DatabaseError, Session};
@@ -199,25 +197,21 @@ impl Judge {
     /// Of a test that is asked of what it reads now; `None` where its answer may differ each time.
     pub fn test_fingerprint(&self, manifest: &Manifest, index: usize) -> Option<String> {
         let test = &manifest.tests[index];
-        let reads = Reads::of_test(manifest, test);
         let targets = test.text.targets.iter().flat_map(|target| with_needed(manifest, *target));
-        self.asked(of_test(manifest, test), &reads, targets)
+        self.asked(&self.texts.tests[index], targets)
     }
 
     /// Of a unit test; its inputs may have got other types where they were built anew.
     pub fn unit_fingerprint(&self, manifest: &Manifest, index: usize) -> Option<String> {
         let test = &manifest.unit_tests[index];
         let inputs = manifest.unit_inputs(test).into_iter().filter(|id| *id != test.model);
-        self.asked(of_unit_test(manifest, test), &Reads::of_unit_test(manifest, test), inputs)
+        self.asked(&self.texts.unit_tests[index], inputs)
     }
 
     /// What is asked, and of which versions.
-    fn asked(
-        &self,
-        mut text: String,
-        reads: &Reads,
-        targets: impl Iterator<Item = NodeId>,
-    ) -> Option<String> {
+    fn asked(&self, question: &Question, targets: impl Iterator<Item = NodeId>) -> Option<String> {
+        let Question { text, reads } = question;
+        let mut text = text.clone();
         if reads.restless(&self.functions).is_some() {
             return None;
         }

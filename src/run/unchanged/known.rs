@@ -6,7 +6,7 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use super::calls::Reads;
-use super::definition::Definition;
+use super::definition::{Definition, of_test, of_unit_test};
 use crate::database::ledger::{self, Function, Standing};
 use crate::database::{DatabaseError, Session};
 use crate::manifest::{Body, Manifest, NodeId};
@@ -20,23 +20,35 @@ pub(in crate::run) struct Texts {
     pub(super) fingerprints: Vec<String>,
     /// Of each node that has a query.
     pub(super) reads: Vec<Option<Reads>>,
+    pub(super) tests: Vec<Question>,
+    pub(super) unit_tests: Vec<Question>,
     /// All that nodes and tests call.
     functions: BTreeSet<String>,
+}
+
+/// What a test asks, its inputs apart.
+pub(super) struct Question {
+    pub text: String,
+    pub reads: Reads,
 }
 
 impl Texts {
     pub fn of(manifest: &Manifest, target: &Target) -> Self {
         let reads: Vec<Option<Reads>> =
             manifest.ids().map(|id| has_query(manifest, id).then(|| Reads::of_node(manifest, id))).collect();
-        let tests = manifest.tests.iter().map(|test| Reads::of_test(manifest, test));
-        let unit_tests = manifest.unit_tests.iter().map(|test| Reads::of_unit_test(manifest, test));
-        let mut functions: BTreeSet<String> =
-            reads.iter().flatten().flat_map(|reads| reads.functions().iter().cloned()).collect();
-        for reads in tests.chain(unit_tests) {
-            functions.extend(reads.functions().iter().cloned());
-        }
+        let test = |test| Question { text: of_test(manifest, test), reads: Reads::of_test(manifest, test) };
+        let tests: Vec<Question> = manifest.tests.iter().map(test).collect();
+        let unit_test = |test| Question {
+            text: of_unit_test(manifest, test),
+            reads: Reads::of_unit_test(manifest, test),
+        };
+        let unit_tests: Vec<Question> = manifest.unit_tests.iter().map(unit_test).collect();
+        let questions = tests.iter().chain(&unit_tests).map(|question| &question.reads);
+        let all = reads.iter().flatten().chain(questions);
+        let functions = all.flat_map(|reads| reads.functions().iter().cloned()).collect();
         let fingerprint = |id| Definition::of(manifest, target, id).fingerprint();
-        Self { fingerprints: manifest.ids().map(fingerprint).collect(), reads, functions }
+        let fingerprints = manifest.ids().map(fingerprint).collect();
+        Self { fingerprints, reads, tests, unit_tests, functions }
     }
 
     /// The same on another thread, from now on: while the database is being reached and asked.
