@@ -10,10 +10,9 @@ use clap::Args;
 use serde_json::json;
 
 use super::args::{Selection, Work};
-use super::going::Going;
 use super::terminal::{faint, strong, thousands};
 use super::test::Testing;
-use super::work::{self, cancel_on_signal};
+use super::work;
 use super::{Context, FAILED, Outcome, Stop};
 use crate::database::history;
 use crate::engine::Engine;
@@ -112,8 +111,7 @@ pub async fn follow(context: &Context, arguments: &Work, path: &Path) -> Outcome
         .into());
     }
     request.planned = Some(Arc::new(plan));
-    let engine = Engine::open(&project.root, &project.target).await?;
-    go(context, &project, engine, manifest, request, begun).await
+    work::go(context, (project, manifest), None, request, &Selection::default(), begun).await
 }
 
 /// Asks once more what the last run was asked, if that did not succeed.
@@ -161,7 +159,7 @@ pub async fn retry(context: &Context, arguments: &Retry) -> Outcome {
     }
     let ended = last.failed_step.map(|step| format!(" at {step}")).unwrap_or_default();
     context.terminal.say(&format!("elt {} of run {} again, which ended{ended}", request.command, last.run));
-    go(context, &project, engine, manifest, request, begun).await
+    work::go(context, (project, manifest), Some(engine), request, &Selection::default(), begun).await
 }
 
 /// The tests of then that did not hold, or were not come to.
@@ -192,22 +190,6 @@ async fn retry_tests(
     let written = &Selection::default();
     let threads = Some(project.target.threads);
     Testing { context, project, manifest, request, written, threads }.go(engine).await
-}
-
-async fn go(
-    context: &Context,
-    project: &Project,
-    engine: Engine,
-    manifest: Manifest,
-    request: Request,
-    begun: Instant,
-) -> Outcome {
-    context.artifacts(project).manifest(project, &manifest);
-    let all = Selection::default();
-    let going = Going { context, project, engine: &engine, written: &all, begun };
-    let good = going.run(Arc::new(manifest), request, || cancel_on_signal(context)).await?;
-    engine.close().await?;
-    Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
 fn set_threads(project: &mut Project, threads: Option<u16>) {

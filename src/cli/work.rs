@@ -8,7 +8,7 @@ use std::time::Instant;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::args::{Check, Prune, Work};
+use super::args::{Check, Prune, Selection, Work};
 use super::going::Going;
 use super::terminal::duration;
 use super::{Context, FAILED, Outcome, Stop};
@@ -27,16 +27,31 @@ pub async fn run(context: &Context, command: &str, work: &Work) -> Outcome {
     let Some(request) = request(context, &project, &manifest, command, work)? else {
         return Ok(nothing_to_do(context, command));
     };
+    go(context, (project, manifest), None, request, &work.selection, begun).await
+}
+
+/// From a request to its end. `engine`: where one is open already.
+pub(super) async fn go(
+    context: &Context,
+    (project, manifest): (Project, Manifest),
+    engine: Option<Engine>,
+    request: Request,
+    written: &Selection,
+    begun: Instant,
+) -> Outcome {
     let (project, manifest) = (Arc::new(project), Arc::new(manifest));
-    let written = context.artifacts(&project).manifest_beside(&project, &manifest);
+    let writing = context.artifacts(&project).manifest_beside(&project, &manifest);
     let good = async {
-        let engine = Engine::open(&project.root, &project.target).await?;
-        let going = Going { context, project: &project, engine: &engine, written: &work.selection, begun };
+        let engine = match engine {
+            Some(engine) => engine,
+            None => Engine::open(&project.root, &project.target).await?,
+        };
+        let going = Going { context, project: &project, engine: &engine, written, begun };
         let good = going.run(manifest.clone(), request, || cancel_on_signal(context)).await?;
         engine.close().await?;
         Ok::<bool, Stop>(good)
     };
-    let (good, ()) = tokio::join!(good, written);
+    let (good, ()) = tokio::join!(good, writing);
     // The process ends here: giving a large project back piece by piece would only take time.
     std::mem::forget((project, manifest));
     Ok(if good? { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
