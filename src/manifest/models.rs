@@ -62,22 +62,16 @@ impl<'a> Reader<'a> {
         let text = |rendered| Box::new(Text { rendered, targets: Vec::new() });
         let alias = config.alias.clone();
         self.add(&model.name, alias.as_deref(), Location::start_of(&model.file), references, |name| Node {
-            name,
-            layer: model.layer,
-            domain: model.domain.clone(),
-            file: model.file.clone(),
-            materialization,
-            config,
-            words: told,
-            yaml_words: properties.map(|own| own.config.clone()).unwrap_or_default(),
-            description: properties.map(|own| own.description.clone()).unwrap_or_default(),
-            described_in: properties.map(|own| own.place.file.clone()),
-            columns: properties.map(|own| own.columns.clone()).unwrap_or_default(),
             endpoint: endpoints::of(properties),
-            constraints: properties.map(|own| own.constraints.clone()).unwrap_or_default(),
             hooks,
-            body: Body::Model { full: text(full), incremental: incremental.map(text) },
-            parents: Vec::new(),
+            ..plain(
+                name,
+                model,
+                properties,
+                (materialization, config),
+                told,
+                Body::Model { full: text(full), incremental: incremental.map(text) },
+            )
         });
     }
 
@@ -91,27 +85,11 @@ impl<'a> Reader<'a> {
         full: Rendered,
     ) {
         let Ok(name) = Ident::new(&model.name) else { return };
-        self.disabled.push(Node {
-            name,
-            layer: model.layer,
-            domain: model.domain.clone(),
-            file: model.file.clone(),
-            materialization,
-            config,
-            words: full.config.clone(),
-            yaml_words: properties.map(|own| own.config.clone()).unwrap_or_default(),
-            description: properties.map(|own| own.description.clone()).unwrap_or_default(),
-            described_in: properties.map(|own| own.place.file.clone()),
-            columns: properties.map(|own| own.columns.clone()).unwrap_or_default(),
-            endpoint: None,
-            constraints: properties.map(|own| own.constraints.clone()).unwrap_or_default(),
-            hooks: Hooks::default(),
-            body: Body::Model {
-                full: Box::new(Text { rendered: full, targets: Vec::new() }),
-                incremental: None,
-            },
-            parents: Vec::new(),
-        });
+        let own = full.config.clone();
+        let told = without_secrets(own, &full.env_used, properties.map(|own| &own.config), &self.project.env);
+        let body =
+            Body::Model { full: Box::new(Text { rendered: full, targets: Vec::new() }), incremental: None };
+        self.disabled.push(plain(name, model, properties, (materialization, config), told, body));
     }
 
     /// From the general to the particular: folders, the YAML beside the model, the model itself.
@@ -186,6 +164,35 @@ impl<'a> Reader<'a> {
             }
         }
         words
+    }
+}
+
+/// A model with what its YAML says of it, before it is served and has hooks. `words` may be shown.
+fn plain(
+    name: Ident,
+    model: &ModelFile,
+    properties: Option<&Properties>,
+    (materialization, config): (Materialization, Config),
+    words: Map<String, Value>,
+    body: Body,
+) -> Node {
+    Node {
+        name,
+        layer: model.layer,
+        domain: model.domain.clone(),
+        file: model.file.clone(),
+        materialization,
+        config,
+        words,
+        yaml_words: properties.map(|own| own.config.clone()).unwrap_or_default(),
+        description: properties.map(|own| own.description.clone()).unwrap_or_default(),
+        described_in: properties.map(|own| own.place.file.clone()),
+        columns: properties.map(|own| own.columns.clone()).unwrap_or_default(),
+        endpoint: None,
+        constraints: properties.map(|own| own.constraints.clone()).unwrap_or_default(),
+        hooks: Hooks::default(),
+        body,
+        parents: Vec::new(),
     }
 }
 

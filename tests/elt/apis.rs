@@ -158,8 +158,10 @@ async fn an_api_is_told_from_where_to_go_on_and_other_words_load_it_whole() {
             api.address
         )
     };
+    let asleep = model("env_var('KIND')", "").replacen("config(", "config(enabled=false, ", 1);
     let project = Project::new(&[
         ("models/raw/r.sql", &model("env_var('KIND')", "")),
+        ("models/raw/asleep.sql", &asleep),
         ("models/stage/s.sql", "select * from {{ ref('r') }}"),
     ])
     .await
@@ -191,7 +193,7 @@ async fn an_api_is_told_from_where_to_go_on_and_other_words_load_it_whole() {
         assert!(!format!("{}{}", ended.stdout, ended.stderr).contains("s3cr3t-kind"), "{ended}");
     }
     let manifest = std::fs::read_to_string(project.root.join("target/manifest.json")).expect("it is written");
-    assert!(!manifest.contains("s3cr3t-kind"));
+    assert!(manifest.contains("asleep") && !manifest.contains("s3cr3t-kind"));
     let kept = "select count(*)::text from elt.relations where definition like '%s3cr3t-kind%'";
     assert_eq!(project.value(kept).await, "0");
     // Another question has another answer: all of it is loaded.
