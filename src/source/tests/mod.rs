@@ -13,9 +13,35 @@ mod server;
 use std::path::Path;
 use std::time::Duration;
 
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
 use url::Url;
 
 use super::*;
+use crate::database::Session;
+use crate::test_database::TestDatabase;
+
+/// A database of its own to load into, and a folder.
+struct Bench {
+    runtime: Runtime,
+    session: Session,
+    folder: TempDir,
+    _database: TestDatabase,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let (database, session) = runtime.block_on(async {
+            let database = TestDatabase::new().await;
+            let session = database.session().await;
+            session.run("set timezone = 'UTC'").await.expect("it can be set");
+            (database, session)
+        });
+        let folder = TempDir::new().expect("a temporary folder");
+        Self { runtime, session, folder, _database: database }
+    }
+}
 
 /// Options for tests: quick, and with a cache of their own.
 fn options(cache: &Path) -> FetchOptions {

@@ -9,7 +9,6 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::database::Session;
-use crate::test_database::TestDatabase;
 
 const TYPES: [(&str, u32); 14] = [
     ("text", 25),
@@ -220,20 +219,13 @@ async fn by_elt(session: &Session, made: &Made, folder: &TempDir) -> Outcome {
 
 #[test]
 fn a_csv_gives_the_table_that_copy_gives_or_both_refuse_it() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let Bench { runtime, session, folder, .. } = &Bench::new();
     let cases = cases(300);
-    let (database, session) = runtime.block_on(async {
-        let database = TestDatabase::new().await;
-        let session = database.session().await;
-        session.run("set timezone = 'UTC'").await.expect("it can be set");
-        (database, session)
-    });
-    let folder = TempDir::new().expect("a temporary folder");
     let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
     let (mut taken, mut all) = (std::cell::Cell::new(0), std::cell::Cell::new(0));
     let outcome = runner.run(&made(), |made| {
-        let (theirs, ours) = runtime
-            .block_on(async { (by_copy(&session, &made).await, by_elt(&session, &made, &folder).await) });
+        let (theirs, ours) =
+            runtime.block_on(async { (by_copy(session, &made).await, by_elt(session, &made, folder).await) });
         all.set(all.get() + 1);
         taken.set(taken.get() + u32::from(theirs.is_some()));
         prop_assert_eq!(ours, theirs);
@@ -241,7 +233,6 @@ fn a_csv_gives_the_table_that_copy_gives_or_both_refuse_it() {
     });
     outcome.unwrap_or_else(|error| panic!("{error}"));
     assert!(*taken.get_mut() > 0 && taken.get_mut() < all.get_mut(), "some are taken and some refused");
-    drop(database);
 }
 
 /// Files with a byte changed, cut out or put in, in every format: read or refused, never a panic.

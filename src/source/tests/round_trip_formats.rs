@@ -10,38 +10,15 @@ use parquet::arrow::ArrowWriter;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Map, Value};
-use tempfile::TempDir;
-use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 use super::round_trip::cases;
 use super::*;
-use crate::database::Session;
 use crate::name::literal;
-use crate::test_database::TestDatabase;
 
 type Table = Vec<Vec<Option<String>>>;
 
-struct Bench {
-    runtime: Runtime,
-    session: Session,
-    folder: TempDir,
-    _database: TestDatabase,
-}
-
 impl Bench {
-    fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let (database, session) = runtime.block_on(async {
-            let database = TestDatabase::new().await;
-            let session = database.session().await;
-            session.run("set timezone = 'UTC'").await.expect("it can be set");
-            (database, session)
-        });
-        let folder = TempDir::new().expect("a temporary folder");
-        Self { runtime, session, folder, _database: database }
-    }
-
     fn run<T: std::fmt::Debug>(
         usual: u32,
         made: impl Strategy<Value = T>,

@@ -13,6 +13,18 @@ async fn send(server: &Server, path: &str, origin: &str, body: &str) -> Page {
     page(request.header("content-type", "application/x-www-form-urlencoded").body(body.to_owned())).await
 }
 
+/// The events of the first run until it stands at its gate, and those that are still to come.
+async fn told_until_the_gate(server: &Server) -> (String, reqwest::Response) {
+    let mut events =
+        server.client.get(format!("{}/runs/1/events", server.base)).send().await.expect("it answers");
+    let mut told = String::new();
+    while !told.contains("event: started\ndata: {\"node\":\"stage.gate\"") {
+        let piece = events.chunk().await.expect("it goes on").expect("it has not ended");
+        told.push_str(std::str::from_utf8(&piece).expect("it is text"));
+    }
+    (told, events)
+}
+
 #[tokio::test]
 async fn a_run_is_started_by_the_form_and_followed_to_its_end() {
     let yaml = "models: [{name: gate, columns: [{name: n, tests: [not_null]}]}]";
@@ -50,13 +62,7 @@ async fn a_run_is_started_by_the_form_and_followed_to_its_end() {
     let begun = send(&server, "/ui/runs/", &server.base, "token=let+me+%26+in").await;
     assert_eq!((begun.status, begun.header("location")), (303, "../../ui/runs/1"));
 
-    let mut events =
-        server.client.get(format!("{}/runs/1/events", server.base)).send().await.expect("it answers");
-    let mut told = String::new();
-    while !told.contains("event: started\ndata: {\"node\":\"stage.gate\"") {
-        let piece = events.chunk().await.expect("it goes on").expect("it has not ended");
-        told.push_str(std::str::from_utf8(&piece).expect("it is text"));
-    }
+    let (mut told, events) = told_until_the_gate(&server).await;
     let live = browse(&server, "/ui/runs/1").await;
     live.says(&[
         "data-events=\"../../runs/1/events\"",
@@ -150,13 +156,7 @@ select 'hidden@example.org' as email from generate_series(1, 2)";
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     };
     elsewhere.says(&["class=\"node built\" data-node=\"stage.fast\"", "data-events", "stage.gate begins"]);
-    let mut events =
-        server.client.get(format!("{}/runs/1/events", server.base)).send().await.expect("it answers");
-    let mut told = String::new();
-    while !told.contains("event: started\ndata: {\"node\":\"stage.gate\"") {
-        let piece = events.chunk().await.expect("it goes on").expect("it has not ended");
-        told.push_str(std::str::from_utf8(&piece).expect("it is text"));
-    }
+    let (mut told, events) = told_until_the_gate(&server).await;
     gate.open().await;
     told.push_str(&events.text().await.expect("it ends well"));
     for news in
