@@ -1,10 +1,13 @@
 //! Where log lines go: to standard error. Lines of the access log may wait a moment for each other, for a
-//! system call for each is a good part of a lookup's time; any other line goes out at once, behind those
-//! that wait.
+//! system call for each is a good part of a lookup's time; each thread gathers its own, so that none waits for
+//! another. Any other line goes out at once, behind all that wait.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::io::{IsTerminal, Write};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{self, Thread};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -24,7 +27,7 @@ const ACCESS: &str = "elt::access";
 /// Starts logging. `ELT_LOG` says what is logged, in tracing's words; warnings where it says nothing.
 pub fn start(json: bool) -> Log {
     let filter = EnvFilter::try_from_env("ELT_LOG").unwrap_or_else(|_| EnvFilter::new("warn,elt=info"));
-    let log = Log(Arc::default());
+    let log = Log::default();
     let colours =
         std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty());
     let subscriber =
@@ -40,68 +43,106 @@ pub fn start(json: bool) -> Log {
 }
 
 /// Whoever ends the process calls [`Log::flush`] before.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Log(Arc<Waiting>);
 
 #[derive(Default)]
 struct Waiting {
-    lines: Mutex<Lot>,
-    first: Condvar,
-    /// What is being written; nobody who logs waits for that.
+    /// One of each thread that ever had a line that may wait.
+    lots: Mutex<Vec<Arc<Lot>>>,
+    /// Some lot may not be empty, and the writer knows.
+    any: AtomicBool,
+    /// `None` where no thread could be had.
+    writer: OnceLock<Option<Thread>>,
+    /// Held by who writes, with room to take a lot into; nobody who logs waits for that.
     out: Mutex<Vec<u8>>,
 }
 
-#[derive(Default)]
-struct Lot {
-    bytes: Vec<u8>,
-    has_writer: bool,
+/// Whole lines.
+type Lot = Mutex<Vec<u8>>;
+
+thread_local! {
+    /// This thread's lot, and in which log.
+    static OWN: RefCell<Option<(Log, Arc<Lot>)>> = const { RefCell::new(None) };
 }
 
 impl Log {
     pub fn flush(&self) {
-        let mut out = self.0.out.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::swap(&mut *out, &mut self.lot().bytes);
-        // There is nowhere to tell that standard error is gone.
-        let _ = std::io::stderr().write_all(&out);
-        out.clear();
+        self.write_lots(&mut locked(&self.0.out));
     }
 
-    fn lot(&self) -> MutexGuard<'_, Lot> {
-        // Bytes are appended whole; a panic elsewhere leaves nothing half done.
-        self.0.lines.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn take(&self, line: &[u8], may_wait: bool) {
-        let mut lot = self.lot();
-        let is_first = lot.bytes.is_empty();
-        lot.bytes.extend_from_slice(line);
-        if !may_wait || lot.bytes.len() > FULL || !self.writer_is_there(&mut lot) {
-            drop(lot);
-            self.flush();
-        } else if is_first {
-            self.0.first.notify_one();
+    fn write_lots(&self, room: &mut Vec<u8>) {
+        // Before the lots are taken: who finds this unset has a line that was not.
+        self.0.any.store(false, Ordering::SeqCst);
+        for lot in locked(&self.0.lots).iter() {
+            std::mem::swap(room, &mut *locked(lot));
+            print(room);
+            room.clear();
         }
+    }
+
+    fn put_at_once(&self, line: &[u8]) {
+        let mut room = locked(&self.0.out);
+        self.write_lots(&mut room);
+        print(line);
+    }
+
+    fn put(&self, line: &[u8]) {
+        let full = self.with_own_lot(|lot| {
+            let mut lot = locked(lot);
+            lot.extend_from_slice(line);
+            lot.len() > FULL
+        });
+        if full {
+            self.flush();
+        } else if !self.0.any.load(Ordering::SeqCst) && !self.0.any.swap(true, Ordering::SeqCst) {
+            match self.writer() {
+                Some(writer) => writer.unpark(),
+                None => self.flush(),
+            }
+        }
+    }
+
+    fn with_own_lot<T>(&self, then: impl FnOnce(&Lot) -> T) -> T {
+        OWN.with_borrow_mut(|own| match own {
+            Some((log, lot)) if Arc::ptr_eq(&log.0, &self.0) => then(lot),
+            _ => {
+                let lot = Arc::<Lot>::default();
+                locked(&self.0.lots).push(lot.clone());
+                then(&own.insert((self.clone(), lot)).1)
+            }
+        })
     }
 
     /// The thread that writes is made for the first line that may wait: most commands never have one.
-    fn writer_is_there(&self, lot: &mut Lot) -> bool {
-        if !lot.has_writer {
+    fn writer(&self) -> Option<&Thread> {
+        let made = self.0.writer.get_or_init(|| {
             let log = self.clone();
-            let thread = std::thread::Builder::new().name("log".to_owned());
-            lot.has_writer = thread.spawn(move || log.write_for_ever()).is_ok();
-        }
-        lot.has_writer
+            let made = thread::Builder::new().name("log".to_owned()).spawn(move || log.write_for_ever());
+            made.ok().map(|handle| handle.thread().clone())
+        });
+        made.as_ref()
     }
 
     fn write_for_ever(&self) {
         loop {
-            let lot = self.lot();
-            let nothing = |lot: &mut Lot| lot.bytes.is_empty();
-            drop(self.0.first.wait_while(lot, nothing).unwrap_or_else(PoisonError::into_inner));
-            std::thread::sleep(WAIT);
+            while !self.0.any.load(Ordering::SeqCst) {
+                thread::park();
+            }
+            thread::sleep(WAIT);
             self.flush();
         }
     }
+}
+
+/// Bytes are appended and taken whole; a panic elsewhere leaves nothing half done.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn print(bytes: &[u8]) {
+    // There is nowhere to tell that standard error is gone.
+    let _ = std::io::stderr().write_all(bytes);
 }
 
 /// One event's way into the log.
@@ -124,7 +165,11 @@ impl<'a> MakeWriter<'a> for Log {
 
 impl Write for Line<'_> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.log.take(bytes, self.may_wait);
+        if self.may_wait {
+            self.log.put(bytes);
+        } else {
+            self.log.put_at_once(bytes);
+        }
         Ok(bytes.len())
     }
 
@@ -160,24 +205,21 @@ where
     }
 }
 
+/// Written piece by piece: formatting by `format_args!` took twice as long.
 struct Fields<'a> {
     writer: Writer<'a>,
     result: fmt::Result,
 }
 
 impl Fields<'_> {
-    fn put(&mut self, field: &Field, value: fmt::Arguments<'_>) {
-        let name = field.name();
-        let mut put = || {
+    fn put(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
+        let put = || {
             self.writer.write_char(' ')?;
-            if name != "message" {
-                self.writer.write_str(name)?;
+            if field.name() != "message" {
+                self.writer.write_str(field.name())?;
                 self.writer.write_char('=')?;
             }
-            match value.as_str() {
-                Some(text) => self.writer.write_str(text),
-                None => self.writer.write_fmt(value),
-            }
+            value(&mut self.writer)
         };
         if self.result.is_ok() {
             self.result = put();
@@ -187,21 +229,24 @@ impl Fields<'_> {
 
 impl Visit for Fields<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.put(field, format_args!("{value:?}"));
+        self.put(field, |writer| write!(writer, "{value:?}"));
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put(field, format_args!("{value}"));
+        self.put(field, |writer| write!(writer, "{value}"));
     }
 
     /// Quoted; escaped where it holds what could look like another line or field.
     fn record_str(&mut self, field: &Field, value: &str) {
         let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
-        if value.bytes().all(is_plain) {
-            self.put(field, format_args!("\"{value}\""));
-        } else {
-            self.put(field, format_args!("{value:?}"));
-        }
+        self.put(field, |writer| {
+            if !value.bytes().all(is_plain) {
+                return write!(writer, "{value:?}");
+            }
+            writer.write_char('"')?;
+            writer.write_str(value)?;
+            writer.write_char('"')
+        });
     }
 }
 
@@ -209,19 +254,21 @@ impl Visit for Fields<'_> {
 mod tests {
     use super::*;
 
-    fn written(line: impl FnOnce()) -> String {
-        let log = Log(Arc::default());
-        // As if the thread were there, so that the line stays.
-        log.lot().has_writer = true;
-        let lines = Lines { other: Format::default().with_target(false).with_ansi(false) };
+    /// What waits after some lines.
+    fn waiting(lines: impl FnOnce()) -> String {
+        let log = Log::default();
+        // As if the writer knew, so that the lines stay.
+        log.0.any.store(true, Ordering::SeqCst);
+        let form = Lines { other: Format::default().with_target(false).with_ansi(false) };
         let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone());
-        tracing::subscriber::with_default(subscriber.event_format(lines).finish(), line);
-        String::from_utf8(std::mem::take(&mut log.lot().bytes)).unwrap()
+        tracing::subscriber::with_default(subscriber.event_format(form).finish(), lines);
+        let lots: Vec<_> = locked(&log.0.lots).iter().map(|lot| locked(lot).clone()).collect();
+        String::from_utf8(lots.concat()).unwrap()
     }
 
     #[test]
     fn a_line_of_the_access_log_waits_and_looks_like_any_other() {
-        let line = written(|| {
+        let line = waiting(|| {
             tracing::info!(target: ACCESS, id = "a1", method = %"GET", path = "/a\nb", status = 200, "answered");
         });
         let (time, rest) = line.split_at(27);
@@ -231,7 +278,7 @@ mod tests {
 
     #[test]
     fn any_other_line_takes_with_it_what_waits() {
-        let left = written(|| {
+        let left = waiting(|| {
             tracing::info!(target: ACCESS, "answered");
             tracing::warn!("(a line of a test)");
         });
