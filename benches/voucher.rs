@@ -11,6 +11,7 @@ mod support;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -32,7 +33,7 @@ fn main() {
     }
 }
 
-/// Ends its process with itself.
+/// Ends its process with itself, and what that has started: uvicorn's workers would outlive it.
 struct Service {
     process: Child,
     port: u16,
@@ -40,6 +41,8 @@ struct Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
+        let group = format!("-{}", self.process.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
         // It may have ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
@@ -118,6 +121,7 @@ fn fastapi(workers: &str) -> Option<Service> {
         .arg(port.to_string())
         .current_dir(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/support"))
         .env("PYTHONDONTWRITEBYTECODE", "1")
+        .process_group(0)
         .spawn()
         .ok()?;
     Some(Service { process, port })
