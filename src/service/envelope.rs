@@ -12,11 +12,9 @@ use actix_web::http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::middleware::Next;
-use actix_web::web::Data;
 
-use super::metrics::Routed;
+use super::metrics::{Counts, Routed};
 use super::problem::Problem;
-use super::state::State;
 use super::{body, pages};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -56,8 +54,9 @@ pub async fn envelope<B: MessageBody + 'static>(
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(NOT_A_PAGE));
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     }
-    if let Some(state) = response.request().app_data::<Data<State>>() {
-        state.metrics.count(&response, began.elapsed());
+    let took = began.elapsed();
+    if let Some(counts) = response.request().app_data::<Counts>() {
+        counts.count(&response, took);
     }
     let request = response.request();
     let extensions = request.extensions();
@@ -70,7 +69,7 @@ pub async fn envelope<B: MessageBody + 'static>(
         method = %request.method(),
         path,
         status = response.status().as_u16(),
-        duration_us = began.elapsed().as_micros() as u64,
+        duration_us = took.as_micros() as u64,
         "answered"
     );
     drop(extensions);

@@ -1,11 +1,10 @@
-//! A lookup's body as JSON has it: the six fields as raw JSON values, and how single values are read. Pure;
-//! what the values mean is for [`super::facts`].
+//! A lookup's body as JSON has it: the values of the six fields, each as it is written. Pure; what the values
+//! mean is for [`super::facts`].
 
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// All fields that are read.
 pub const FIELDS: [&str; 6] =
@@ -20,7 +19,7 @@ pub const SEGMENT: usize = 5;
 
 /// The fields as they stand in the body; `null` counts as absent.
 pub struct Fields<'b> {
-    pub values: [Option<&'b RawValue>; 6],
+    pub values: [Option<Given<'b>>; 6],
     /// Places of the fields that stand there more than once.
     pub repeated: Vec<usize>,
 }
@@ -37,15 +36,17 @@ impl<'b> Deserialize<'b> for Fields<'b> {
             }
 
             fn visit_map<M: MapAccess<'b>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-                let mut fields = Fields { values: [None; 6], repeated: Vec::new() };
+                let mut fields = Fields { values: [const { None }; 6], repeated: Vec::new() };
                 let mut seen = [false; 6];
                 while let Some(Key(key)) = map.next_key()? {
-                    let value: &'b RawValue = map.next_value()?;
-                    let Some(field) = key else { continue };
+                    let Some(field) = key else {
+                        map.next_value::<IgnoredAny>()?;
+                        continue;
+                    };
                     if std::mem::replace(&mut seen[field], true) && !fields.repeated.contains(&field) {
                         fields.repeated.push(field);
                     }
-                    fields.values[field] = Some(value).filter(|value| value.get() != "null");
+                    fields.values[field] = map.next_value()?;
                 }
                 Ok(fields)
             }
@@ -78,39 +79,81 @@ impl<'b> Deserialize<'b> for Key {
     }
 }
 
-/// `14`, `14.0` and `1.4e1` are the same whole number. Exact, or `None`.
-pub fn integral(number: &str) -> Option<i64> {
-    let whole = match number.split_once('.') {
-        Some((whole, fraction)) if fraction.bytes().all(|digit| digit == b'0') => whole,
-        _ => number,
-    };
-    whole.parse().ok().or_else(|| {
-        // Only an exponent or a fraction is left; floats are exact up to 2^53.
-        let float: f64 = number.parse().ok()?;
-        (float.fract() == 0.0 && float.abs() <= 9_007_199_254_740_992.0).then_some(float as i64)
-    })
+/// A field's value, as far as it matters what it is.
+#[derive(Debug, PartialEq)]
+pub enum Given<'b> {
+    Text(Cow<'b, str>),
+    /// `14`, and also `14.0` and `1.4e1`.
+    Whole(i64),
+    /// With a fraction, or too large to be held exactly.
+    Number,
+    Boolean,
+    Array,
+    Object,
 }
 
-/// The text of a JSON string; `None` for null and for an absent field.
-pub fn text(value: Option<&RawValue>) -> Result<Option<Cow<'_, str>>, &'static str> {
-    let Some(value) = value.map(RawValue::get) else { return Ok(None) };
-    match value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
-        Some(plain) if !plain.contains('\\') => Ok(Some(Cow::Borrowed(plain))),
-        Some(_) => {
-            serde_json::from_str(value).map(|text| Some(Cow::Owned(text))).map_err(|_| "is no valid text")
+impl Given<'_> {
+    /// What it is instead of what was expected.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "is a string",
+            Self::Whole(_) | Self::Number => "is a number",
+            Self::Boolean => "is a boolean",
+            Self::Array => "is an array",
+            Self::Object => "is an object",
         }
-        None => Err(kind(value)),
     }
 }
 
-/// What it is instead of what was expected, by its first byte.
-pub fn kind(json: &str) -> &'static str {
-    match json.as_bytes().first() {
-        Some(b'"') => "is a string",
-        Some(b'{') => "is an object",
-        Some(b'[') => "is an array",
-        Some(b't' | b'f') => "is a boolean",
-        _ => "is a number",
+impl<'b> Deserialize<'b> for Given<'b> {
+    fn deserialize<D: Deserializer<'b>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Value;
+
+        impl<'b> Visitor<'b> for Value {
+            type Value = Given<'b>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'b str) -> Result<Given<'b>, E> {
+                Ok(Given::Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Given<'b>, E> {
+                Ok(Given::Text(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Given<'b>, E> {
+                Ok(Given::Whole(number))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Given<'b>, E> {
+                Ok(i64::try_from(number).map_or(Given::Number, Given::Whole))
+            }
+
+            fn visit_f64<E>(self, number: f64) -> Result<Given<'b>, E> {
+                // Up to 2^53 every whole number has a float of its own.
+                let is_whole = number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0;
+                Ok(if is_whole { Given::Whole(number as i64) } else { Given::Number })
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Given<'b>, E> {
+                Ok(Given::Boolean)
+            }
+
+            fn visit_seq<A: SeqAccess<'b>>(self, mut array: A) -> Result<Given<'b>, A::Error> {
+                while array.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Given::Array)
+            }
+
+            fn visit_map<A: MapAccess<'b>>(self, mut object: A) -> Result<Given<'b>, A::Error> {
+                while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Given::Object)
+            }
+        }
+
+        deserializer.deserialize_any(Value)
     }
 }
 
@@ -125,13 +168,30 @@ mod tests {
             ("14.0", Some(14)),
             ("1.4e1", Some(14)),
             ("-0", Some(0)),
-            ("9223372036854775807.00", Some(i64::MAX)),
+            ("9223372036854775807", Some(i64::MAX)),
+            ("-9223372036854775808", Some(i64::MIN)),
             ("14.5", None),
-            ("1e400", None),
+            ("1e300", None),
             ("1e18", None),
             ("9223372036854775808", None),
+            ("98765432109876543210", None),
         ] {
-            assert_eq!(integral(text), number, "{text}");
+            let given: Given<'_> = serde_json::from_str(text).unwrap();
+            assert_eq!(given, number.map_or(Given::Number, Given::Whole), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_value_is_of_some_kind() {
+        for (json, kind) in [
+            (r#""\u0050eru""#, "is a string"),
+            ("7", "is a number"),
+            ("7.5", "is a number"),
+            ("false", "is a boolean"),
+            (r#"[[], {"a": "b"}]"#, "is an array"),
+            (r#"{"a": ["b"]}"#, "is an object"),
+        ] {
+            assert_eq!(serde_json::from_str::<Given<'_>>(json).unwrap().kind(), kind, "{json}");
         }
     }
 }

@@ -1,15 +1,16 @@
 //! All paths in one table. Each is served with and without the trailing slash; a method that a path does
 //! not take is answered with 405 and those that it takes.
 
-use std::future::Future;
+use std::future::{Future, Ready, ready};
 use std::panic::AssertUnwindSafe;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, guard};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, guard};
 use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
 
 use super::gate::Need;
 use super::problem::Problem;
@@ -23,6 +24,18 @@ pub struct Call {
     pub request: HttpRequest,
     pub payload: Payload,
     pub state: Data<State>,
+}
+
+impl FromRequest for Call {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        let state = request.app_data::<Data<State>>().cloned();
+        let state = state.ok_or_else(|| Problem::internal("the service has no state".to_owned()));
+        ready(state.map(|state| Self { request, payload, state }))
+    }
 }
 
 pub fn routes(config: &mut ServiceConfig) {
@@ -124,37 +137,31 @@ fn spellings(path: &str) -> Vec<String> {
     }
 }
 
-fn wrong_method(
-    allowed: &'static str,
-) -> impl Fn(HttpRequest, web::Payload) -> std::future::Ready<Answer> + Clone {
-    move |request, payload| {
-        body::leave(&request, payload.into_inner());
-        std::future::ready(Err(Problem::from_status(StatusCode::METHOD_NOT_ALLOWED)
+fn wrong_method(allowed: &'static str) -> impl Fn(Call) -> Ready<Answer> + Clone {
+    move |call| {
+        body::leave(&call.request, call.payload);
+        ready(Err(Problem::from_status(StatusCode::METHOD_NOT_ALLOWED)
             .with_hint(format!("It takes {allowed}."))
             .with_header(ALLOW, HeaderValue::from_static(allowed))))
     }
 }
 
-/// The gate before a handler, and a net below it: a panic becomes a bare 500 instead of a broken connection. Nothing shared is left half changed by it: the
-/// state is swapped or written whole.
-fn caught<F, Fut>(
-    need: Need,
-    handler: F,
-) -> impl Fn(HttpRequest, web::Payload, Data<State>) -> futures_util::future::LocalBoxFuture<'static, Answer> + Clone
+/// The gate before a handler, and a net below it: a panic becomes a bare 500 instead of a broken connection.
+/// Nothing shared is left half changed by it: the state is swapped or written whole.
+fn caught<F, Fut>(need: Need, handler: F) -> impl Fn(Call) -> LocalBoxFuture<'static, Answer> + Clone
 where
     F: Fn(Call) -> Fut + Copy + 'static,
     Fut: Future<Output = Answer> + 'static,
 {
-    move |request, payload, state| {
-        let mut payload = payload.into_inner();
-        let admitted = state.gate.admit(need, &request);
-        if admitted.is_err() || request.method() != Method::POST {
-            body::leave(&request, payload.take());
+    move |mut call| {
+        let admitted = call.state.gate.admit(need, &call.request);
+        if admitted.is_err() || call.request.method() != Method::POST {
+            body::leave(&call.request, call.payload.take());
         }
         if let Err(refused) = admitted {
-            return Box::pin(std::future::ready(Err(refused)));
+            return Box::pin(ready(Err(refused)));
         }
-        let answer = AssertUnwindSafe(async move { handler(Call { request, payload, state }).await });
+        let answer = AssertUnwindSafe(async move { handler(call).await });
         Box::pin(async move {
             answer
                 .catch_unwind()

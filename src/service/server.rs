@@ -102,6 +102,7 @@ fn serve(
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
+            .app_data(state.metrics.counts())
             .configure(routes)
             .default_service(elsewhere())
             .wrap(Condition::new(!cors.is_empty(), others(&cors)))

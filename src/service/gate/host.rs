@@ -36,7 +36,8 @@ fn name(host: &str) -> &str {
 fn is_named(name: &str, named: &[String]) -> bool {
     // Browsers take whatever ends in `localhost` to their own machine.
     let end = name.rsplit('.').next().unwrap_or_default();
-    end.eq_ignore_ascii_case("localhost")
+    matches!(name, "localhost" | "127.0.0.1")
+        || end.eq_ignore_ascii_case("localhost")
         || named.iter().any(|own| own.eq_ignore_ascii_case(name))
         || name.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
 }
