@@ -8,6 +8,7 @@ mod config_words;
 mod constraints;
 mod docs_blocks;
 mod exposures;
+mod fetch;
 mod files;
 mod folders;
 mod freshness;
@@ -38,6 +39,7 @@ pub use config::{Config, Contract, Index, PersistDocs, Roles};
 pub use constraints::{Constraint, ConstraintKind};
 pub use docs_blocks::DocsBlock;
 pub use exposures::{Exposure, ExposureType, Maturity};
+pub use fetch::{AllowedHost, Fetch};
 pub use folders::{FolderKind, Folders, folder_config, join_words};
 pub use freshness::{FreshnessLimits, FreshnessStatus, Period, Tolerance};
 pub use layer::Layer;
@@ -46,7 +48,7 @@ pub use materialization::{
     HardDeletes, Materialization, MetaColumns, OnConfigurationChange, OnSchemaChange, SnapshotStrategy,
     Strategy,
 };
-pub use profile::{EMBEDDED_DATABASE, Fetch, Profile, Target};
+pub use profile::{EMBEDDED_DATABASE, Profile, Target};
 pub use properties::{Properties, SingularTest};
 pub use reading::{BadRows, BadRowsLimit, ColumnsChange, NameOrNumber, RaggedRows};
 pub use rules::{Rule, RuleColumn};

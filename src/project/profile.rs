@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use serde_yaml::Spanned;
 
 use super::calling::{self, WrittenSchedule, WrittenWebhooks};
+use super::fetch::Fetch;
 use super::service::{Service, WrittenService};
 use super::{Folders, Layer, Setting, yaml};
 use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
@@ -62,26 +63,6 @@ struct WrittenTarget {
     defer: Option<Spanned<String>>,
     #[serde(default)]
     vars: Map<String, Value>,
-}
-
-/// Limits of what is downloaded.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Fetch {
-    pub max_bytes: Option<u64>,
-    /// Seconds without a byte before a download counts as dead.
-    pub stall_seconds: Option<u64>,
-    pub retries: Option<usize>,
-    /// Bytes that a packed file may unpack to.
-    pub max_unpacked_bytes: Option<u64>,
-    /// A download that nobody asked for in so many days is removed.
-    pub cache_days: Option<u64>,
-    /// Of more downloads than this, in bytes, those that were not asked for longest are removed.
-    pub cache_bytes: Option<u64>,
-    /// Only public addresses are asked, also after redirects and whatever a name resolves to.
-    pub refuse_private_addresses: bool,
-    /// Where Google Drive is, for those who reach it by a proxy.
-    pub google_drive_url: Option<url::Url>,
 }
 
 /// The database of the embedded cluster.

@@ -109,6 +109,7 @@ fn fetch_options(project: &Project) -> FetchOptions {
         options.cache_bytes = bytes;
     }
     options.refuse_private_addresses = written.refuse_private_addresses;
+    options.allow_hosts = written.allow_hosts.iter().map(|host| host.0.clone()).collect();
     if let Some(bytes) = written.max_unpacked_bytes {
         options.max_unpacked_bytes = bytes;
     }

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
-use url::Url;
+use url::{Host, Url};
 
 use super::api::spool;
 use super::error::nearest;
@@ -51,6 +51,8 @@ pub struct FetchOptions {
     pub basic: Option<(String, String)>,
     /// Nothing is asked of this machine, its network, or what lies behind it; proxies are not used.
     pub refuse_private_addresses: bool,
+    /// But of these hosts, as an address spells them; not of others that lead to the same place.
+    pub allow_hosts: Vec<Host>,
     /// Of object stores: words as `aws_access_key_id`, `aws_region`, and their values. They count as secrets.
     pub store: Vec<(String, String)>,
 }
@@ -73,6 +75,7 @@ impl Default for FetchOptions {
             headers: Vec::new(),
             basic: None,
             refuse_private_addresses: false,
+            allow_hosts: Vec::new(),
             store: Vec::new(),
         }
     }

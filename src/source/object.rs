@@ -93,10 +93,8 @@ fn store(bucket: &str, options: &FetchOptions) -> Result<AmazonS3, SourceError> 
         known |= ["aws_access_key_id", "aws_web_identity_token_file"].contains(&name.as_str())
             || name.starts_with("aws_container_credentials");
         if name.starts_with("aws_endpoint") {
-            if options.refuse_private_addresses {
-                // Names are judged as they are resolved; a number is resolved by nobody.
-                http::check_address(value)?;
-            }
+            // Names are judged as they are resolved; a number is resolved by nobody.
+            http::check_address(value, options)?;
             if value.starts_with("http://") {
                 builder = builder.with_allow_http(true);
             }

@@ -52,6 +52,7 @@ mod other_database;
 mod package_ids;
 mod pages;
 mod plans;
+mod private_addresses;
 mod rare_words;
 mod readers;
 mod retry;

@@ -3,23 +3,29 @@
 //! is connected to.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
-use crate::source::SourceError;
+use crate::source::{FetchOptions, SourceError};
 
-/// Resolves names as the system does, and gives only public addresses.
-pub(super) struct PublicOnly;
+/// Resolves names as the system does, and gives only public addresses, but for names that are allowed.
+#[derive(Clone)]
+pub(super) struct PublicOnly {
+    allowed: Arc<[Host]>,
+}
 
 impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
+        let host = name.as_str().to_owned();
+        let allowed = self.allowed.contains(&Host::Domain(host.clone()));
         Box::pin(async move {
-            let host = name.as_str().to_owned();
             // The port is the client's to set.
             let found: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
             // One private address among public ones is a trap, not a choice.
-            if let Some(private) = found.iter().find(|address| !is_public(address.ip())) {
+            let private = found.iter().find(|address| !allowed && !is_public(address.ip()));
+            if let Some(private) = private {
                 return Err(format!("{host} has the private address {}, {REFUSED}", private.ip()).into());
             }
             Ok(Box::new(found.into_iter()) as Addrs)
@@ -30,22 +36,31 @@ impl Resolve for PublicOnly {
 /// How the error of a refused name ends, by which it is known again.
 pub(super) const REFUSED: &str = "which the profile refuses";
 
-/// Refuses an address that is written as a number: no name is resolved for it.
-pub(super) fn check(url: &Url) -> Result<(), SourceError> {
-    let address = match url.host() {
-        Some(Host::Ipv4(address)) => IpAddr::V4(address),
-        Some(Host::Ipv6(address)) => IpAddr::V6(address),
-        _ => return Ok(()),
-    };
-    if is_public(address) {
-        return Ok(());
+impl PublicOnly {
+    /// Where the options ask for it.
+    pub fn of(options: &FetchOptions) -> Option<Self> {
+        options.refuse_private_addresses.then(|| Self { allowed: options.allow_hosts.clone().into() })
     }
-    Err(refused(&format!("{address} is a private address, {REFUSED}")))
+
+    /// Refuses an address that is written as a number: no name is resolved for it.
+    pub fn check(&self, url: &Url) -> Result<(), SourceError> {
+        let address = match url.host() {
+            Some(Host::Ipv4(address)) => IpAddr::V4(address),
+            Some(Host::Ipv6(address)) => IpAddr::V6(address),
+            _ => return Ok(()),
+        };
+        let allowed = url.host().is_some_and(|host| self.allowed.contains(&host.to_owned()));
+        if allowed || is_public(address) {
+            return Ok(());
+        }
+        Err(refused(&format!("{address} is a private address, {REFUSED}")))
+    }
 }
 
 pub(super) fn refused(why: &str) -> SourceError {
     SourceError::new(why).with_hint(
-        "fetch.refuse_private_addresses in profiles.yml allows only public addresses; take it out to allow this",
+        "fetch.refuse_private_addresses in profiles.yml allows only public addresses and the hosts in \
+         fetch.allow_hosts",
     )
 }
 
@@ -136,8 +151,31 @@ mod tests {
         }
     }
 
+    fn public_only(allowed: &[&str]) -> PublicOnly {
+        PublicOnly { allowed: allowed.iter().map(|host| Host::parse(host).unwrap()).collect() }
+    }
+
+    #[test]
+    fn a_host_is_allowed_as_it_is_spelled_and_no_other_name_of_it() {
+        let allowed = public_only(&["127.0.0.1", "intranet.example"]);
+        let check = |text: &str| allowed.check(&Url::parse(text).unwrap()).is_ok();
+        assert!(check("http://127.0.0.1:8080/") && check("http://2130706433/"));
+        assert!(!check("http://127.0.0.2/") && !check("http://[::1]/") && !check("http://[::ffff:7f00:1]/"));
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_to_a_private_address_is_refused_unless_it_is_allowed() {
+        use std::str::FromStr;
+        let name = || Name::from_str("localhost").unwrap();
+        let refused = public_only(&["127.0.0.1", "[::1]"]).resolve(name()).await.err().unwrap().to_string();
+        assert!(refused.starts_with("localhost has the private address "), "{refused}");
+        assert!(refused.ends_with(REFUSED), "{refused}");
+        assert!(public_only(&["localhost"]).resolve(name()).await.is_ok());
+    }
+
     #[test]
     fn a_number_in_any_spelling_is_judged_as_the_address_it_is() {
+        let check = |url: &Url| public_only(&[]).check(url);
         for text in [
             "http://127.0.0.1/",
             "http://2130706433/",

@@ -20,6 +20,7 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt;
 use url::Url;
 
+use self::address::PublicOnly;
 use crate::source::location::redacted;
 use crate::source::{FetchOptions, SourceError};
 
@@ -33,7 +34,7 @@ pub(in crate::source) struct Http {
     home: Url,
     headers: HeaderMap,
     basic: Option<(String, String)>,
-    public_only: bool,
+    public_only: Option<PublicOnly>,
     cookies: Vec<Cookie>,
 }
 
@@ -63,7 +64,7 @@ impl Http {
             value.set_sensitive(true);
             headers.append(name.clone(), value);
         }
-        let (basic, public_only) = (options.basic.clone(), options.refuse_private_addresses);
+        let (basic, public_only) = (options.basic.clone(), PublicOnly::of(options));
         Ok(Self { client, home, headers, basic, public_only, cookies: Vec::new() })
     }
 
@@ -107,8 +108,8 @@ impl Http {
         headers: &HeaderMap,
         body: Option<Bytes>,
     ) -> Result<Response, RequestError> {
-        if self.public_only {
-            address::check(url).map_err(RequestError::Final)?;
+        if let Some(public_only) = &self.public_only {
+            public_only.check(url).map_err(RequestError::Final)?;
         }
         let at_home = url.origin() == self.home.origin();
         let mut target = url.clone();
@@ -189,20 +190,21 @@ pub(in crate::source) fn client(options: &FetchOptions) -> Result<Client, Source
         .connect_timeout(options.connect_timeout)
         .read_timeout(options.stall_timeout)
         .user_agent(concat!("elt/", env!("CARGO_PKG_VERSION")));
-    if options.refuse_private_addresses {
+    if let Some(public_only) = PublicOnly::of(options) {
         // A proxy would resolve the name itself, and nobody could say to what.
-        builder = builder.no_proxy().dns_resolver(Arc::new(address::PublicOnly));
+        builder = builder.no_proxy().dns_resolver(Arc::new(public_only));
     }
     builder
         .build()
         .map_err(|error| SourceError::new(format!("the HTTP client cannot be set up: {}", chain(error))))
 }
 
-/// Refuses a private address, or what is none at all.
-pub(in crate::source) fn check_address(text: &str) -> Result<(), SourceError> {
+/// Refuses a private address where the options do, or what is none at all.
+pub(in crate::source) fn check_address(text: &str, options: &FetchOptions) -> Result<(), SourceError> {
+    let Some(public_only) = PublicOnly::of(options) else { return Ok(()) };
     let url =
         Url::parse(text).map_err(|error| SourceError::new(format!("the endpoint is no address: {error}")))?;
-    address::check(&url)
+    public_only.check(&url)
 }
 
 fn is_within(host: &str, domain: &str) -> bool {
