@@ -1,6 +1,7 @@
 //! Everything that speaks to PostgreSQL: connecting, sessions, elt's own tables. No other module names
 //! tokio-postgres.
 
+pub mod begun;
 pub mod catalog;
 mod connect;
 mod copy_out;

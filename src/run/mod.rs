@@ -42,7 +42,7 @@ use crate::database::{self, Connector, DatabaseError, Session, progress};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::Manifest;
 use crate::pipeline::{NodeRecord, NodeStatus, RunStatus};
-use crate::project::{Layer, Project, Target};
+use crate::project::{Layer, Materialization, Project, Target};
 use crate::secret::Secrets;
 use crate::source::FetchOptions;
 use journal::Journal;
@@ -322,6 +322,7 @@ impl Begun {
     ) -> Result<Option<String>, DatabaseError> {
         let prod = self.manifest.schema(Layer::Prod).as_str();
         let full = outcome.problems.iter().any(|problem| problem.code == "disk-full");
+        self.leave_begun_loads(full, outcome).await?;
         if full || outcome.status == RunStatus::Succeeded {
             return database::kept::forget(&self.control, prod).await.map(|()| None);
         }
@@ -332,6 +333,17 @@ impl Begun {
         Ok((count > 0).then(|| {
             format!("{count} {nodes} kept until the next run begins: `elt retry` goes on from here")
         }))
+    }
+
+    /// A half-filled table stays until its load has come to its end, unless the model is gone or room is scarce.
+    async fn leave_begun_loads(&self, full: bool, outcome: &Outcome) -> Result<(), DatabaseError> {
+        let prod = self.manifest.schema(Layer::Prod).as_str();
+        let loads = self.manifest.ids().filter(|id| {
+            let is_load = self.manifest.node(*id).materialization == Materialization::Load;
+            is_load && !full && (outcome.status != RunStatus::Succeeded || !self.plan.build.contains(id))
+        });
+        let labels: Vec<String> = loads.map(|id| self.manifest.node(id).label()).collect();
+        database::begun::forget_but(&self.control, prod, &labels).await
     }
 
     async fn record_failure(&self, outcome: &Outcome) -> Result<(), DatabaseError> {

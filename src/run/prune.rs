@@ -9,7 +9,7 @@ use super::start::take_lock;
 use super::sweep::{kind_word, sweep};
 use super::{Place, RunError};
 use crate::database::catalog::{self, Existing};
-use crate::database::{DatabaseError, Session, kept, migrate};
+use crate::database::{DatabaseError, Session, begun, kept, migrate};
 use crate::manifest::Manifest;
 use crate::name::Relation;
 use crate::project::Layer;
@@ -37,6 +37,7 @@ pub async fn prune(place: &Place, manifest: &Manifest, drop: bool) -> Result<Pru
     if drop {
         // What a failed run keeps may read what is to go.
         kept::forget(&session, prod).await?;
+        begun::forget_but(&session, prod, &[]).await?;
         sweep(&session, prod).await?;
         drop_all(&session, manifest, orphans, &mut pruned).await?;
     }

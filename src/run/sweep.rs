@@ -1,7 +1,7 @@
 //! Drops what runs left: relations they replaced, and what runs that failed or died had built. In batches,
 //! without CASCADE, and only in schemas that runs of this project made.
 
-use crate::database::{DatabaseError, Session, catalog, history, kept};
+use crate::database::{DatabaseError, Session, begun, catalog, history, kept};
 use crate::name::Ident;
 
 /// Relations dropped in one transaction: each takes a lock, and the server's table of locks is bounded.
@@ -17,8 +17,8 @@ pub(super) fn old_schema(run: i64) -> Ident {
     Ident::new(format!("elt_old_{run}")).expect("a number makes a short name")
 }
 
-/// Sweeps all ended runs of a prod schema, but for what is written down as kept. What cannot be dropped stays
-/// for the next run, and is told.
+/// Sweeps all ended runs of a prod schema, but for what is written down as kept and for half-filled tables that
+/// the next load goes on from. What cannot be dropped stays for the next run, and is told.
 /// Only for who holds the run lock.
 pub async fn sweep(session: &Session, prod_schema: &str) -> Result<Vec<String>, DatabaseError> {
     sweep_but(session, prod_schema, None).await
@@ -55,7 +55,8 @@ async fn drop_schema(session: &Session, schema: &Ident) -> Result<bool, Database
     if !catalog::schema_exists(session, schema).await? {
         return Ok(true);
     }
-    let spared = kept::names_in(session, schema).await?;
+    let mut spared = kept::names_in(session, schema).await?;
+    spared.extend(begun::names_in(session, schema).await?);
     loop {
         let relations = catalog::droppable(session, schema, &spared, BATCH).await?;
         if relations.is_empty() {

@@ -92,6 +92,8 @@ pub(super) struct Shared {
     pub place: Place,
     pub observer: Arc<dyn Observer>,
     pub cancel: CancellationToken,
+    /// Another run is asked once more.
+    pub retries: bool,
     /// Downloads that were only looked at so far, by node and piece.
     looked_at: Mutex<HashMap<(NodeId, String), Fetched>>,
 }
@@ -105,6 +107,7 @@ impl Shared {
             place: run.place.clone(),
             observer,
             cancel,
+            retries: run.kept.are_read(),
             looked_at: Mutex::default(),
         }
     }

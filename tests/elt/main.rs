@@ -25,6 +25,7 @@ mod customer_360;
 mod dbt_state;
 mod defer;
 mod deps;
+mod died_loads;
 mod docs;
 mod errors;
 mod failures;

@@ -103,6 +103,11 @@ pub(super) fn cursor<'a>(loading: &Loading<'a>) -> Option<&'a Cursor> {
     }
 }
 
+/// Whether the order of a column is that of words.
+pub(super) fn is_text(column: &catalog::Column) -> bool {
+    column.data_type == "text" || column.data_type.starts_with("character")
+}
+
 pub(super) fn by_file(loading: &Loading<'_>) -> bool {
     matches!(loading.node.config.incremental, Some(Incremental::By(_)))
 }
@@ -144,7 +149,7 @@ pub(super) async fn settle(
             format!("`{}` has no column `{}` to be its cursor", loading.node.name.as_str(), cursor.cursor);
         return Err(Box::new(Diagnostic::error("unknown-column", message).at(loading.place.clone())));
     };
-    if column.data_type == "text" || column.data_type.starts_with("character") {
+    if is_text(column) {
         let message =
             format!("the cursor `{}` is {}, in which 10 comes before 9", column.name, column.data_type);
         let problem = Diagnostic::error("bad-cursor", message).at(loading.place.clone());

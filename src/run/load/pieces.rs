@@ -1,15 +1,17 @@
 //! The pieces of a source, one after another: fetched, opened, copied into the table. While one is copied the
 //! next is fetched. Files are read on threads that may wait.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::future::try_join;
 
-use super::super::task::Problem;
-use super::{Loading, Watcher, adding, aside, copy, table, types};
+use super::super::task::{Problem, count};
+use super::{Loading, Watcher, adding, aside, begun, copy, table, types};
+use crate::database::begun::BegunFile;
 use crate::database::loads::LoadState;
-use crate::source::{self, Fetched, Location, Piece, Progress, ReadOptions, Rows, SourceError, Target};
+use crate::source::{self, Fetched, Location, Piece, Progress, ReadOptions, SourceError, Target};
 
 /// What came in, over all pieces.
 #[derive(Default)]
@@ -50,12 +52,29 @@ impl Loaded {
         }
     }
 
-    fn columns_came(&mut self, rows: &Rows) {
-        let (_, missing) = rows.unpaired();
-        match &mut self.never_came {
-            Some(never) => never.retain(|name| missing.contains(name)),
-            never => *never = Some(missing.to_vec()),
+    /// Adds what came of one piece.
+    fn add(&mut self, came: BegunFile) {
+        let number = |count: i64| u64::try_from(count).unwrap_or(0);
+        self.rows += number(came.rows);
+        self.bad_rows += number(came.bad_rows);
+        self.bytes += number(came.bytes);
+        self.all_from_cache &= came.from_cache;
+        self.say(came.said);
+        if let Some(missing) = came.never_came {
+            match &mut self.never_came {
+                Some(never) => never.retain(|name| missing.contains(name)),
+                never => *never = Some(missing),
+            }
         }
+        self.files.push((came.file.clone(), came.version));
+        self.digests.push((came.file, came.sha256));
+    }
+
+    /// As if all had come one after the other: the checksum of many is that of their list.
+    fn in_order_of(&mut self, pieces: &[Piece]) {
+        let places: HashMap<&str, usize> =
+            pieces.iter().enumerate().map(|(place, piece)| (piece.name.as_str(), place)).collect();
+        self.digests.sort_by_key(|(name, _)| places.get(name.as_str()).copied());
     }
 }
 
@@ -91,28 +110,42 @@ pub(super) async fn copy_all(
         targets: Vec::new(),
         loaded: Loaded { all_from_cache: true, ..Loaded::default() },
     };
+    let by_piece = begun::goes_by_piece(loading, pieces);
+    let there = if by_piece { filling.go_on(pieces).await? } else { HashSet::new() };
+    let left: Vec<&Piece> = pieces.iter().filter(|piece| !there.contains(&piece.name)).collect();
     let mut waiting = None;
-    if let Some(first) = pieces.first() {
-        let first = loading.fetched(first, &loading.watcher(0, total)).await?;
-        let said = types::create_table(loading, location, (&first, pieces), &filling.options, known).await?;
-        filling.loaded.say(said);
+    if let Some(first) = left.first() {
+        let first = loading.fetched(first, &loading.watcher(filling.loaded.bytes, total)).await?;
+        if there.is_empty() {
+            filling.make_table(&first, pieces, by_piece).await?;
+        }
         filling.targets = loading.targets().await?;
         waiting = Some(first);
     }
-    for (index, piece) in pieces.iter().enumerate() {
+    for (index, piece) in left.iter().enumerate() {
         let Some(fetched) = waiting.take() else { break };
         let next = Later::new(loading.watcher(0, total));
         let fetching = async {
-            Ok(match pieces.get(index + 1) {
+            Ok(match left.get(index + 1) {
                 // What goes wrong with it is its own affair, and told when its turn comes.
                 Some(piece) => Some(loading.fetched(piece, &next).await),
                 None => None,
             })
         };
-        let ((), fetched) = try_join(filling.copy(piece, &fetched, &next), fetching).await?;
+        let copying = filling.copy(piece, &fetched, &next);
+        let copying = async { if by_piece { begun::whole(loading, copying).await } else { copying.await } };
+        let (came, fetched) = try_join(copying, fetching).await?;
+        filling.loaded.add(came);
         waiting = fetched.transpose()?;
     }
-    let loaded = filling.loaded;
+    if by_piece {
+        begun::ended(loading).await?;
+    }
+    let mut loaded = filling.loaded;
+    loaded.in_order_of(pieces);
+    if !adding::by_file(loading) {
+        loaded.files.clear();
+    }
     aside::check_limit(loading, loaded.rows, loaded.bad_rows)?;
     if loaded.rows == 0 && pieces.len() > 1 && known.is_none() && !loading.options.allow_empty {
         let error = SourceError::new(format!("{location}: all {} files are without rows", pieces.len()));
@@ -122,11 +155,41 @@ pub(super) async fn copy_all(
 }
 
 impl Filling<'_> {
+    /// The names of the files that are in the table that another load left, if this one can go on from there.
+    async fn go_on(&mut self, pieces: &[Piece]) -> Result<HashSet<String>, Problem> {
+        let left = begun::files(self.loading, self.location, pieces, self.known).await?;
+        self.loaded.say(left.said);
+        let names = left.files.iter().map(|file| file.file.clone()).collect();
+        left.files.into_iter().for_each(|file| self.loaded.add(file));
+        Ok(names)
+    }
+
+    async fn make_table(
+        &mut self,
+        first: &Arc<Fetched>,
+        pieces: &[Piece],
+        by_piece: bool,
+    ) -> Result<(), Problem> {
+        let (loading, known) = (self.loading, self.known);
+        let made = types::create_table(loading, self.location, (first, pieces), &self.options, known).await?;
+        self.loaded.say(made.said);
+        if by_piece {
+            begun::begin(loading, Some(&begun::identity(loading, &made.columns, known))).await?;
+        }
+        Ok(())
+    }
+
     /// Copies one piece.
-    async fn copy(&mut self, piece: &Piece, fetched: &Arc<Fetched>, next: &Later) -> Result<(), Problem> {
+    async fn copy(
+        &mut self,
+        piece: &Piece,
+        fetched: &Arc<Fetched>,
+        next: &Later,
+    ) -> Result<BegunFile, Problem> {
         let loading = self.loading;
-        if let Some(said) = types::add_columns(loading, fetched, &self.options, &self.targets).await? {
-            self.loaded.say([said]);
+        let mut said = Vec::new();
+        if let Some(added) = types::add_columns(loading, fetched, &self.options, &self.targets).await? {
+            said.push(added);
             self.targets = loading.targets().await?;
         }
         let (opening, options, targets) = (fetched.clone(), self.options.clone(), self.targets.clone());
@@ -136,22 +199,15 @@ impl Filling<'_> {
         } else {
             fetched.location.clone()
         };
-        self.loaded.say(types::unpaired(loading, &rows, &shown));
-        if rows.is_sparse() {
-            self.loaded.columns_came(&rows);
-        }
+        said.extend(types::unpaired(loading, &rows, &shown));
+        let never_came = rows.is_sparse().then(|| rows.unpaired().1.to_vec());
         table::begin_piece(loading, &piece.name, self.loaded.rows).await?;
         let watcher = loading.watcher(self.loaded.bytes, self.total);
         let copied = copy::copy(loading, rows, &piece.name, fetched, (watcher, self.loaded.rows)).await?;
         if let Some(known) = self.known {
             adding::check_emptied(loading, known, &piece.name, copied.rows)?;
         }
-        let loaded = &mut self.loaded;
-        loaded.rows += copied.rows;
-        loaded.bad_rows += copied.bad_rows;
-        loaded.bytes += copied.bytes;
-        loaded.all_from_cache &= fetched.from_cache;
-        next.begin(loaded.bytes);
+        next.begin(self.loaded.bytes + copied.bytes);
         let digest = match copied.sha256 {
             Some(digest) => Some(digest),
             None => {
@@ -159,10 +215,17 @@ impl Filling<'_> {
                 loading.reading(move || Ok(fetched.digest().ok())).await?
             }
         };
-        loaded.digests.push((piece.name.clone(), digest));
-        let version = piece.version.clone().filter(|_| adding::by_file(loading));
-        loaded.files.extend(version.map(|version| (piece.name.clone(), version)));
-        Ok(())
+        Ok(BegunFile {
+            file: piece.name.clone(),
+            version: piece.version.clone().unwrap_or_default(),
+            rows: count(copied.rows),
+            bad_rows: count(copied.bad_rows),
+            bytes: count(copied.bytes),
+            sha256: digest,
+            from_cache: fetched.from_cache,
+            said,
+            never_came,
+        })
     }
 }
 

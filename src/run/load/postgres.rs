@@ -1,5 +1,6 @@
 //! Loads from another PostgreSQL: its COPY's bytes go into ours as they come, rows and types unread. One
-//! statement yields all rows, so they are of one moment.
+//! statement yields all rows, so they are of one moment. In the order of a cursor they are committed page by
+//! page, and a load that died is gone on from the greatest value that came.
 
 use std::fmt::Write;
 
@@ -10,7 +11,9 @@ use url::Url;
 
 use super::super::failure::located;
 use super::super::task::Problem;
-use super::{Loaded, Loading, adding, table};
+use super::begun::Left;
+use super::pages::{Book, WAITING_CHUNKS};
+use super::{Loaded, Loading, adding, begun, table};
 use crate::database::catalog::Column;
 use crate::database::loads::LoadState;
 use crate::database::{Connector, DatabaseError, Session};
@@ -19,8 +22,6 @@ use crate::manifest::Sql;
 use crate::name::{Ident, literal};
 use crate::source::{Location, Progress, SourceError, hex};
 
-/// Chunks on their way from one server to the other.
-const WAITING_CHUNKS: usize = 8;
 /// Types with a higher number are not PostgreSQL's own; the other side may have others, or none.
 const FIRST_FOREIGN_OID: u32 = 16_384;
 
@@ -47,15 +48,78 @@ pub(super) async fn load(
         Some(body) => body,
         None => typed_columns(loading, &columns)?,
     };
-    table::make(loading, location, sql).await?;
-    check_types(loading, location, &columns).await?;
-    table::begin_piece(loading, &location.to_string(), 0).await?;
-    let copied = stream(loading, &far, &query, &columns, location).await;
+    let mut asked = Asked { query, columns, order: None };
+    asked.order = ordered_by(loading, &asked.columns);
+    let columns = format!("{}\n{}", sql.text, shape(&asked.columns));
+    let identity = asked.order.is_some().then(|| begun::identity(loading, &columns, known));
+    let (before, said) = match begun::take_over(loading, location, identity.as_deref()).await? {
+        Left::Table { run } => go_on(loading, &mut asked, run).await?,
+        left => {
+            table::make(loading, location, sql).await?;
+            check_types(loading, location, &asked.columns).await?;
+            table::begin_piece(loading, &location.to_string(), 0).await?;
+            begun::begin(loading, identity.as_deref()).await?;
+            (0, left.said())
+        }
+    };
+    let copied = stream(loading, &far, &asked, location).await;
     if copied.is_err() {
         // The other server would go on until it next writes to us.
         far.canceller().cancel().await;
     }
-    copied
+    let mut loaded = copied?;
+    begun::ended(loading).await?;
+    if before > 0 {
+        // What came before is in no checksum.
+        loaded.digests.iter_mut().for_each(|(_, digest)| *digest = None);
+    }
+    loaded.rows += before;
+    loaded.said.extend(said);
+    Ok(loaded)
+}
+
+/// What the other server is asked for.
+struct Asked {
+    query: String,
+    columns: Vec<Column>,
+    /// By which rows come, where they are committed page by page.
+    order: Option<Ident>,
+}
+
+/// The cursor, where its order is the same here and there: of a number or a time.
+fn ordered_by(loading: &Loading<'_>, columns: &[Column]) -> Option<Ident> {
+    let cursor = adding::cursor(loading).filter(|_| begun::goes_by_cursor(loading))?;
+    let column = columns.iter().find(|column| column.name == cursor.cursor)?;
+    let is_ordered = column.type_oid != 0 && !adding::is_text(column);
+    is_ordered.then(|| Ident::new(&cursor.cursor).expect("compiling checked the cursor's name"))
+}
+
+/// Asks only for what has not come: rows from the greatest value on, of which some may be missing, and those
+/// without one, which come last. How many rows are there, and what is to be told of that.
+async fn go_on(loading: &Loading<'_>, asked: &mut Asked, run: i64) -> Result<(u64, Option<String>), Problem> {
+    let (table, session) = (&loading.relation, loading.session);
+    let Some(order) = &asked.order else { return Ok((0, None)) };
+    let problem = |error: DatabaseError| located(&error, loading.place.clone());
+    let greatest = format!("select to_json(max({order})) #>> '{{}}' from {table}");
+    let greatest = session.value(&greatest).await.map_err(problem)?;
+    let Some(greatest) = greatest else {
+        session.run(&format!("truncate {table}")).await.map_err(problem)?;
+        table::count_from(loading, 0).await?;
+        return Ok((0, None));
+    };
+    let last = literal(&greatest);
+    let again = format!("delete from {table} where {order} = {last} or {order} is null");
+    session.run(&again).await.map_err(problem)?;
+    let rows = session.value(&format!("select count(*) from {table}")).await.map_err(problem)?;
+    let rows: u64 = rows.and_then(|rows| rows.parse().ok()).unwrap_or(0);
+    table::count_from(loading, rows).await?;
+    asked.query =
+        format!("select * from ({}) as left_over where {order} >= {last} or {order} is null", asked.query);
+    let label = loading.node.label();
+    let said = format!(
+        "{label}: went on where the load of run {run} ended: from {order} = {greatest}, after {rows} rows"
+    );
+    Ok((rows, Some(said)))
 }
 
 /// The rows as the model asks for them, as a subquery.
@@ -139,31 +203,36 @@ async fn check_types(loading: &Loading<'_>, location: &Location, found: &[Column
     )))
 }
 
+fn shape(columns: &[Column]) -> String {
+    columns.iter().map(|column| format!("{} {}\n", column.name, column.data_type)).collect()
+}
+
 async fn stream(
     loading: &Loading<'_>,
     far: &Session,
-    query: &str,
-    columns: &[Column],
+    asked: &Asked,
     location: &Location,
 ) -> Result<Loaded, Problem> {
     let mut names = Vec::new();
     let mut values = Vec::new();
-    for column in columns {
+    for column in &asked.columns {
         let name = name_of(loading, column)?.to_string();
         let cast = if column.type_oid == 0 { "::text" } else { "" };
         values.push(format!("{name}{cast}"));
         names.push(name);
     }
-    let from =
-        format!("copy (select {} from ({query}) as rows) to stdout with (format binary)", values.join(", "));
+    let order = asked.order.as_ref().map(|order| format!(" order by rows.{order}")).unwrap_or_default();
+    let from = format!(
+        "copy (select {} from ({}) as rows{order}) to stdout with (format binary)",
+        values.join(", "),
+        asked.query
+    );
     let into = format!("copy {} ({}) from stdin with (format binary)", loading.relation, names.join(", "));
     let (watcher, mut bytes) = (loading.watcher(0, 0), 0);
     // Columns of other names or types are something else, whatever bytes come.
-    let shape: String =
-        columns.iter().map(|column| format!("{} {}\n", column.name, column.data_type)).collect();
-    let mut hasher = Sha256::new_with_prefix(shape);
-    let (sender, receiver) = mpsc::channel::<Result<Bytes, DatabaseError>>(WAITING_CHUNKS);
+    let mut hasher = Sha256::new_with_prefix(shape(&asked.columns));
     let (taken, mut passing) = mpsc::channel::<Result<Bytes, DatabaseError>>(WAITING_CHUNKS);
+    let (turning, mut pages) = mpsc::channel(1);
     let reading = async move {
         let done = far.copy_out(&from, &taken).await;
         if let Err(error) = done {
@@ -171,34 +240,43 @@ async fn stream(
         }
     };
     let watching = async {
+        let mut book = Book::open(turning, asked.order.is_some()).await;
         while let Some(chunk) = passing.recv().await {
             if let Ok(chunk) = &chunk {
                 bytes += chunk.len() as u64;
                 hasher.update(chunk);
                 watcher.bytes(bytes, None);
             }
-            if sender.send(chunk).await.is_err() {
+            if book.write(chunk).await.is_err() {
                 break;
             }
         }
-        drop((sender, passing));
+        drop((book, passing));
     };
-    let all = async { tokio::join!(reading, watching, loading.session.copy_in(&into, receiver)) };
-    let ((), (), copied) = tokio::select! {
+    let copying = async {
+        let mut rows = 0;
+        while let Some(page) = pages.recv().await {
+            match loading.session.copy_in(&into, page).await {
+                Ok(Ok(copied)) => rows += copied,
+                Ok(Err(error)) => return Err(of_far(loading, location, &error)),
+                Err(error) => return Err(Box::new(located(&error, loading.place.clone()))),
+            }
+        }
+        drop(pages);
+        Ok(rows)
+    };
+    let all = async { tokio::join!(reading, watching, copying) };
+    let ((), (), rows) = tokio::select! {
         done = all => done,
         // Leaving here gives up our COPY, and the caller ends the other one.
         () = loading.shared.cancel.cancelled() => return Err(loading.cancelled()),
     };
-    match copied {
-        Ok(Ok(rows)) => Ok(Loaded {
-            rows,
-            bytes,
-            digests: vec![(location.to_string(), Some(hex(&hasher.finalize())))],
-            ..Loaded::default()
-        }),
-        Ok(Err(error)) => Err(of_far(loading, location, &error)),
-        Err(error) => Err(Box::new(located(&error, loading.place.clone()))),
-    }
+    Ok(Loaded {
+        rows: rows?,
+        bytes,
+        digests: vec![(location.to_string(), Some(hex(&hasher.finalize())))],
+        ..Loaded::default()
+    })
 }
 
 /// What the other server said, and that it was the other one.

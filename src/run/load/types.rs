@@ -17,37 +17,52 @@ use crate::source::{
     self, ChangedColumns, Fetched, Inference, Location, Piece, ReadOptions, Rows, SourceError, Target,
 };
 
-/// Makes the table; what is to be told of it. Rows that are added to others come as those are, where the model
-/// does not say how.
+/// How a table was made.
+pub(super) struct Made {
+    /// What is to be told of it.
+    pub said: Option<String>,
+    /// What decided on its columns: what [`decided`] says the next time.
+    pub columns: String,
+}
+
+/// What decides on the columns without a look at the source; nothing where its values do.
+pub(super) fn decided(loading: &Loading<'_>, known: Option<&LoadState>) -> Result<Option<String>, Problem> {
+    Ok(if let Some(body) = table::declared(loading) {
+        Some(body.text)
+    } else if let Some(columns) = in_yaml(loading) {
+        Some(definitions(loading, &columns)?.text)
+    } else {
+        (known.is_some() || !loading.node.config.infer).then(String::new)
+    })
+}
+
+/// Makes the table. Rows that are added to others come as those are, where the model does not say how.
 pub(super) async fn create_table(
     loading: &Loading<'_>,
     location: &Location,
     (first, pieces): (&Arc<Fetched>, &[Piece]),
     options: &ReadOptions,
     known: Option<&LoadState>,
-) -> Result<Option<String>, Problem> {
-    let said = if let Some(body) = table::declared(loading) {
+) -> Result<Made, Problem> {
+    let mut made = Made { said: None, columns: decided(loading, known)?.unwrap_or_default() };
+    if let Some(body) = table::declared(loading) {
         table::make(loading, location, body).await?;
-        None
     } else if let Some(columns) = in_yaml(loading) {
         table::make(loading, location, definitions(loading, &columns)?).await?;
-        None
     } else if known.is_some() {
         table::make_as_published(loading, location).await?;
-        None
     } else if loading.node.config.infer {
-        Some(make_inferred(loading, location, pieces, options).await?)
+        made = make_inferred(loading, location, pieces, options).await?;
     } else {
         let names = named(loading, first, pieces, options).await?;
         let columns: Vec<_> = names.into_iter().map(|name| (name, "text".to_owned())).collect();
         check_some(loading, location, &columns)?;
         table::make(loading, location, definitions(loading, &columns)?).await?;
-        None
-    };
+    }
     if known.is_some() && options.changed_columns == ChangedColumns::Add {
         table::add_published_columns(loading).await?;
     }
-    Ok(said)
+    Ok(made)
 }
 
 async fn make_inferred(
@@ -55,16 +70,19 @@ async fn make_inferred(
     location: &Location,
     pieces: &[Piece],
     options: &ReadOptions,
-) -> Result<String, Problem> {
+) -> Result<Made, Problem> {
     let columns = infer(loading, pieces, options).await?;
     check_some(loading, location, &columns)?;
-    table::make(loading, location, definitions(loading, &columns)?).await?;
+    let sql = definitions(loading, &columns)?;
+    let text = sql.text.clone();
+    table::make(loading, location, sql).await?;
     let listed: Vec<String> = columns.iter().map(|(name, kind)| format!("{name} {kind}")).collect();
     let told = format!("{}: inferred {}", loading.node.label(), listed.join(", "));
-    Ok(match pin(loading, &columns) {
+    let said = match pin(loading, &columns) {
         Ok(path) => format!("{told}; pinned in {path}, which is to be committed"),
         Err(error) => format!("{told}; they could not be pinned: {error}"),
-    })
+    };
+    Ok(Made { said: Some(said), columns: text })
 }
 
 /// The names of the first file that has some. Where rows may lack columns, those of all files.
