@@ -28,7 +28,7 @@ pub(super) struct DependsOn {
 pub(super) struct Ref<'a> {
     pub name: &'a str,
     pub package: Option<()>,
-    pub version: Option<()>,
+    pub version: Option<Value>,
 }
 
 #[derive(Serialize)]
@@ -124,9 +124,9 @@ impl Default for Contract {
 pub(super) struct ModelPart<'a> {
     pub access: &'a str,
     pub constraints: Vec<Value>,
-    pub version: Option<()>,
-    pub latest_version: Option<()>,
-    pub deprecation_date: Option<()>,
+    pub version: Option<Value>,
+    pub latest_version: Option<Value>,
+    pub deprecation_date: Option<String>,
     pub primary_key: Vec<&'a str>,
 }
 

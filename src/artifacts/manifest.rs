@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::entries::{self, DocsBlock, Entry, Exposure, Group, Nothing, Ref, Source, UnitTest};
+use super::nodes::{model_name, version};
 use super::{Invocation, Metadata};
 use crate::manifest::select::{NamedSelector, NamedSelectors};
 use crate::manifest::{self as compiled, Body, Manifest, NodeId, hash};
@@ -126,7 +127,7 @@ impl<'a> Writer<'a> {
             let node = self.manifest.node(*parent);
             match &node.body {
                 Body::Source { table, .. } => sources.push([node.domain.as_str(), table.as_str()]),
-                _ => refs.push(Ref { name: node.model_name(), package: None, version: None }),
+                _ => refs.push(Ref { name: model_name(node), package: None, version: version(node) }),
             }
         }
         (refs, sources)

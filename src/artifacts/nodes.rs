@@ -63,7 +63,7 @@ impl<'a> Writer<'a> {
         Entry {
             database: self.database,
             schema: self.manifest.schema(node.layer).as_str(),
-            name: node.model_name(),
+            name: model_name(node),
             resource_type: match (is_model, is_snapshot) {
                 (_, true) => "snapshot",
                 (true, false) => "model",
@@ -96,9 +96,9 @@ impl<'a> Writer<'a> {
             model: (is_model && !is_snapshot).then(|| ModelPart {
                 access: node.config.access.as_str().unwrap_or("protected"),
                 constraints: node.constraints.iter().map(model_constraint).collect(),
-                version: None,
-                latest_version: None,
-                deprecation_date: None,
+                version: version(node),
+                latest_version: node.version.as_ref().map(|version| number(&version.latest)),
+                deprecation_date: node.deprecation_date.as_ref().map(|day| format!("{day}T00:00:00Z")),
                 primary_key: primary_key(node),
             }),
             seed: (!is_model).then_some(SeedPart { root_path: None }),
@@ -226,6 +226,20 @@ impl<'a> Writer<'a> {
             contract: node.map_or_else(Contract::default, contract),
         }
     }
+}
+
+/// What all versions of it are called.
+pub(super) fn model_name(node: &Node) -> &str {
+    node.version.as_ref().map_or(node.model_name(), |version| &version.model)
+}
+
+pub(super) fn version(node: &Node) -> Option<Value> {
+    node.version.as_ref().map(|version| number(&version.label))
+}
+
+/// A number where it is one.
+fn number(label: &str) -> Value {
+    serde_json::from_str(label).ok().filter(Value::is_number).unwrap_or_else(|| label.into())
 }
 
 pub(super) fn columns(columns: &[ColumnProperties]) -> Columns<'_> {

@@ -179,6 +179,7 @@ impl Context {
             Project::read(&self.global.project_dir, &self.setting).map_err(Stop::Problems)?;
         let (mut manifest, more) = compile(&project);
         problems.extend(more);
+        problems.extend(manifest.deprecated(jiff::Zoned::now().date()));
         if self.global.warn_error {
             problems.iter_mut().for_each(|problem| problem.severity = Severity::Error);
             manifest.tests.iter_mut().for_each(|test| test.judged.be_strict());

@@ -278,22 +278,6 @@ pub async fn dependents(session: &Session, oids: &[u32]) -> Result<Vec<Dependent
         .collect()
 }
 
-/// Tables outside `oids` with a foreign key to one inside.
-pub async fn foreign_keys_to(
-    session: &Session,
-    oids: &[u32],
-) -> Result<Vec<(Relation, Relation)>, DatabaseError> {
-    let sql = "select n.nspname, c.relname, tn.nspname, t.relname from pg_constraint k \
-               join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = c.relnamespace \
-               join pg_class t on t.oid = k.confrelid join pg_namespace tn on tn.oid = t.relnamespace \
-               where k.contype = 'f' and k.confrelid = any($1::oid[]) and k.conrelid <> all($1::oid[])";
-    let oids: Vec<Oid> = oids.to_vec();
-    let rows = session.client.query(sql, &[&oids]).await?;
-    rows.iter()
-        .map(|row| Ok((relation(row.get(0), row.get(1))?, relation(row.get(2), row.get(3))?)))
-        .collect()
-}
-
 /// The grants on relations other than their owner's own, as `GRANT` statements for `{relation}`.
 pub async fn grants(session: &Session, oids: &[u32]) -> Result<Vec<(Relation, String)>, DatabaseError> {
     let sql = "select n.nspname, c.relname, format('grant %s on %I.%I to %s%s', a.privilege_type, n.nspname, \

@@ -8,6 +8,7 @@ mod copy_out;
 mod described;
 mod error;
 pub mod figures;
+pub mod foreign_keys;
 pub mod history;
 pub mod kept;
 pub mod ledger;

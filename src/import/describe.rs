@@ -56,6 +56,17 @@ pub fn add_config(files: &mut Files, name: &str, words: &Map<String, Value>) -> 
     false
 }
 
+/// Whether a model is described with `versions:`.
+pub fn has_versions(files: &Files, name: &str) -> bool {
+    files.iter().filter(|(path, _)| path.ends_with(".yml") || path.ends_with(".yaml")).any(|(_, file)| {
+        let lines: Vec<&str> = file.text.lines().collect();
+        entry(&lines, &["models"], name).is_some_and(|entry| {
+            let starts = format!("{}versions:", " ".repeat(entry.column));
+            lines[entry.first..entry.end].iter().any(|line| line.starts_with(&starts))
+        })
+    })
+}
+
 /// Gives the columns of a seed their types where its entry does not say them. False where no file describes
 /// the seed.
 pub fn add_types(files: &mut Files, name: &str, types: &[(String, String)]) -> bool {

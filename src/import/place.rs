@@ -284,7 +284,11 @@ fn configure(
         if words.is_empty() || !placed.contains_key(&model.name) {
             continue;
         }
-        if !describe::add_config(files, &model.name, &words) {
+        // What all versions of a model have in common is said under the name that they share.
+        let shared = model.name.rsplit_once("_v").map(|(name, _)| name);
+        let shared = shared.filter(|name| describe::has_versions(files, name));
+        let mut names = std::iter::once(model.name.as_str()).chain(shared);
+        if !names.any(|name| describe::add_config(files, name, &words)) {
             own_file.push_str(&format!("  - name: {}\n    config: {}\n", model.name, describe::flow(&words)));
         }
     }

@@ -39,7 +39,7 @@ impl Reader<'_> {
         }
         let mut tests = Vec::new();
         for properties in &self.project.properties {
-            let Some(id) = self.by_name.get(&properties.name).copied() else { continue };
+            let Some(id) = self.described(properties) else { continue };
             for entry in &properties.tests {
                 tests.extend(self.generic_test(id, entry, &rank));
             }

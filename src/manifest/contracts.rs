@@ -32,14 +32,6 @@ impl Reader<'_> {
             wrong(message, place, "make it a table, or write tests");
         }
         for (constraint, place) in all {
-            if constraint.kind == ConstraintKind::ForeignKey {
-                let message = format!("`{name}`: elt makes no foreign keys yet");
-                wrong(
-                    message,
-                    place,
-                    "write a `relationships` test, which is run before anything is published",
-                );
-            }
             if constraint.kind == ConstraintKind::Custom {
                 let message = format!("`{name}`: elt keeps no custom constraint");
                 wrong(message, place, "write it as a `check` with its expression, or in a `post_hook`");

@@ -104,6 +104,8 @@ pub fn check_layers(nodes: &[Node], problems: &mut Vec<Diagnostic>) {
 
 /// Where a file names `name` in quotes, else its start.
 pub fn place_of_name(file: &Arc<SourceFile>, name: &str) -> Location {
+    // Of a version, the model is what stands there.
+    let name = name.split_once(".v").map_or(name, |(model, _)| model);
     let quoted =
         ['\'', '"'].iter().filter_map(|quote| file.text.find(&format!("{quote}{name}{quote}"))).min();
     match quoted {

@@ -4,7 +4,7 @@
 use sha2::{Digest, Sha256};
 
 use super::{Body, Exposure, Manifest, Node, NodeId, Test, UnitTest};
-use crate::project::Materialization;
+use crate::project::{Materialization, Version};
 
 /// How much of a hash tells two tests of one name apart. Unit: hexadecimal digits, as dbt has it.
 const SHORT_HASH: usize = 10;
@@ -26,7 +26,9 @@ impl Manifest {
 
     /// The same of a node that may be switched off.
     pub fn id_of(&self, node: &Node) -> String {
-        let (package, name) = (self.package_of(&node.file.path).0, node.model_name());
+        let package = self.package_of(&node.file.path).0;
+        let version = node.version.as_ref().map(Version::reference);
+        let name = version.as_deref().unwrap_or(node.model_name());
         match &node.body {
             Body::Model { .. } if node.materialization == Materialization::Snapshot => {
                 format!("snapshot.{package}.{name}")
@@ -69,7 +71,10 @@ impl Manifest {
             Body::Source { table, .. } => {
                 vec![self.package_of(&node.file.path).0, node.domain.as_str(), table]
             }
-            _ => self.below(&node.file.path, &[node.model_name()]),
+            _ => match &node.version {
+                Some(version) => self.below(&node.file.path, &[&version.model, &version.shown]),
+                None => self.below(&node.file.path, &[node.model_name()]),
+            },
         }
     }
 

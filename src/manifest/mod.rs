@@ -2,9 +2,11 @@
 
 mod claims;
 mod contracts;
+mod deprecations;
 mod endpoints;
 mod exposures;
 mod folders;
+mod foreign_keys;
 mod graph;
 mod hooks;
 mod identity;
@@ -31,10 +33,11 @@ use crate::endpoint::Endpoint;
 use crate::name::{Ident, Relation};
 use crate::project::packages::Package;
 use crate::project::{
-    ColumnProperties, Config, Constraint, Layer, Materialization, Rule, Target, TestConfig,
+    ColumnProperties, Config, Constraint, Layer, Materialization, Rule, Target, TestConfig, Version,
 };
 use crate::template::Rendered;
 
+pub use foreign_keys::ForeignKey;
 pub use hooks::{Hook, Hooks};
 pub use identity::hash;
 pub use read::compile;
@@ -93,7 +96,13 @@ pub struct Node {
     pub endpoint: Option<(Endpoint, Location)>,
     /// On more than one column.
     pub constraints: Vec<Constraint>,
+    /// Those of its contract that point to other tables.
+    pub foreign_keys: Vec<ForeignKey>,
     pub hooks: Hooks,
+    /// Where there are several versions of it.
+    pub version: Option<Version>,
+    /// From when on nobody should refer to it: a day, as `2026-06-01`.
+    pub deprecation_date: Option<String>,
     pub body: Body,
     /// In the order of first mention, each once.
     pub parents: Vec<NodeId>,

@@ -10,7 +10,7 @@ use super::graph::{check_layers, order};
 use super::{Manifest, Node, NodeId};
 use crate::diagnostic::{Diagnostic, Location, did_you_mean};
 use crate::name::Ident;
-use crate::project::{Config, Keys, Project, Properties};
+use crate::project::{Config, Keys, Project, Properties, Version};
 use crate::template::Reference;
 
 /// Compiles a whole project. The manifest is complete only where no problem is an error.
@@ -31,6 +31,7 @@ pub fn compile(project: &Project) -> (Manifest, Vec<Diagnostic>) {
     for model in &project.models {
         reader.model(model);
     }
+    reader.versions();
     reader.rules();
     reader.sources();
     reader.orphaned_properties();
@@ -154,11 +155,39 @@ impl<'a> Reader<'a> {
         self.nodes.push(node(ident));
     }
 
+    /// The node that an entry of YAML is about. A file of one version may be called as the latest one is referred to.
+    pub fn described(&self, entry: &Properties) -> Option<NodeId> {
+        let name = entry.version.as_ref().map(Version::reference);
+        self.by_name.get(name.as_deref().unwrap_or(&entry.name)).copied()
+    }
+
+    /// Each version is found by its number, and the latest one without.
+    fn versions(&mut self) {
+        for index in 0..self.nodes.len() {
+            let Some(version) = self.nodes[index].version.clone() else { continue };
+            self.by_name.insert(version.reference(), NodeId(index));
+            let other = self.by_name.get(&version.model).map(|other| &self.nodes[other.0]);
+            let stranger =
+                other.filter(|other| other.version.as_ref().is_none_or(|of| of.model != version.model));
+            if let Some(other) = stranger {
+                let message = format!(
+                    "the name `{}` is taken twice: by {} and by the versions of a model",
+                    version.model, other.file.path
+                );
+                let problem =
+                    Diagnostic::error("name-taken-twice", message).at(Location::start_of(&other.file));
+                self.problems.push(problem.hint("say which version that file is: `defined_in`"));
+            } else if version.is_latest() {
+                self.by_name.insert(version.model, NodeId(index));
+            }
+        }
+    }
+
     fn orphaned_properties(&mut self) {
         for entry in &self.project.properties {
             let disabled = self.project.models.iter().any(|model| model.name == entry.name)
                 || self.project.rule_names.contains(&entry.name);
-            if !self.by_name.contains_key(&entry.name) && !disabled {
+            if self.described(entry).is_none() && !disabled {
                 let message = format!("`{}` is described, but there is no such model or rule", entry.name);
                 let hint = did_you_mean(&entry.name, self.by_name.keys().map(String::as_str));
                 self.problems.push(

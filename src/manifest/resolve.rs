@@ -18,8 +18,9 @@ impl Reader<'_> {
             let resolved: Vec<Vec<NodeId>> =
                 texts.iter().map(|references| self.targets(references, Some(own), &file)).collect();
             let hooked = self.resolve_hooks(own);
+            let pointed_to = self.resolve_foreign_keys(own);
             let mut parents: Vec<NodeId> = Vec::new();
-            for target in resolved.iter().flatten().chain(&hooked) {
+            for target in resolved.iter().flatten().chain(&hooked).chain(&pointed_to) {
                 // Own rows of before, by `this`, are no dependency.
                 if !parents.contains(target) && *target != own {
                     parents.push(*target);
@@ -110,7 +111,8 @@ pub(super) fn unknown(
             } else {
                 format!("there is no model or rule `{name}`")
             };
-            let hint = did_you_mean(name, by_name.keys().map(String::as_str));
+            let hint =
+                versions_of(name, by_name).or_else(|| did_you_mean(name, by_name.keys().map(String::as_str)));
             Diagnostic::error("unknown-ref", message).at(place_of_name(file, name)).maybe_hint(hint)
         }
         Reference::Source(source, name) => {
@@ -123,4 +125,17 @@ pub(super) fn unknown(
                 .hint(hint)
         }
     }
+}
+
+/// Of `orders.v7`, where there are orders: the versions that there are.
+fn versions_of(name: &str, by_name: &HashMap<String, NodeId>) -> Option<String> {
+    let (model, _) = name.split_once(".v")?;
+    by_name.get(model)?;
+    let own = format!("{model}.v");
+    let mut known: Vec<&str> = by_name.keys().filter_map(|name| name.strip_prefix(&own)).collect();
+    known.sort_unstable();
+    Some(match known.as_slice() {
+        [] => format!("`{model}` has no versions"),
+        known => format!("`{model}` has the versions {}", known.join(", ")),
+    })
 }

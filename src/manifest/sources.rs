@@ -62,6 +62,9 @@ impl Reader<'_> {
                 columns: table.columns.clone(),
                 endpoint: None,
                 constraints: Vec::new(),
+                foreign_keys: Vec::new(),
+                version: None,
+                deprecation_date: None,
                 hooks: Hooks::default(),
                 body: Body::Source {
                     schema,

@@ -159,12 +159,7 @@ fn reference(text: &str) -> Option<Reference> {
     if text == "this" {
         return Some(Reference::This);
     }
-    let mut quoted = text.split(['\'', '"']).skip(1).step_by(2).map(str::to_owned);
-    match (text.split('(').next()?.trim(), quoted.next(), quoted.next()) {
-        ("ref", Some(name), None) | ("ref", Some(_), Some(name)) => Some(Reference::Ref(name)),
-        ("source", Some(source), Some(name)) => Some(Reference::Source(source, name)),
-        _ => None,
-    }
+    Reference::parse(text)
 }
 
 impl Manifest {

@@ -10,32 +10,32 @@ use super::constraints::Constraint;
 use super::yaml::place;
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WrittenColumn {
-    name: Spanned<String>,
+    pub name: Spanned<String>,
     #[serde(default)]
-    description: String,
-    data_type: Option<String>,
+    pub description: String,
+    pub data_type: Option<String>,
     #[serde(default)]
-    constraints: Vec<Constraint>,
+    pub constraints: Vec<Constraint>,
     #[serde(default, alias = "data_tests")]
-    tests: Vec<Spanned<Value>>,
+    pub tests: Vec<Spanned<Value>>,
     /// Free notes of the project's own.
-    meta: Option<Value>,
+    pub meta: Option<Value>,
     /// Of its tests.
     #[serde(default)]
-    tags: Tags,
+    pub tags: Tags,
     #[serde(default)]
-    config: ColumnConfig,
+    pub config: ColumnConfig,
     #[allow(dead_code, reason = "elt quotes every name as it is written")]
-    quote: Option<bool>,
+    pub quote: Option<bool>,
 }
 
 /// dbt takes these words beside `config:` and in it.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct ColumnConfig {
+pub(super) struct ColumnConfig {
     meta: Option<Value>,
     tags: Tags,
 }
@@ -43,7 +43,7 @@ struct ColumnConfig {
 /// One tag or a list of them.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(untagged)]
-enum Tags {
+pub(super) enum Tags {
     #[default]
     None,
     One(String),

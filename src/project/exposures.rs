@@ -125,36 +125,10 @@ impl Tags {
     }
 }
 
-/// `ref('x')`, `ref('package', 'x')` or `source('a', 'b')`.
 fn reference(text: &str, place: &Location) -> Result<Reference, Diagnostic> {
-    let inner = text.trim().trim_start_matches("{{").trim_end_matches("}}").trim();
-    let call = inner.strip_suffix(')').and_then(|call| call.split_once('('));
-    let names: Vec<&str> = match call {
-        Some((_, names)) => names.split(',').map(|name| name.trim().trim_matches(['\'', '"'])).collect(),
-        None => Vec::new(),
-    };
-    match (call.map(|(function, _)| function.trim()), names.as_slice()) {
-        (Some("ref"), [name] | [_, name]) => Ok(Reference::Ref((*name).to_owned())),
-        (Some("source"), [source, name]) => Ok(Reference::Source((*source).to_owned(), (*name).to_owned())),
-        _ => Err(Diagnostic::error("bad-exposure", format!("an exposure cannot depend on `{text}`"))
+    Reference::parse(text).ok_or_else(|| {
+        Diagnostic::error("bad-exposure", format!("an exposure cannot depend on `{text}`"))
             .at(place.clone())
-            .hint("write ref('model') or source('source', 'table')")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn references_are_read_as_dbt_writes_them() {
-        let file = Arc::new(SourceFile { path: "m.yml".into(), text: String::new() });
-        let place = Location::start_of(&file);
-        let read = |text: &str| reference(text, &place);
-        assert_eq!(read("ref('a')"), Ok(Reference::Ref("a".into())));
-        assert_eq!(read("{{ ref( \"pkg\", 'a' ) }}"), Ok(Reference::Ref("a".into())));
-        assert_eq!(read("source('a', 'b')"), Ok(Reference::Source("a".into(), "b".into())));
-        assert!(read("metric('m')").is_err());
-        assert!(read("a").is_err());
-    }
+            .hint("write ref('model') or source('source', 'table')")
+    })
 }

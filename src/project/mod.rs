@@ -24,6 +24,7 @@ mod service;
 mod sources;
 mod test_config;
 mod unit_tests;
+mod versions;
 mod written_hook;
 pub mod yaml;
 
@@ -56,6 +57,7 @@ pub use service::{Preview, RateLimit, Service};
 pub use sources::SourceTable;
 pub use test_config::{TEST_WORDS, TestConfig, Threshold, Verdict};
 pub use unit_tests::{Given, Overrides, Rows, UnitTest};
+pub use versions::Version;
 pub use written_hook::WrittenHook;
 
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
@@ -143,18 +145,6 @@ impl Project {
         for rule in &found.rules {
             named.entry(name.clone()).or_default().insert(stem(&rule.path).to_owned());
         }
-        let scope = Scope {
-            vars: vars.clone(),
-            env: setting.env.clone(),
-            target: target.for_templates(&name),
-            packages: named,
-        };
-        let library =
-            Library::with_packages(&found.macros, &found.package_macros, scope).map_err(|more| {
-                problems.extend(more);
-                std::mem::take(&mut problems)
-            })?;
-
         let (mut properties, mut sources) = (Vec::new(), Vec::new());
         let (mut exposures, mut unit_tests, mut singular) = (Vec::new(), Vec::new(), Vec::new());
         for file in &found.properties {
@@ -173,9 +163,27 @@ impl Project {
                 Err(problem) => problems.push(problem),
             }
         }
+        properties::join_pinned(&mut properties);
+        versions::settle(&mut properties, &models);
+        for (own, version) in properties.iter().filter_map(|own| Some((own, own.version.as_ref()?))) {
+            let model = models.iter().find(|model| model.name == own.name);
+            let package = model.and_then(|model| model.package.clone()).unwrap_or_else(|| name.clone());
+            named.entry(package).or_default().extend([version.model.clone(), version.reference()]);
+        }
+        let scope = Scope {
+            vars: vars.clone(),
+            env: setting.env.clone(),
+            target: target.for_templates(&name),
+            packages: named,
+        };
+        let library =
+            Library::with_packages(&found.macros, &found.package_macros, scope).map_err(|more| {
+                problems.extend(more);
+                std::mem::take(&mut problems)
+            })?;
+
         let docs_blocks: Vec<DocsBlock> =
             found.docs.iter().flat_map(|file| docs_blocks::read(file, &mut problems)).collect();
-        properties::join_pinned(&mut properties);
         docs_blocks::resolve(&docs_blocks, &mut properties, &mut sources, &mut exposures, &mut problems);
         let project_name = name.clone();
         let rules = found

@@ -9,8 +9,10 @@ use serde_yaml::Spanned;
 use super::columns::{ColumnProperties, TestEntry, WrittenColumn, columns_and_tests};
 use super::constraints::Constraint;
 use super::exposures::{Exposure, WrittenExposure};
+use super::folders::join_words;
 use super::sources::{SourceTable, WrittenSource, present};
 use super::unit_tests::{UnitTest, WrittenUnitTest};
+use super::versions::{self, Version, WrittenVersion};
 use super::yaml::{self, place};
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 use crate::endpoint::Endpoint;
@@ -76,19 +78,22 @@ pub struct SingularTest {
     pub place: Location,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WrittenEntry {
-    name: Spanned<String>,
+pub(super) struct WrittenEntry {
+    pub name: Spanned<String>,
     #[serde(default)]
-    description: String,
+    pub description: String,
     config: Option<Spanned<Map<String, Value>>>,
+    /// What a version says over that.
+    #[serde(skip)]
+    pub version_config: Option<Map<String, Value>>,
     #[serde(default)]
-    columns: Vec<WrittenColumn>,
+    pub columns: Vec<WrittenColumn>,
     #[serde(default)]
-    constraints: Vec<Constraint>,
+    pub constraints: Vec<Constraint>,
     #[serde(default, alias = "data_tests")]
-    tests: Vec<Spanned<Value>>,
+    pub tests: Vec<Spanned<Value>>,
     ranges: Option<Spanned<Ranges>>,
     /// How a prod model is served by HTTP.
     expose: Option<Spanned<Endpoint>>,
@@ -104,15 +109,14 @@ struct WrittenEntry {
     /// Of a snapshot: what it keeps the history of, `ref('…')` or `source('…', '…')`.
     relation: Option<Spanned<String>>,
     /// dbt takes these words beside `config:`, too.
-    docs: Option<Value>,
-    access: Option<Value>,
+    pub docs: Option<Value>,
+    pub access: Option<Value>,
     group: Option<Value>,
-    #[serde(default, deserialize_with = "present")]
-    versions: Option<Value>,
-    #[allow(dead_code, reason = "likewise of versions")]
-    latest_version: Option<Value>,
-    #[allow(dead_code, reason = "read by people")]
-    deprecation_date: Option<Value>,
+    /// Taken out before the entry is read for each of them.
+    #[serde(default)]
+    versions: Vec<WrittenVersion>,
+    pub latest_version: Option<Value>,
+    pub deprecation_date: Option<Value>,
 }
 
 /// Columns of a rules file that hold ranges: they must not overlap nor, inside a group, leave a hole.
@@ -139,6 +143,10 @@ pub struct Properties {
     pub columns: Vec<ColumnProperties>,
     pub constraints: Vec<Constraint>,
     pub tests: Vec<TestEntry>,
+    /// Of a model of which there are several.
+    pub version: Option<Version>,
+    /// From when on nobody should refer to it.
+    pub deprecation_date: Option<String>,
     pub ranges: Option<(Ranges, Location)>,
     /// As written: nothing that was left unsaid is filled in.
     pub expose: Option<(Endpoint, Location)>,
@@ -150,9 +158,14 @@ pub(super) fn read(file: &Arc<SourceFile>, fixtures: &[Arc<SourceFile>]) -> Resu
         return Ok(described);
     }
     let written: Written = yaml::read(&file.text).map_err(|error| yaml::problem(file, &error))?;
-    for entry in written.models.into_iter().chain(written.rules) {
+    for mut entry in written.models.into_iter().chain(written.rules) {
         described.warnings.extend(entry.passed_over(file));
-        described.properties.push(entry.read(file)?);
+        let versions = std::mem::take(&mut entry.versions);
+        if versions.is_empty() {
+            described.properties.push(entry.read(file)?);
+        } else {
+            described.properties.extend(versions::read(&entry, &versions, file)?);
+        }
     }
     for mut entry in written.snapshots {
         let relation = entry.relation.take();
@@ -208,20 +221,16 @@ impl WrittenEntry {
     /// Words of dbt that are read and mean nothing here.
     fn passed_over(&self, file: &Arc<SourceFile>) -> Option<Diagnostic> {
         let place = place(file, &self.name);
-        let (word, hint) = if self.relation.is_some() {
-            ("relation", "it belongs to an entry of `snapshots:`")
-        } else if self.versions.is_some() {
-            ("versions", "each file is a model of its own: describe `orders_v2` by that name")
-        } else {
-            return None;
-        };
-        let message = format!("`{word}` of the model `{}` is passed over", self.name.value);
-        Some(Diagnostic::warning("passed-over", message).at(place.closer(word)).hint(hint))
+        self.relation.as_ref()?;
+        let message = format!("`relation` of the model `{}` is passed over", self.name.value);
+        let hint = "it belongs to an entry of `snapshots:`";
+        Some(Diagnostic::warning("passed-over", message).at(place.closer("relation")).hint(hint))
     }
 
-    fn read(self, file: &Arc<SourceFile>) -> Result<Properties, Diagnostic> {
+    pub(super) fn read(self, file: &Arc<SourceFile>) -> Result<Properties, Diagnostic> {
         let (columns, tests) = columns_and_tests(file, self.columns, &self.tests)?;
         let mut config = self.config.as_ref().map(|config| config.value.clone()).unwrap_or_default();
+        join_words(&mut config, self.version_config.unwrap_or_default());
         if let Some(meta) = self.meta {
             config.entry("meta").or_insert(meta);
         }
@@ -257,7 +266,21 @@ impl WrittenEntry {
                 (ranges.value, place)
             }),
             tests,
+            version: None,
+            deprecation_date: date(self.deprecation_date, &place(file, &self.name))?,
             name: self.name.value,
         })
+    }
+}
+
+/// The day of a date or of a time, as YAML has either.
+fn date(written: Option<Value>, place: &Location) -> Result<Option<String>, Diagnostic> {
+    let Some(written) = written.filter(|value| !value.is_null()) else { return Ok(None) };
+    let day = written.as_str().and_then(|text| text.get(..10)?.parse::<jiff::civil::Date>().ok());
+    match day {
+        Some(day) => Ok(Some(day.to_string())),
+        None => Err(Diagnostic::error("bad-date", format!("the deprecation_date {written} is no date"))
+            .at(place.closer("deprecation_date"))
+            .hint("write it like 2026-06-01")),
     }
 }

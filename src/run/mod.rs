@@ -10,6 +10,7 @@ mod event;
 mod failure;
 mod failures;
 mod forecast;
+mod foreign_keys;
 mod freshness;
 mod journal;
 mod kept;
@@ -199,6 +200,7 @@ impl Begun {
                 records: &outcome.nodes,
                 ledger: &built.ledger,
                 passed: &built.passed,
+                elsewhere: &self.plan.elsewhere,
             };
             match publish::publish(&self.control, &publication, &cancel).await {
                 Ok(published) => {

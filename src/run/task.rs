@@ -77,6 +77,8 @@ impl Done {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Delta {
     pub statements: Vec<String>,
+    /// What comes when all rows have moved, and their foreign keys were looked at.
+    pub finally: Vec<String>,
     /// The user's own, around these.
     pub before: Vec<Ready>,
     pub after: Vec<Ready>,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tera::{Kwargs, State, Tera, TeraResult};
 
-use super::{Reference, Rendered, Scope, Subject, marks, values};
+use super::{Reference, Rendered, Scope, Subject, marks, values, version_reference};
 use crate::diagnostic::did_you_mean;
 
 /// Divides message from hint in an error that passes through tera.
@@ -59,9 +59,14 @@ pub fn engine() -> Tera {
     tera.autoescape_on(Vec::<&'static str>::new());
     tera.register_function("ref", |arguments: Kwargs, _: &State| {
         let name = arguments.must_get::<String>("name")?;
+        let version = arguments.get::<tera::Value>("v")?.or(arguments.get::<tera::Value>("version")?);
+        let versioned = |model: String| match &version {
+            Some(version) => version_reference(&model, &version.to_string()),
+            None => model,
+        };
         match arguments.get::<String>("model")? {
-            None => refer(Reference::Ref(name)),
-            Some(model) => refer(Reference::Ref(of_package(&name, model)?)),
+            None => refer(Reference::Ref(versioned(name))),
+            Some(model) => refer(Reference::Ref(of_package(&name, versioned(model))?)),
         }
     });
     tera.register_function("source", |arguments: Kwargs, _: &State| {

@@ -50,11 +50,46 @@ pub enum Reference {
     This,
 }
 
+/// The one name of a version of a model; no file has a dot in its name.
+pub fn version_reference(model: &str, label: &str) -> String {
+    format!("{model}.v{label}")
+}
+
+impl Reference {
+    /// Of YAML: `ref('x')`, `ref('package', 'x', v=2)` or `source('a', 'b')`, in braces or not.
+    pub fn parse(text: &str) -> Option<Self> {
+        let inner = text.trim().trim_start_matches("{{").trim_end_matches("}}").trim();
+        let (function, arguments) = inner.strip_suffix(')')?.split_once('(')?;
+        let is_named = |one: &&str| one.contains('=') && !one.trim_start().starts_with(['\'', '"']);
+        let bare = |text: &str| text.trim().trim_matches(['\'', '"']).to_owned();
+        let (named, names): (Vec<&str>, Vec<&str>) = arguments.split(',').partition(is_named);
+        let version = match named.as_slice() {
+            [] => None,
+            [one] => one.split_once('=').filter(|(name, _)| matches!(name.trim(), "v" | "version")),
+            _ => return None,
+        };
+        let names: Vec<String> = names.into_iter().map(bare).collect();
+        match (function.trim(), names.as_slice(), version) {
+            ("ref", [name] | [_, name], None) if named.is_empty() => Some(Self::Ref(name.clone())),
+            ("ref", [name] | [_, name], Some((_, label))) => {
+                Some(Self::Ref(version_reference(name, &bare(label))))
+            }
+            ("source", [source, name], None) if named.is_empty() => {
+                Some(Self::Source(source.clone(), name.clone()))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// The name a template gives to what it refers to, as dbt users quote it.
 impl std::fmt::Display for Reference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Ref(name) => write!(f, "ref('{name}')"),
+            Self::Ref(name) => match name.split_once(".v") {
+                Some((model, version)) => write!(f, "ref('{model}', v={version})"),
+                None => write!(f, "ref('{name}')"),
+            },
             Self::Source(source, name) => write!(f, "source('{source}', '{name}')"),
             Self::This => write!(f, "this"),
         }

@@ -123,3 +123,16 @@ fn a_value_that_is_returned_inside_of_a_block_is_a_value_still() {
         library("{% macro lost() %}{% set x %}{{ return([1, 2]) }}{% endset %}{{ x }}{% endmacro %}");
     assert_eq!(sql(&rendered(&library, "{{ lost() | length }}")), "2");
 }
+
+#[test]
+fn references_of_yaml_are_read_as_dbt_writes_them() {
+    let read = Reference::parse;
+    assert_eq!(read("ref('a')"), Some(Reference::Ref("a".into())));
+    assert_eq!(read("{{ ref( \"pkg\", 'a' ) }}"), Some(Reference::Ref("a".into())));
+    assert_eq!(read("ref('a', v=2)"), Some(Reference::Ref("a.v2".into())));
+    assert_eq!(read("ref('pkg', 'a', version='beta')"), Some(Reference::Ref("a.vbeta".into())));
+    assert_eq!(read("ref('a', w=2)"), None);
+    assert_eq!(read("source('a', 'b')"), Some(Reference::Source("a".into(), "b".into())));
+    assert_eq!(read("metric('m')"), None);
+    assert_eq!(read("a"), None);
+}

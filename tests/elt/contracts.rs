@@ -134,5 +134,7 @@ async fn what_a_contract_lacks_is_told() {
     let ended = ended
         .says("`a` is under contract, but no YAML says what its columns are")
         .says("`n` has no data_type");
-    ended.says("elt makes no foreign keys yet").says("`b` is a view, which keeps no constraints");
+    ended
+        .says("`b`: a foreign key points to `a`, which is no model, rule or source")
+        .says("`b` is a view, which keeps no constraints");
 }

@@ -126,14 +126,6 @@ async fn what_templates_do_not_have_is_told_where_it_stands() {
       |
       = help: write `now()`: in PostgreSQL it is the time at which the transaction began
 
-    error[template]: `ref` takes no `v`
-     --> models/stage/d.sql:1:27
-      |
-    1 | select * from {{ ref('a', v=2) }}
-      |                           ^
-      |
-      = help: elt keeps no versions of a model: name the file that is meant, e.g. ref('orders_v2')
-
     error[template]: there is no macro or function `run_query`
      --> models/stage/e.sql:1:15
       |
@@ -155,6 +147,14 @@ async fn what_templates_do_not_have_is_told_where_it_stands() {
       |            ^^^^^^^^^^
       |
       = help: did you mean `user`?
+
+    error[unknown-ref]: there is no model or rule `a.v2`
+     --> models/stage/d.sql:1:23
+      |
+    1 | select * from {{ ref('a', v=2) }}
+      |                       ^
+      |
+      = help: `a` has no versions
 
     8 problems; nothing was run.
     "#);

@@ -150,7 +150,10 @@ impl Chooser<'_> {
                 let word = [method.to_owned()];
                 view.config().is_some_and(|config| has(&config, &word, value, pattern))
             }
-            "version" => value == "none" && ResourceType::of(self.manifest, item) == ResourceType::Model,
+            "version" => match view.node.and_then(|node| node.version.as_ref()) {
+                Some(version) => version.standing() == value,
+                None => value == "none" && ResourceType::of(self.manifest, item) == ResourceType::Model,
+            },
             "source" => match view.node.map(|node| (&node.body, &node.domain)) {
                 Some((Body::Source { table, .. }, source)) => {
                     let names =
@@ -318,7 +321,11 @@ impl<'a> View<'a> {
             || folders.len() > 1 && pattern.is_match(folders[1..].join("."));
         // An aliased model goes by its file's name, too.
         let named = [Some(self.name), self.node.map(Node::model_name)].into_iter().flatten();
+        let version = self.node.and_then(|node| node.version.as_ref());
+        let is_version = version
+            .is_some_and(|version| pattern.is_match(&version.model) || pattern.is_match(version.reference()));
         named.into_iter().any(|name| pattern.is_match(name))
+            || is_version
             || label
             || in_folder
             || is_prefix(&self.fqn, value, pattern)

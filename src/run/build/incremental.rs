@@ -11,6 +11,7 @@ use crate::manifest::{Node, NodeId};
 use crate::name::{Ident, Relation};
 use crate::project::{Config, Strategy};
 use crate::run::failure::{located, sql_problem};
+use crate::run::foreign_keys;
 use crate::run::task::{Built, Delta, Done, Problem, Shared, count};
 
 /// What dbt calls the old rows and the new ones; `incremental_predicates` may name them so.
@@ -50,6 +51,8 @@ pub(super) async fn add(shared: &Shared, session: &Session, id: NodeId) -> Resul
         format!("create view {} as {}; analyze {table}", plan.building(manifest, id), movement.overlay());
     session.run(&overlay).await.map_err(|error| located(&error, whole()))?;
 
+    foreign_keys::check(shared, session, id, Some(&table)).await?;
+
     let following = follow(shared, session, id, &plan.building(manifest, id)).await;
     let following = following.map_err(|error| located(&error, whole()))?;
     let mut statements = Vec::new();
@@ -58,11 +61,11 @@ pub(super) async fn add(shared: &Shared, session: &Session, id: NodeId) -> Resul
         statements.push(alter);
     }
     statements.extend(movement.statements());
-    statements.extend(comments(node, &published, "table", &change.after));
-    statements.extend(super::grants::exact(node, &published));
+    let mut finally = comments(node, &published, "table", &change.after);
+    finally.extend(super::grants::exact(node, &published));
     let alters = !change.is_none() || !following.statements.is_empty();
-    statements.extend(following.statements);
-    let delta = Delta { statements, alters, ..Delta::default() };
+    finally.extend(following.statements);
+    let delta = Delta { statements, finally, alters, ..Delta::default() };
     let mut done = Done::built(Built { delta: Some(delta), ..Built::of(id) }, Some(count(rows)));
     done.notes.extend(change.note(&published).into_iter().chain(following.notes));
     Ok(done)

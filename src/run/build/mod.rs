@@ -18,6 +18,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::failure::{located, sql_problem};
+use super::foreign_keys;
 use super::plan::Plan;
 use super::task::{Built, Done, Problem, Shared, count};
 use crate::database::catalog::Column;
@@ -81,6 +82,7 @@ pub(super) async fn build(shared: &Shared, session: &Session, id: NodeId) -> Res
         }
     };
     finish(session, node, &relation, rows).await?;
+    foreign_keys::check(shared, session, id, None).await?;
     Ok(Done::built(Built::of(id), rows.map(count)))
 }
 

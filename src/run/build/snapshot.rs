@@ -186,11 +186,11 @@ impl<'a> Snapshot<'a> {
             statements.push(alter);
         }
         statements.extend(self.statements(&published, &ends, &delta, columns));
-        statements.extend(comments(node, &published, "table", &change.after));
-        statements.extend(grants::exact(node, &published));
+        let mut finally = comments(node, &published, "table", &change.after);
+        finally.extend(grants::exact(node, &published));
         let alters = !change.is_none() || !following.statements.is_empty();
-        statements.extend(following.statements);
-        let delta = Delta { statements, alters, ..Delta::default() };
+        finally.extend(following.statements);
+        let delta = Delta { statements, finally, alters, ..Delta::default() };
         let mut done = Done::built(Built { delta: Some(delta), ..Built::of(id) }, Some(count(rows)));
         done.notes.extend(change.note(&published).into_iter().chain(following.notes));
         Ok(done)

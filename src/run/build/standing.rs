@@ -90,7 +90,7 @@ pub(in crate::run) fn kept(published: &Relation, name: &str, before: &str, now: 
     let of_indexes =
         |definition: &Value| definition["words"]["indexes"].as_array().cloned().unwrap_or_default();
     let mut parts = Vec::new();
-    if before["constraints"] != now["constraints"]
+    if kept_constraints(&before["constraints"]) != kept_constraints(&now["constraints"])
         || constrained(of_columns(&before)) != constrained(of_columns(&now))
     {
         parts.push("constraints");
@@ -108,6 +108,13 @@ pub(in crate::run) fn kept(published: &Relation, name: &str, before: &str, now: 
 }
 
 /// The columns that have constraints, with these.
-fn constrained(columns: Vec<(Value, Value)>) -> Vec<(Value, Value)> {
-    columns.into_iter().filter(|(_, constraints)| constraints != &Value::Array(Vec::new())).collect()
+fn constrained(columns: Vec<(Value, Value)>) -> Vec<(Value, Vec<Value>)> {
+    let constrained = columns.into_iter().map(|(column, all)| (column, kept_constraints(&all)));
+    constrained.filter(|(_, constraints)| !constraints.is_empty()).collect()
+}
+
+/// Foreign keys are made and dropped as the contract has them whenever rows are added.
+fn kept_constraints(all: &Value) -> Vec<Value> {
+    let all = all.as_array().cloned().unwrap_or_default();
+    all.into_iter().filter(|constraint| constraint[0] != "ForeignKey").collect()
 }

@@ -13,11 +13,11 @@ use crate::name::{Ident, Relation};
 use crate::run::Elsewhere;
 use crate::run::build::{beside, contract, defaults, wrong_columns};
 use crate::run::failure::{located, sql_problem};
-use crate::run::freshness;
 use crate::run::near::suggest;
 use crate::run::plan::needed;
 use crate::run::unit::problem_of;
 use crate::run::verify::in_test;
+use crate::run::{foreign_keys, freshness};
 
 pub(in crate::run) struct Checker<'a> {
     session: &'a Session,
@@ -144,6 +144,34 @@ impl<'a> Checker<'a> {
         for (statement, place) in contract::each_constraint(node, &probe) {
             if let Err(error) = self.attempt(&written(&statement)).await? {
                 wrong.push(located(&error, place));
+            }
+        }
+        if wrong.is_empty() {
+            wrong.extend(self.foreign_keys(id, &probe).await?);
+        }
+        Ok(wrong)
+    }
+
+    /// Whether what foreign keys point to can be compared with their columns, and is a key where elt did not
+    /// make it.
+    async fn foreign_keys(&self, id: NodeId, probe: &Relation) -> Result<Vec<Diagnostic>, DatabaseError> {
+        let node = self.manifest.node(id);
+        let mut wrong = Vec::new();
+        for key in &node.foreign_keys {
+            let parent = if key.to == id { probe.clone() } else { self.name(Some(id), key.to) };
+            let question = format!("explain {}", foreign_keys::question(key, probe, &parent));
+            if let Err(error) = self.attempt(&written(&question)).await? {
+                let to = self.manifest.node(key.to).name.as_str();
+                let message = format!("`{}` cannot point to `{to}`: {}", node.name.as_str(), error.message);
+                wrong.push(
+                    Diagnostic::error("bad-contract", message)
+                        .at(key.place.clone())
+                        .maybe_hint(error.hint.clone()),
+                );
+            } else if !self.manifest.node(key.to).is_built()
+                && let Err(problem) = foreign_keys::has_key(self.session, self.manifest, key).await
+            {
+                wrong.push(*problem);
             }
         }
         Ok(wrong)

@@ -76,5 +76,5 @@ pub(super) async fn broken_contracts(
     session.run("rollback").await?;
     judged?;
     let problems = checker.end().problems.into_iter();
-    Ok(problems.filter(|problem| problem.code == "contract-broken").collect())
+    Ok(problems.filter(|problem| matches!(problem.code, "contract-broken" | "bad-contract")).collect())
 }

@@ -12,16 +12,17 @@ mod moving;
 mod obstacles;
 mod overview;
 mod shown;
+mod ties;
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use super::Place;
 use super::build::relation_word;
 use super::sweep::{build_schema, kind_word, old_schema};
 use super::task::{Built, Delta};
+use super::{Elsewhere, Place};
 use crate::database::{DatabaseError, Session, catalog, history, ledger, progress};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::{Manifest, NodeId};
@@ -52,6 +53,8 @@ pub(super) struct Publication<'a> {
     pub ledger: &'a [ledger::Published],
     /// Tests that held, with what they held of.
     pub passed: &'a [(String, String)],
+    /// What this run reads of others.
+    pub elsewhere: &'a Elsewhere,
 }
 
 pub(super) struct Published {
@@ -65,6 +68,7 @@ pub(super) async fn publish(
     publication: &Publication<'_>,
     cancel: &CancellationToken,
 ) -> Result<Published, Box<Diagnostic>> {
+    ties::judge_what_stays(session, publication).await?;
     let overlooked = outwait_snapshots(session, publication, cancel).await.map_err(|error| failed(&error))?;
     let until = Instant::now() + PATIENCE;
     let mut pause = Duration::from_millis(20);
@@ -72,6 +76,7 @@ pub(super) async fn publish(
         match attempt(session, publication).await {
             Ok(mut published) => {
                 published.notes.extend(overlooked);
+                published.notes.extend(ties::validate(session, publication.manifest).await);
                 return Ok(published);
             }
             Err(stop) => {
@@ -148,6 +153,7 @@ async fn attempt(session: &Session, publication: &Publication<'_>) -> Result<Pub
 
     let mut sql: Vec<String> = Vec::new();
     let old = old_schema(publication.run);
+    sql.extend(moving.ties.loosing());
     let abandoned = moving.abandoned.iter().rev();
     sql.extend(abandoned.map(|one| format!("drop {} {}", kind_word(one.kind), one.relation)));
     if !moving.replaced.is_empty() {
@@ -189,6 +195,7 @@ async fn attempt(session: &Session, publication: &Publication<'_>) -> Result<Pub
         sql.extend(stale.map(|view| format!("refresh materialized view {}", view.relation)));
     }
     sql.extend(views_over_deltas(publication, &late));
+    sql.extend(moving.ties.making(publication));
     sql.extend(moving.grants.iter().cloned());
     sql.extend(reader_grants(session, publication).await?);
     sql.extend(endpoints::statements(session, publication).await?);
@@ -212,16 +219,22 @@ async fn attempt(session: &Session, publication: &Publication<'_>) -> Result<Pub
     let others = moving.dependents.iter().filter(|view| !moving.owned.contains(&view.relation)).map(|view| {
         format!("the view {} is not elt's; it now reads the new relations", view.relation.plain())
     });
-    Ok(Published { relations: publication.built.len(), notes: others.chain(rebuilt).collect() })
+    let notes = others.chain(rebuilt).chain(moving.ties.left_out(publication)).collect();
+    Ok(Published { relations: publication.built.len(), notes })
 }
 
 /// New rows go into the tables they were built for, between the hooks that name these tables.
-async fn move_rows(session: &Session, deltas: impl Iterator<Item = &Delta>) -> Result<(), Stop> {
-    for delta in deltas {
+/// Whether each row has the row that its foreign keys point to is looked at when all have moved.
+async fn move_rows(session: &Session, deltas: impl Iterator<Item = &Delta> + Clone) -> Result<(), Stop> {
+    for delta in deltas.clone() {
         for hook in &delta.before {
             hook.run(session).await.map_err(Stop::Refused)?;
         }
-        session.run(&delta.statements.join(";\n")).await?;
+        let statements = delta.statements.join(";\n");
+        session.run(&format!("set constraints all deferred;\n{statements}")).await?;
+    }
+    for delta in deltas {
+        session.run(&format!("set constraints all immediate;\n{}", delta.finally.join(";\n"))).await?;
         for hook in &delta.after {
             hook.run(session).await.map_err(Stop::Refused)?;
         }

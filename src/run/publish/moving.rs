@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::ties::Ties;
 use crate::database::catalog::{self, Dependent, Existing};
 use crate::database::{DatabaseError, Session};
 use crate::diagnostic::Diagnostic;
@@ -45,6 +46,8 @@ pub struct Moving {
     pub owned: HashSet<Relation>,
     /// What others may do with what is replaced, as statements.
     pub grants: Vec<String>,
+    /// Foreign keys that are let go and made.
+    pub ties: Ties,
 }
 
 impl Moving {
@@ -92,13 +95,6 @@ impl Moving {
                 }
                 decoration.insert(other.oid, catalog::decoration(session, other.oid).await?);
             }
-            if let Some((table, target)) = catalog::foreign_keys_to(session, &oids).await?.into_iter().next()
-            {
-                return Err(Stop::Refused(hangs_on(
-                    &table,
-                    &format!("foreign key to {} of the table", target.plain()),
-                )));
-            }
             // Written for the old relations, these name by then the new ones.
             let configured: HashSet<Relation> = built
                 .iter()
@@ -110,11 +106,13 @@ impl Moving {
             let carried = carried.filter(|(relation, _)| !configured.contains(relation));
             grants = carried.map(|(_, grant)| grant).collect();
         }
-        Ok(Self { replaced, added_to, altered, abandoned, dependents, decoration, owned, grants })
+        let stays: Vec<u32> = added_to.iter().chain(&altered).map(|one| one.oid).collect();
+        let ties = Ties::find(session, manifest, built, &oids, &stays).await?;
+        Ok(Self { replaced, added_to, altered, abandoned, dependents, decoration, owned, grants, ties })
     }
 
     pub fn alters(&self) -> bool {
-        !self.altered.is_empty()
+        !self.altered.is_empty() || self.ties.lets_go()
     }
 
     /// Materialized views of elt's own that this run did not build, and whose rows are of what is replaced.
@@ -130,7 +128,9 @@ impl Moving {
     /// Takes every lock that keeps readers out. Views take theirs when they are altered: locking one by
     /// name would lock all that it reads, too.
     pub async fn lock_replaced(&self, session: &Session) -> Result<(), Stop> {
-        lock(session, &tables([&self.replaced, &self.altered]), "access exclusive").await
+        let mut tables = tables([&self.replaced, &self.altered]);
+        tables.extend(self.ties.held.iter().map(ToString::to_string));
+        lock(session, &tables, "access exclusive").await
     }
 }
 
@@ -166,7 +166,7 @@ pub fn not_ours(relation: &Relation) -> Diagnostic {
     )
 }
 
-fn hangs_on(relation: &Relation, what: &str) -> Diagnostic {
+pub fn hangs_on(relation: &Relation, what: &str) -> Diagnostic {
     let message = format!("the {what} {} depends on a relation that this run replaces", relation.plain());
     Diagnostic::error("depended-on", message)
         .hint("elt does not drop what it did not make; drop it yourself, or make it a model")

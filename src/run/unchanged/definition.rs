@@ -66,7 +66,11 @@ impl Definition {
             parents: _,
             endpoint,
             constraints,
+            // What they point to is an input, which has its own version.
+            foreign_keys: _,
             hooks,
+            version: _,
+            deprecation_date: _,
         } = manifest.node(id);
         let published = |target: NodeId| manifest.published(target);
         let (mut incremental_sql, mut text) = (None, None);

@@ -93,11 +93,7 @@ impl Rewriter<'_> {
     fn no_such_argument(&mut self, function: &str, name: Range<usize>, parameters: &[&str]) {
         let written = &self.source[name.clone()];
         let message = format!("`{function}` takes no `{written}`");
-        let hint = match (function, written) {
-            ("ref", "v" | "version") => {
-                "elt keeps no versions of a model: name the file that is meant, e.g. ref('orders_v2')"
-                    .to_owned()
-            }
+        let hint = match written {
             _ if parameters.is_empty() => "it takes nothing".to_owned(),
             _ => did_you_mean(written, parameters.iter().copied())
                 .unwrap_or_else(|| format!("it takes {}", parameters.join(", "))),

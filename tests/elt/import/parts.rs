@@ -160,3 +160,50 @@ async fn every_part_is_taken_or_listed_and_targets_stay_apart() {
         .says("there is no macro `shared.twiec`")
         .says("did you mean `shared.twice`?");
 }
+
+#[tokio::test]
+async fn versions_and_foreign_keys_are_taken() {
+    let project = Project::new(&[
+        (
+            "dbt/dbt_project.yml",
+            "name: corner\nprofile: corner\nmodels:\n  corner:\n    +materialized: table\n",
+        ),
+        ("dbt/models/customers_v1.sql", "select 1 as id\n"),
+        ("dbt/models/customers_v2.sql", "select 1 as id, 'a' as name\n"),
+        ("dbt/models/orders.sql", "select 7 as id, 1 as customer_id, '{{ ref('customers', v=1) }}' as old\n"),
+        (
+            "dbt/models/all.yml",
+            "models:
+  - name: customers
+    latest_version: 2
+    config: {contract: {enforced: true}}
+    columns:
+      - {name: id, data_type: int, constraints: [{type: primary_key}]}
+      - {name: name, data_type: text}
+    versions:
+      - v: 1
+        columns: [{include: all, exclude: [name]}]
+      - v: 2
+  - name: orders
+    config: {contract: {enforced: true}}
+    columns:
+      - {name: id, data_type: int}
+      - name: customer_id
+        data_type: int
+        constraints: [{type: foreign_key, to: ref('customers'), to_columns: [id]}]
+      - {name: old, data_type: text}
+",
+        ),
+    ])
+    .await;
+    project.good(&["import", "dbt", "--out", "elt"]).says("0 to mend");
+    project.good(&["run", "--project-dir", "elt"]);
+    let key = "select pg_get_constraintdef(oid) from pg_constraint where conrelid = 'prod.orders'::regclass";
+    assert_eq!(
+        project.value(key).await,
+        "FOREIGN KEY (customer_id) REFERENCES prod.customers_v2(id) DEFERRABLE"
+    );
+    let tables = "select string_agg(relname, ' ' order by relname) from pg_class where relkind = 'r' \
+                  and relnamespace = 'prod'::regnamespace and relname !~ '^_elt'";
+    assert_eq!(project.value(tables).await, "customers_v1 customers_v2 orders");
+}
