@@ -113,7 +113,8 @@ fn table_columns(pairing: &Pairing, targets: &[Target], options: &ReadOptions) -
     let paired = pairing.targets.iter().enumerate().filter_map(|(index, at)| Some((index, &targets[(*at)?])));
     paired
         .map(|(index, target)| {
-            let kind = Kind::from_oid(target.type_oid);
+            // PostgreSQL reads intervals in more ways than one.
+            let kind = Kind::from_oid(target.type_oid).filter(|kind| *kind != Kind::Interval);
             // What a domain or a constraint refuses, only PostgreSQL knows.
             let known = kind.filter(|_| !(options.quarantine && target.constrained));
             Column {

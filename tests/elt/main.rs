@@ -53,6 +53,7 @@ mod object_store;
 mod other_database;
 mod package_ids;
 mod pages;
+mod parquet_types;
 mod plans;
 mod private_addresses;
 mod rare_words;

@@ -1,7 +1,8 @@
-//! Arrow arrays as fields of PostgreSQL's COPY BINARY. Every conversion is exact or refused; only what the
-//! target itself cannot hold is rounded: nanoseconds to microseconds, doubles to float4.
+//! Arrow arrays as fields of PostgreSQL's COPY BINARY. Every conversion is exact or refused; only doubles are
+//! rounded to float4, which asks for it.
 
 mod bytes;
+mod interval;
 mod nested;
 mod number;
 mod number_text;
@@ -58,6 +59,7 @@ pub(in crate::source) enum Kind {
     Time,
     Timestamp,
     TimestampTz,
+    Interval,
 }
 
 impl Kind {
@@ -78,6 +80,7 @@ impl Kind {
             1083 => Self::Time,
             1114 => Self::Timestamp,
             1184 => Self::TimestampTz,
+            1186 => Self::Interval,
             1700 => Self::Numeric,
             2950 => Self::Uuid,
             3802 => Self::Jsonb,
@@ -103,6 +106,7 @@ impl Kind {
             Self::Time => "time",
             Self::Timestamp => "timestamp",
             Self::TimestampTz => "timestamp with time zone",
+            Self::Interval => "interval",
         }
     }
 }
@@ -188,17 +192,18 @@ pub(in crate::source) fn cell(array: &ArrayRef, meaning: Meaning, kind: Kind) ->
             }
         }
         D::Duration(unit) => match unit {
-            TimeUnit::Second => time::duration(array.as_primitive::<DurationSecondType>(), 1, kind),
+            TimeUnit::Second => interval::duration(array.as_primitive::<DurationSecondType>(), 1, kind),
             TimeUnit::Millisecond => {
-                time::duration(array.as_primitive::<DurationMillisecondType>(), 1_000, kind)
+                interval::duration(array.as_primitive::<DurationMillisecondType>(), 1_000, kind)
             }
             TimeUnit::Microsecond => {
-                time::duration(array.as_primitive::<DurationMicrosecondType>(), 1_000_000, kind)
+                interval::duration(array.as_primitive::<DurationMicrosecondType>(), 1_000_000, kind)
             }
             TimeUnit::Nanosecond => {
-                time::duration(array.as_primitive::<DurationNanosecondType>(), 1_000_000_000, kind)
+                interval::duration(array.as_primitive::<DurationNanosecondType>(), 1_000_000_000, kind)
             }
         },
+        D::Interval(IntervalUnit::MonthDayNano) => interval::interval(array.as_primitive(), kind),
         nested if nested.is_nested() => nested::nested(array, kind),
         _ => None,
     }
@@ -228,6 +233,7 @@ pub(in crate::source) fn natural_type(data_type: &DataType, meaning: Meaning) ->
         D::Time32(_) | D::Time64(_) => "time",
         D::Timestamp(_, None) => "timestamp",
         D::Timestamp(_, Some(_)) => "timestamptz",
+        D::Interval(_) | D::Duration(_) => "interval",
         D::Binary | D::LargeBinary | D::BinaryView | D::FixedSizeBinary(_) => match meaning {
             Meaning::Uuid => "uuid",
             Meaning::Plain => "bytea",
@@ -249,8 +255,7 @@ pub(in crate::source) fn described(data_type: &DataType) -> String {
         D::Time32(_) | D::Time64(_) => "times of day".to_owned(),
         D::Timestamp(_, None) => "timestamps without zone".to_owned(),
         D::Timestamp(_, Some(_)) => "timestamps with zone".to_owned(),
-        D::Interval(IntervalUnit::YearMonth | IntervalUnit::DayTime | IntervalUnit::MonthDayNano)
-        | D::Duration(_) => "durations".to_owned(),
+        D::Interval(_) | D::Duration(_) => "durations".to_owned(),
         D::List(_) | D::LargeList(_) | D::FixedSizeList(..) | D::ListView(_) | D::LargeListView(_) => {
             "lists".to_owned()
         }

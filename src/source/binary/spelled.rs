@@ -46,6 +46,7 @@ impl Spelling {
             Kind::Timestamp => fixed(out, timestamp(text)?.to_be_bytes()),
             Kind::TimestampTz => fixed(out, timestamp_tz(text, self.utc)?.to_be_bytes()),
             Kind::Uuid => fixed(out, uuid(text)?),
+            Kind::Interval => Err(Left),
             Kind::Bytea => bytea(text, out),
             Kind::Json | Kind::Jsonb if self.certain => Err(Left),
             Kind::Json => field(out, text),

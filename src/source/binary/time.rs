@@ -45,30 +45,6 @@ fn date<'a>(kind: Kind, days: impl Fn(usize) -> Result<i64, Refusal> + 'a) -> Op
     })
 }
 
-/// As PostgreSQL's interval is written, `-26:00:01.5`: PostgreSQL reads it as one. `per_second` count a second.
-pub(super) fn duration<T>(array: &PrimitiveArray<T>, per_second: u64, kind: Kind) -> Option<Cell<'_>>
-where
-    T: ArrowPrimitiveType,
-    T::Native: Into<i64>,
-{
-    if kind != Kind::Text {
-        return None;
-    }
-    let digits = per_second.ilog10() as usize;
-    Some(Box::new(move |row, out| {
-        let value: i64 = array.value(row).into();
-        let (sign, value) = (if value < 0 { "-" } else { "" }, value.unsigned_abs());
-        let (seconds, rest) = (value / per_second, value % per_second);
-        let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-        let mut text = format!("{sign}{hours:02}:{minutes:02}:{seconds:02}");
-        if rest > 0 {
-            let fraction = format!(".{rest:0digits$}");
-            text.push_str(fraction.trim_end_matches('0'));
-        }
-        put(out, text.as_bytes())
-    }))
-}
-
 /// `unit` is the nanoseconds that one counts.
 pub(super) fn time<T>(array: &PrimitiveArray<T>, unit: i64, kind: Kind) -> Option<Cell<'_>>
 where
@@ -86,7 +62,12 @@ where
     Some(match kind {
         Kind::Time => Box::new(move |row, out| {
             let nanoseconds = nanoseconds(row)?;
-            put(out, &(nanoseconds / 1_000 + rounded(nanoseconds % 1_000, nanoseconds / 1_000)).to_be_bytes())
+            if !nanoseconds.is_multiple_of(1_000) {
+                return Err(too_fine(|text| {
+                    push_time(text, nanoseconds / 1_000_000_000, nanoseconds % 1_000_000_000)
+                }));
+            }
+            put(out, &(nanoseconds / 1_000).to_be_bytes())
         }),
         Kind::Text => Box::new(move |row, out| {
             let nanoseconds = nanoseconds(row)?;
@@ -160,23 +141,22 @@ fn put_timestamp(out: &mut Vec<u8>, seconds: i64, nanoseconds: u64) -> Result<()
     // From 4713 BC to the end of year 294276, as PostgreSQL has it.
     const FIRST: i64 = -211_813_488_000_000_000;
     const END: i64 = 9_223_371_331_200_000_000;
-    let whole = nanoseconds / 1_000;
-    let microseconds = whole + rounded(nanoseconds % 1_000, whole);
+    if !nanoseconds.is_multiple_of(1_000) {
+        return Err(too_fine(|text| push_timestamp(text, seconds, nanoseconds, false)));
+    }
     let since_epoch = seconds
         .checked_sub(EPOCH_DAYS * DAY_SECONDS)
         .and_then(|seconds| seconds.checked_mul(1_000_000))
-        .and_then(|time| time.checked_add_unsigned(microseconds));
+        .and_then(|time| time.checked_add_unsigned(nanoseconds / 1_000));
     match since_epoch {
         Some(time) if (FIRST..END).contains(&time) => put(out, &time.to_be_bytes()),
         _ => Err(Refusal::new(shown(seconds, nanoseconds), "it is out of the range of timestamp")),
     }
 }
 
-/// What `nanoseconds`, below 1,000, add to `microseconds`: a half goes to the even one, as in PostgreSQL.
-fn rounded(nanoseconds: u64, microseconds: u64) -> u64 {
-    match nanoseconds.cmp(&500) {
-        std::cmp::Ordering::Less => 0,
-        std::cmp::Ordering::Greater => 1,
-        std::cmp::Ordering::Equal => microseconds % 2,
-    }
+/// Cut or rounded it would be another time.
+pub(super) fn too_fine(push: impl FnOnce(&mut Vec<u8>)) -> Refusal {
+    let mut text = Vec::new();
+    push(&mut text);
+    Refusal::new(String::from_utf8_lossy(&text), "PostgreSQL holds six digits of a second")
 }

@@ -8,6 +8,7 @@ pub(super) mod json_objects;
 mod old_workbook;
 mod options;
 pub(super) mod parquet_file;
+mod parquet_intervals;
 pub(super) mod record;
 mod sheet;
 mod splitter;

@@ -14,6 +14,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::schema::types::Type as ParquetType;
 
+use super::parquet_intervals::{DAYS_AND_TIME, Months, whole_type};
 use crate::source::binary::{self, Cell, Kind, Meaning, Refusal};
 use crate::source::error::{self, list};
 use crate::source::file::OpenFile;
@@ -31,6 +32,7 @@ pub(in crate::source) struct ParquetRows {
     meanings: Vec<Meaning>,
     kinds: Vec<Kind>,
     reader: Option<ParquetRecordBatchReader>,
+    months: Option<Months>,
     batch: Option<RecordBatch>,
     /// Of `batch`, the next to be written.
     row: usize,
@@ -67,6 +69,7 @@ impl ParquetRows {
             meanings,
             kinds: Vec::new(),
             reader: None,
+            months: None,
             batch: None,
             row: 0,
             rows_read: 0,
@@ -84,7 +87,7 @@ impl ParquetRows {
         fields
             .iter()
             .zip(&self.meanings)
-            .map(|(field, meaning)| binary::natural_type(field.data_type(), *meaning))
+            .map(|(field, meaning)| binary::natural_type(whole_type(field.data_type()), *meaning))
             .collect()
     }
 
@@ -110,8 +113,9 @@ impl ParquetRows {
                 faults.push(format!("{name} has a type (oid {oid}) that Parquet cannot fill"));
                 continue;
             };
-            if !binary::is_possible(field.data_type(), meaning, kind) {
-                let held = binary::described(field.data_type());
+            let data_type = whole_type(field.data_type());
+            if !binary::is_possible(data_type, meaning, kind) {
+                let held = binary::described(data_type);
                 faults.push(format!("{name} holds {held}, which {} cannot take", kind.name()));
             }
             self.kinds.push(kind);
@@ -127,13 +131,16 @@ impl ParquetRows {
                 "make such a column text, or jsonb where it is nested, and cast it in a stage model",
             ));
         }
+        let damaged = |error| damaged(&self.shown, &error);
+        let rows = batch_rows(self.metadata.metadata());
+        self.months = Months::open(&self.file, &self.metadata, &wanted, rows).map_err(damaged)?;
         let mask = ProjectionMask::roots(self.metadata.parquet_schema(), wanted);
         let reader =
             ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), self.metadata.clone())
                 .with_projection(mask)
-                .with_batch_size(batch_rows(self.metadata.metadata()))
+                .with_batch_size(rows)
                 .build();
-        self.reader = Some(reader.map_err(|error| damaged(&self.shown, &error))?);
+        self.reader = Some(reader.map_err(damaged)?);
         Ok(())
     }
 
@@ -166,6 +173,15 @@ impl ParquetRows {
         };
         let Some(batch) = guarded(&self.shown, || reader.next())? else {
             return Ok(false);
+        };
+        let batch = batch.map_err(ParquetError::from);
+        let batch = match (batch, self.months.take()) {
+            (Ok(batch), Some(mut months)) => {
+                let whole = guarded(&self.shown, || months.add_to(batch))?;
+                self.months = Some(months);
+                whole
+            }
+            (batch, _) => batch,
         };
         self.reader = batch.is_ok().then_some(reader);
         self.batch = Some(batch.map_err(|error| {
@@ -232,8 +248,8 @@ impl ParquetRows {
     }
 }
 
-/// The schema with dictionaries unfolded, enumerations as their words and INT96 timestamps in microseconds; `None` where nothing changes.
-/// In nanoseconds INT96 would overflow silently for years before 1677 and after 2262.
+/// The schema with dictionaries unfolded, enumerations as their words and INT96 timestamps in microseconds; `None`
+/// where nothing changes. In nanoseconds INT96 would overflow silently for years before 1677 and after 2262.
 fn plain_schema(loaded: &ArrowReaderMetadata) -> Option<Schema> {
     let parquet = loaded.parquet_schema().root_schema().get_fields();
     let fields: Vec<Field> = loaded
@@ -249,6 +265,7 @@ fn plain_schema(loaded: &ArrowReaderMetadata) -> Option<Schema> {
                     DataType::Timestamp(TimeUnit::Microsecond, zone.clone())
                 }
                 DataType::Binary if is_enum(parquet) => DataType::Utf8,
+                DataType::Interval(_) => DAYS_AND_TIME,
                 other => other.clone(),
             };
             field.as_ref().clone().with_data_type(plain)
