@@ -79,7 +79,7 @@ pub fn install(root: &Path, setting: &Setting, mode: Mode) -> Result<Installed, 
     let mut installer = Installer {
         root,
         mode,
-        library: Library::new(&[], scope)?,
+        library: Library::without_macros(scope),
         old: old.unwrap_or_default(),
         scratch: scratch.clone(),
         ready: Vec::new(),

@@ -171,7 +171,7 @@ impl Profile {
             yaml::read(&file.text).map_err(|error| vec![yaml::problem(file, &error)])?
         };
         let scope = Scope { env: setting.env.clone(), vars: setting.vars.clone(), ..Scope::default() };
-        let library = Library::new(&[], scope)?;
+        let library = Library::without_macros(scope);
         let mut reader = Reader { file, library, problems: Vec::new() };
         let target = reader.target(&written, setting);
         let service = Service::read(&written.service, &mut reader);

@@ -1,6 +1,6 @@
 //! The library of a project: elt's own macros, those of packages and of the project, read together.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use tera::ErrorKind;
@@ -22,6 +22,19 @@ const BUILT_IN: &[(&str, &str)] = &[
 ];
 
 impl Library {
+    /// For texts that call no macros, such as the profile.
+    pub fn without_macros(scope: Scope) -> Self {
+        Self {
+            base: engine(),
+            signatures: Signatures::new(),
+            files: HashMap::new(),
+            of_packages: BTreeSet::new(),
+            folders: Vec::new(),
+            unusable: BTreeMap::new(),
+            scope: Arc::new(scope),
+        }
+    }
+
     /// Reads macro files. All problems of all files come back together.
     pub fn new(macro_files: &[Arc<SourceFile>], scope: Scope) -> Result<Self, Vec<Diagnostic>> {
         Self::with_packages(macro_files, &[], scope)
@@ -49,13 +62,11 @@ impl Library {
         };
         signatures.extend(of_packages.signatures);
         let mut library = Self {
-            base: engine(),
             signatures,
-            files: HashMap::new(),
             of_packages: of_packages.texts.iter().map(|(file, _)| file.path.clone()).collect(),
             folders: packages.iter().map(|one| (format!("{}/", one.folder), one.name.clone())).collect(),
             unusable: of_packages.unusable,
-            scope: Arc::new(scope),
+            ..Self::without_macros(scope)
         };
         let mut problems = Vec::new();
         let mut texts = Vec::with_capacity(files.len());
