@@ -38,4 +38,8 @@ async fn runs_nodes_loads_and_owned_relations_are_recorded() {
     project.elt(&["run"]).expect(1);
     let failure = "select status || ': ' || failed_step || ': ' || error from elt.runs where id = 2";
     assert_eq!(project.value(failure).await, "failed: prod.p: models/prod/p.sql:1:1: division by zero");
+
+    // Who clears the history of old runs clears it of their nodes.
+    assert_eq!(project.value("delete from elt.runs where id = 2 returning id").await, "2");
+    assert_eq!(project.value("select string_agg(distinct run_id::text, ' ') from elt.run_nodes").await, "1");
 }
