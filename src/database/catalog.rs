@@ -351,7 +351,7 @@ pub async fn older_snapshots(session: &Session, transaction: &str) -> Result<Vec
     Ok(session.client.query(sql, &[&transaction]).await?.iter().map(|row| row.get(0)).collect())
 }
 
-fn standing(row: &tokio_postgres::Row) -> Result<Existing, DatabaseError> {
+pub(super) fn standing(row: &tokio_postgres::Row) -> Result<Existing, DatabaseError> {
     Ok(Existing {
         oid: row.get(0),
         relation: relation(row.get(1), row.get(2))?,

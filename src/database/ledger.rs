@@ -3,13 +3,14 @@
 
 use std::collections::HashMap;
 
-use super::catalog::relation;
+use super::catalog::{self, Existing};
 use super::{DatabaseError, Session};
 use crate::name::{Ident, Relation};
 
 /// A relation that stands, as the catalogue has it, with what the ledger says of it.
 #[derive(Debug, Clone)]
 pub struct Standing {
+    pub relation: Existing,
     /// Changes when the relation is made anew, rewritten or emptied, and when a column of it changes.
     pub shape: String,
     /// Who may do what with it.
@@ -80,7 +81,8 @@ pub struct Function {
 
 /// Of the relation `c`: its number, kind and file, its query's version, its columns.
 pub(super) const SHAPE: &str = "concat_ws(' ', c.oid, c.relkind, c.relfilenode, \
-    (select w.xmin::text from pg_rewrite w where w.ev_class = c.oid and w.rulename = '_RETURN'), \
+    case when c.relhasrules then \
+      (select w.xmin::text from pg_rewrite w where w.ev_class = c.oid and w.rulename = '_RETURN') end, \
     (select bit_xor(hash_record_extended(row(a.attname, a.atttypid, a.atttypmod, a.attnum), 0)) \
      from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped))";
 
@@ -93,8 +95,9 @@ pub async fn standing(
     reader: &Ident,
 ) -> Result<HashMap<Relation, Standing>, DatabaseError> {
     let sql = format!(
-        "select n.nspname, c.relname, {SHAPE}, r.run_id, r.fingerprint, r.inputs, r.content, r.shape, r.duration_ms, \
-           r.grants, {GRANTS}, coalesce(has_table_privilege(reader.oid, c.oid, 'select'), true) \
+        "select c.oid, n.nspname, c.relname, c.relkind, r.name is not null, coalesce(r.kind, ''), \
+           {SHAPE}, {GRANTS}, coalesce(has_table_privilege(reader.oid, c.oid, 'select'), true), \
+           r.run_id, r.fingerprint, r.inputs, r.content, r.shape, r.duration_ms, r.grants \
          from unnest($1::text[], $2::text[]) as wanted(schema_name, name) \
          join pg_namespace n on n.nspname = wanted.schema_name \
          join pg_class c on c.relnamespace = n.oid and c.relname = wanted.name \
@@ -105,17 +108,18 @@ pub async fn standing(
     let names: Vec<&str> = relations.iter().map(|relation| relation.name.as_str()).collect();
     let rows = session.client.query(&sql, &[&schemas, &names, &reader.as_str()]).await?;
     let read = rows.iter().map(|row| {
-        let entry = row.get::<_, Option<i64>>(3).map(|run| Entry {
+        let entry = row.get::<_, Option<i64>>(9).map(|run| Entry {
             run,
-            fingerprint: row.get(4),
-            inputs: row.get(5),
-            content: row.get(6),
-            shape: row.get(7),
-            duration_ms: row.get(8),
-            grants: row.get(9),
+            fingerprint: row.get(10),
+            inputs: row.get(11),
+            content: row.get(12),
+            shape: row.get(13),
+            duration_ms: row.get(14),
+            grants: row.get(15),
         });
-        let stands = Standing { shape: row.get(2), grants: row.get(10), readable: row.get(11), entry };
-        Ok((relation(row.get(0), row.get(1))?, stands))
+        let relation = catalog::standing(row)?;
+        let (shape, grants, readable) = (row.get(6), row.get(7), row.get(8));
+        Ok((relation.relation.clone(), Standing { relation, shape, grants, readable, entry }))
     });
     read.collect()
 }
@@ -169,7 +173,7 @@ pub async fn definitions(
     let schemas: Vec<&str> = relations.iter().map(|relation| relation.schema.as_str()).collect();
     let names: Vec<&str> = relations.iter().map(|relation| relation.name.as_str()).collect();
     let rows = session.client.query(sql, &[&schemas, &names]).await?;
-    rows.iter().map(|row| Ok((relation(row.get(0), row.get(1))?, row.get(2)))).collect()
+    rows.iter().map(|row| Ok((catalog::relation(row.get(0), row.get(1))?, row.get(2)))).collect()
 }
 
 /// Takes note of what elt itself just changed about relations that it published before.

@@ -12,7 +12,7 @@ use crate::database::history::{self, Failure, Holder, NewRun};
 use crate::database::{DatabaseError, Session, catalog, kept, migrate};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::Manifest;
-use crate::name::{Ident, Relation};
+use crate::name::Ident;
 use crate::project::Layer;
 
 /// Why a run did not begin.
@@ -123,13 +123,9 @@ pub(super) async fn weigh(
     request: &Request,
     texts: impl Future<Output = Texts>,
 ) -> Result<(Plan, Judge), RunError> {
-    let mut relations: Vec<Relation> = manifest.ids().map(|id| manifest.published(id)).collect();
-    relations.extend(request.defer.iter().flat_map(|defer| defer.relations.values().cloned()));
-    let (existing, (texts, facts)) = futures_util::try_join!(
-        catalog::existing(control, &relations),
-        Facts::read(control, manifest, &place.target, texts),
-    )?;
-    let plan = Plan::make(manifest, request, &existing).map_err(RunError::Problems)?;
+    let elsewhere = request.defer.iter().flat_map(|defer| defer.relations.values().cloned());
+    let (texts, facts) = Facts::read(control, manifest, &place.target, elsewhere, texts).await?;
+    let plan = Plan::make(manifest, request, &facts.existing()).map_err(RunError::Problems)?;
     let mut problems = super::build::unknown_roles(control, manifest, &plan.build).await?;
     problems.extend(super::check::broken_contracts(control, manifest, &plan.build, &plan.elsewhere).await?);
     if !problems.is_empty() {

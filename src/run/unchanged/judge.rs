@@ -77,7 +77,7 @@ impl Judge {
         plan: &Plan,
     ) -> Result<Self, DatabaseError> {
         let texts = std::future::ready(self.texts);
-        let (texts, facts) = Facts::read(session, manifest, target, texts).await?;
+        let (texts, facts) = Facts::read(session, manifest, target, std::iter::empty(), texts).await?;
         let mut judge = Self::new(manifest, plan, texts, facts);
         judge.begin(self.run);
         Ok(judge)

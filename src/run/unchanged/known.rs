@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::calls::Reads;
 use super::definition::{Definition, of_test, of_unit_test};
+use crate::database::catalog::Existing;
 use crate::database::ledger::{self, Function, Standing};
 use crate::database::{DatabaseError, Session};
 use crate::manifest::{Body, Manifest, NodeId};
@@ -67,18 +68,17 @@ pub(in crate::run) struct Facts {
 }
 
 impl Facts {
-    /// Of texts that may still be being read: most of what is asked does not hang on them.
+    /// Of all that the manifest names, and of `others`. Of texts that may still be being read: most of what is
+    /// asked does not hang on them.
     pub async fn read(
         session: &Session,
         manifest: &Manifest,
         target: &Target,
+        others: impl Iterator<Item = Relation>,
         texts: impl Future<Output = Texts>,
     ) -> Result<(Texts, Self), DatabaseError> {
-        let relations: Vec<Relation> = manifest
-            .ids()
-            .filter(|id| manifest.node(*id).is_built() || is_source(manifest, *id))
-            .map(|id| manifest.published(id))
-            .collect();
+        let relations: Vec<Relation> =
+            manifest.ids().map(|id| manifest.published(id)).chain(others).collect();
         let prod = manifest.schema(Layer::Prod).as_str();
         let called = async {
             let texts = texts.await;
@@ -92,6 +92,11 @@ impl Facts {
             called,
         )?;
         Ok((texts, Self { standing, functions, passed }))
+    }
+
+    /// What stands.
+    pub fn existing(&self) -> Vec<Existing> {
+        self.standing.values().map(|standing| standing.relation.clone()).collect()
     }
 }
 
