@@ -1,7 +1,7 @@
 //! Names of columns, schemas and relations. They never travel as plain strings, and they are quoted here
 //! and nowhere else.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use serde::Serialize;
 
@@ -45,7 +45,12 @@ impl Ident {
 
 impl fmt::Display for Ident {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\"", self.0.replace('"', "\"\""))
+        f.write_char('"')?;
+        for (place, part) in self.0.split('"').enumerate() {
+            f.write_str(if place > 0 { "\"\"" } else { "" })?;
+            f.write_str(part)?;
+        }
+        f.write_char('"')
     }
 }
 

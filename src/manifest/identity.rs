@@ -1,6 +1,7 @@
 //! The ids that dbt's artifacts and selectors know a part of the project by: `model.shop.orders`, and the
 //! dotted path `shop.stage.sales.orders`.
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use super::{Body, Exposure, Manifest, Node, NodeId, Test, UnitTest};
@@ -105,5 +106,5 @@ fn folders(path: &str) -> impl Iterator<Item = &str> {
 
 /// SHA-256 in hexadecimal.
 pub fn hash(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&Sha256::digest(text.as_bytes()))
 }

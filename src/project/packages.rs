@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use serde_yaml::Spanned;
@@ -117,7 +118,7 @@ pub fn asked(folder: &Path, shown: &str) -> Result<Option<Asked>, Vec<Diagnostic
         vec![Diagnostic::error("unreadable-file", format!("{path} cannot be read: {error}"))]
     })?;
     let file = Arc::new(SourceFile { path, text });
-    let mut asked = Asked { sha256: format!("{:x}", HexOf(Sha256::digest(&file.text))), ..Asked::default() };
+    let mut asked = Asked { sha256: HEXLOWER.encode(&Sha256::digest(&file.text)), ..Asked::default() };
     if file.text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
         return Ok(Some(asked));
     }
@@ -147,15 +148,6 @@ pub fn asked(folder: &Path, shown: &str) -> Result<Option<Asked>, Vec<Diagnostic
         asked.wanted.push(Wanted { origin, name: package.name, place });
     }
     if problems.is_empty() { Ok(Some(asked)) } else { Err(problems) }
-}
-
-/// Bytes in hexadecimal digits.
-struct HexOf<T>(T);
-
-impl<T: AsRef<[u8]>> std::fmt::LowerHex for HexOf<T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.as_ref().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
 }
 
 /// The lock file; `None` where there is none.

@@ -1,5 +1,6 @@
 //! Which relations a query names after FROM and JOIN, read from its tokens alone.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use squawk_lexer::{TokenKind, tokenize};
@@ -38,38 +39,46 @@ pub fn named_relations(sql: &str) -> BTreeSet<Vec<String>> {
         .found
         .into_iter()
         .filter(|parts| !matches!(parts.as_slice(), [one] if tables.contains(one)))
+        .map(|parts| parts.into_iter().map(Cow::into_owned).collect())
         .collect()
 }
 
 /// A token that counts.
-enum Word {
-    Name { text: String, quoted: bool },
+enum Word<'s> {
+    Name { text: Cow<'s, str>, quoted: bool },
     Sign(char),
 }
 
-fn words(sql: &str) -> Vec<Word> {
+fn words(sql: &str) -> impl Iterator<Item = Word<'_>> {
     let mut at = 0;
-    let mut words = Vec::new();
-    for token in tokenize(sql) {
+    tokenize(sql).filter_map(move |token| {
         let text = &sql[at..at + token.len as usize];
         at += text.len();
-        words.push(match token.kind {
-            TokenKind::Whitespace | TokenKind::LineComment | TokenKind::BlockComment { .. } => continue,
-            TokenKind::Ident => Word::Name { text: text.to_lowercase(), quoted: false },
-            TokenKind::QuotedIdent { .. } => {
-                Word::Name { text: text.trim_matches('"').replace("\"\"", "\""), quoted: true }
-            }
+        Some(match token.kind {
+            TokenKind::Whitespace | TokenKind::LineComment | TokenKind::BlockComment { .. } => return None,
+            TokenKind::Ident => Word::Name { text: folded(text), quoted: false },
+            TokenKind::QuotedIdent { .. } => Word::Name { text: unquoted(text), quoted: true },
             _ => Word::Sign(text.chars().next().unwrap_or(' ')),
-        });
-    }
-    words
+        })
+    })
+}
+
+/// A name as it counts where it is not quoted.
+fn folded(name: &str) -> Cow<'_, str> {
+    let is_folded = name.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+    if is_folded { name.into() } else { name.to_lowercase().into() }
+}
+
+fn unquoted(name: &str) -> Cow<'_, str> {
+    let inner = name.trim_matches('"');
+    if inner.contains('"') { inner.replace("\"\"", "\"").into() } else { inner.into() }
 }
 
 /// Between two parentheses.
 #[derive(Default)]
-struct Scope {
+struct Scope<'s> {
     /// The name before the opening parenthesis.
-    opened_by: Option<String>,
+    opened_by: Option<Cow<'s, str>>,
     /// A relation may come next.
     expects: bool,
     /// Inside the list after FROM, where a comma brings the next relation.
@@ -77,22 +86,22 @@ struct Scope {
 }
 
 #[derive(Default)]
-struct Reader {
-    scopes: Vec<Scope>,
-    found: BTreeSet<Vec<String>>,
+struct Reader<'s> {
+    scopes: Vec<Scope<'s>>,
+    found: BTreeSet<Vec<Cow<'s, str>>>,
     /// Names of common table expressions.
-    expressions: BTreeSet<String>,
+    expressions: BTreeSet<Cow<'s, str>>,
     /// The relation that is being named.
-    name: Vec<String>,
+    name: Vec<Cow<'s, str>>,
     after_dot: bool,
     /// The last names, for `x as (` and `x (a, b) as (`.
-    last: Option<String>,
-    before_as: Option<String>,
-    closed: Option<String>,
+    last: Option<Cow<'s, str>>,
+    before_as: Option<Cow<'s, str>>,
+    closed: Option<Cow<'s, str>>,
 }
 
-impl Reader {
-    fn scope(&mut self) -> &mut Scope {
+impl<'s> Reader<'s> {
+    fn scope(&mut self) -> &mut Scope<'s> {
         if self.scopes.is_empty() {
             self.scopes.push(Scope::default());
         }
@@ -100,14 +109,14 @@ impl Reader {
         &mut self.scopes[last]
     }
 
-    fn take(&mut self, word: Word) {
+    fn take(&mut self, word: Word<'s>) {
         match word {
             Word::Name { text, quoted } => self.name(text, quoted),
             Word::Sign(sign) => self.sign(sign),
         }
     }
 
-    fn name(&mut self, text: String, quoted: bool) {
+    fn name(&mut self, text: Cow<'s, str>, quoted: bool) {
         if self.after_dot {
             self.after_dot = false;
             if !self.name.is_empty() {
@@ -117,12 +126,12 @@ impl Reader {
             return;
         }
         self.end_of_name(None);
-        let keyword = if quoted { "" } else { text.as_str() };
+        let keyword = if quoted { "" } else { &*text };
         match keyword {
             "from" => {
                 let distinct = self.last.as_deref() == Some("distinct");
                 let opener = self.scope().opened_by.clone().unwrap_or_default();
-                if !distinct && !FROM_IN_ARGUMENTS.contains(&opener.as_str()) {
+                if !distinct && !FROM_IN_ARGUMENTS.contains(&&*opener) {
                     (self.scope().expects, self.scope().in_list) = (true, true);
                 }
             }

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use crate::service::routes::{Answer, Call, nothing_here};
@@ -19,7 +20,7 @@ const FILES: [(&str, &str, &str); 2] = [
 static VERSIONS: LazyLock<[String; FILES.len()]> = LazyLock::new(|| {
     FILES.map(|(_, _, content)| {
         let digest = Sha256::digest(content.as_bytes());
-        digest[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+        HEXLOWER.encode(&digest[..4])
     })
 });
 
