@@ -22,8 +22,8 @@ COPY models/ models/
 COPY rules/ rules/
 COPY macros/ macros/
 COPY tests/ tests/
-# Compiled SQL and downloads go to .elt; everything else of the project is read only.
-RUN mkdir .elt && chown elt .elt
+# Downloads go to .elt, compiled SQL and what other tools read to target; the rest of the project is read only.
+RUN mkdir .elt target && chown elt .elt target
 USER elt
 # Given at the start: DATABASE_URL=postgres://user:password@host/database
 EXPOSE 8080
