@@ -21,6 +21,7 @@ pub use super::selection::{Defer, IndirectSelection, Resource, Selection};
 pub use super::show::Show;
 pub use super::token::TokenCommand;
 pub use super::watch::Watch;
+use crate::project::Moment;
 
 /// SQL-first ELT for PostgreSQL: load, build and test beside prod, publish at once, serve.
 #[derive(Debug, Parser)]
@@ -281,9 +282,22 @@ pub struct Work {
     /// Keep the rows that failed tests found in tables of the schema `<prod>_failures`
     #[arg(long)]
     pub store_failures: bool,
+    #[command(flatten)]
+    pub event_time: EventTime,
     /// Sessions that build at the same time
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub threads: Option<u16>,
+}
+
+/// Of models with `incremental_strategy='microbatch'`.
+#[derive(Debug, Clone, Args)]
+pub struct EventTime {
+    /// Build the batches from this time on: 2024-05-31, or 2024-05-31T12:00:00 in UTC
+    #[arg(long, value_name = "TIME", requires = "event_time_end")]
+    pub event_time_start: Option<Moment>,
+    /// … until before this time
+    #[arg(long, value_name = "TIME", requires = "event_time_start")]
+    pub event_time_end: Option<Moment>,
 }
 
 #[derive(Debug, Clone, Args)]

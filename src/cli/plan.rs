@@ -31,7 +31,7 @@ pub struct Run {
     /// Do just what this file of `elt plan --out` says, or refuse
     #[arg(long, value_name = "FILE", conflicts_with_all =
         ["select", "exclude", "selector", "resource_type", "exclude_resource_type", "state", "defer", "no_defer",
-         "favor_state", "full_refresh", "fail_fast", "store_failures"])]
+         "favor_state", "full_refresh", "fail_fast", "store_failures", "event_time_start"])]
     pub plan: Option<PathBuf>,
 }
 

@@ -53,7 +53,7 @@ pub async fn show(context: &Context, arguments: &Show) -> Outcome {
     let asked = match (&arguments.inline, &arguments.model) {
         (Some(text), _) => {
             let (text, file) = inline(&project, &manifest, text)?;
-            Asked::Inline(text, file)
+            Asked::Inline(Box::new(text), file)
         }
         (None, model) => model_asked(&manifest, model.as_deref().unwrap_or_default(), arguments.query)?,
     };
@@ -93,7 +93,7 @@ enum Asked {
     Published(NodeId),
     /// Of a model.
     Query(NodeId),
-    Inline(Text, Arc<SourceFile>),
+    Inline(Box<Text>, Arc<SourceFile>),
 }
 
 fn model_asked(manifest: &Manifest, written: &str, query: bool) -> Result<Asked, Stop> {

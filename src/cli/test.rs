@@ -45,6 +45,7 @@ pub async fn test(context: &Context, arguments: &Test) -> Outcome {
         full_refresh: false,
         fail_fast: arguments.fail_fast,
         store_failures: arguments.store_failures,
+        event_time: None,
         vars: context.setting.vars.clone(),
         planned: None,
         retried: None,

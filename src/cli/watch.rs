@@ -172,6 +172,7 @@ impl Watching<'_> {
             full_refresh: false,
             fail_fast: false,
             store_failures: false,
+            event_time: None,
             vars: self.context.setting.vars.clone(),
             planned: None,
             retried: None,

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +17,7 @@ use super::{Context, FAILED, Outcome, Stop};
 use crate::engine::Engine;
 use crate::manifest::select::Chosen;
 use crate::manifest::{Manifest, NodeId};
-use crate::project::{Layer, Materialization, Project};
+use crate::project::{Layer, Materialization, Moment, Project};
 use crate::run::{self, Place, Request};
 
 pub async fn run(context: &Context, command: &str, work: &Work) -> Outcome {
@@ -76,10 +78,25 @@ pub(super) fn request(
         full_refresh: work.full_refresh,
         fail_fast: work.fail_fast,
         store_failures: work.store_failures,
+        event_time: work
+            .event_time
+            .event_time_start
+            .zip(work.event_time.event_time_end)
+            .map(between)
+            .transpose()?,
         vars: context.setting.vars.clone(),
         planned: None,
         retried: None,
     }))
+}
+
+/// The time that was typed.
+fn between((start, end): (Moment, Moment)) -> Result<(Timestamp, Timestamp), Stop> {
+    let utc = |moment: Moment| moment.0.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp());
+    match (utc(start), utc(end)) {
+        (Ok(start), Ok(end)) if start < end => Ok((start, end)),
+        _ => Err(Stop::error("bad-argument", "--event-time-end lies before --event-time-start")),
+    }
 }
 
 /// The nodes that a command is about: of those chosen, those it handles. `None` where nothing has changed.

@@ -55,6 +55,7 @@ impl Desk {
             full_refresh: false,
             fail_fast: false,
             store_failures: false,
+            event_time: None,
             vars: Default::default(),
             planned: None,
             retried: None,

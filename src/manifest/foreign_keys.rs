@@ -142,6 +142,7 @@ fn relation_and_columns(expression: &str) -> Option<(&str, &str, Vec<String>)> {
     let bare = |name: &'_ str| name.trim().trim_matches('"').to_owned();
     let (relation, columns) = match expression.trim().strip_suffix(')') {
         Some(text) => text.split_once('(')?,
+        None if expression.contains('(') => return None,
         None => (expression, ""),
     };
     let columns = columns.split(',').map(bare).filter(|name| !name.is_empty()).collect();

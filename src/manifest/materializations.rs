@@ -66,6 +66,21 @@ impl Reader<'_> {
                     "add unique_key='…', or use incremental_strategy='append'",
                 );
             }
+            Materialization::Incremental if config.is_microbatch() => {
+                let words = [
+                    (
+                        "event_time",
+                        config.event_time.is_some(),
+                        "event_time='…': the column that says when a row came",
+                    ),
+                    ("batch_size", config.batch_size.is_some(), "batch_size='day', or hour, month or year"),
+                    ("begin", config.begin.is_some(), "begin='2024-01-01': when the first batch begins"),
+                ];
+                for (word, _, hint) in words.iter().filter(|(_, there, _)| !there) {
+                    let message = format!("`{name}` is built in batches, but config has no {word}");
+                    wrong(message, &format!("add {hint}"));
+                }
+            }
             _ => {}
         }
         const PRIVILEGES: &[&str] =

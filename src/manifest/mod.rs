@@ -1,5 +1,6 @@
 //! The project compiled: nodes, tests and how they hang together. Pure: made from a read project alone.
 
+mod batches;
 mod claims;
 mod contracts;
 mod deprecations;

@@ -36,6 +36,7 @@ pub fn compile(project: &Project) -> (Manifest, Vec<Diagnostic>) {
     reader.sources();
     reader.orphaned_properties();
     reader.resolve();
+    reader.check_batches();
     check_layers(&reader.nodes, &mut reader.problems);
     endpoints::settle_caches(&mut reader.nodes);
     endpoints::check(&reader.nodes, &mut reader.problems);

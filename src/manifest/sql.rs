@@ -106,12 +106,35 @@ impl Manifest {
         let node = self.node(id);
         let Body::Model { full, incremental: added } = &node.body else { return Sql::default() };
         let text = added.as_ref().filter(|_| incremental).unwrap_or(full);
-        Self::named(text, &node.file, |target| name(target).to_string())
+        Self::named(text, &node.file, |index| name(text.targets[index]).to_string())
     }
 
     /// A test's query: the rows that are wrong.
     pub fn test_query(&self, test: &super::Test, name: &dyn Fn(NodeId) -> Relation) -> Sql {
         self.assemble(&test.text, &test.file, name)
+    }
+
+    /// A model's query over a batch: what it reads itself is named by `batch`, unless it is read whole.
+    pub fn batch_query(
+        &self,
+        id: NodeId,
+        incremental: bool,
+        name: &dyn Fn(NodeId) -> Relation,
+        batch: &dyn Fn(NodeId) -> Relation,
+    ) -> Sql {
+        let node = self.node(id);
+        let Body::Model { full, incremental: added } = &node.body else { return Sql::default() };
+        let text = added.as_ref().filter(|_| incremental).unwrap_or(full);
+        let own = |index: usize| {
+            let target = text.targets[index];
+            if text.rendered.read_whole.contains(&index) { name(target) } else { batch(target) }
+        };
+        self.assembled(text, &node.file, name, &own, &BTreeSet::new())
+    }
+
+    /// Whether a node is no relation of its own, but goes into what reads it.
+    pub fn is_inline(&self, id: NodeId) -> bool {
+        self.is_inlined(id, &BTreeSet::new())
     }
 
     pub(super) fn assemble(
@@ -131,9 +154,21 @@ impl Manifest {
         name: &dyn Fn(NodeId) -> Relation,
         given: &BTreeSet<NodeId>,
     ) -> Sql {
+        self.assembled(text, file, name, &|index| name(text.targets[index]), given)
+    }
+
+    /// `own` names what the text itself reads, by its index there.
+    fn assembled(
+        &self,
+        text: &Text,
+        file: &Arc<SourceFile>,
+        name: &dyn Fn(NodeId) -> Relation,
+        own: &dyn Fn(usize) -> Relation,
+        given: &BTreeSet<NodeId>,
+    ) -> Sql {
         let mut ephemeral = Vec::new();
         self.collect_ephemeral(text, given, &mut ephemeral);
-        let body = self.settled(text, file, name, given);
+        let body = self.settled(text, file, own, given);
         if ephemeral.is_empty() {
             return body;
         }
@@ -147,7 +182,7 @@ impl Manifest {
                 whole.push(", ");
             }
             whole.append(
-                self.settled(full, &node.file, name, given)
+                self.settled(full, &node.file, &|index| name(full.targets[index]), given)
                     .wrap(&format!("{} as (\n", cte_name(&node.name)), "\n)"),
             );
         }
@@ -160,20 +195,21 @@ impl Manifest {
         &self,
         text: &Text,
         file: &Arc<SourceFile>,
-        name: &dyn Fn(NodeId) -> Relation,
+        name: &dyn Fn(usize) -> Relation,
         given: &BTreeSet<NodeId>,
     ) -> Sql {
-        Self::named(text, file, |target| {
+        Self::named(text, file, |index| {
+            let target = text.targets[index];
             if self.is_inlined(target, given) {
                 cte_name(&self.node(target).name).to_string()
             } else {
-                name(target).to_string()
+                name(index).to_string()
             }
         })
     }
 
-    fn named(text: &Text, file: &Arc<SourceFile>, name: impl Fn(NodeId) -> String) -> Sql {
-        let (sql, map) = settle(&text.rendered.marked, |index| name(text.targets[index]));
+    fn named(text: &Text, file: &Arc<SourceFile>, name: impl Fn(usize) -> String) -> Sql {
+        let (sql, map) = settle(&text.rendered.marked, name);
         let end = sql.trim_end().trim_end_matches(';').trim_end().len();
         Sql::part(sql[..end].to_owned(), file, map)
     }

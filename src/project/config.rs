@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+use super::batches::{BatchSize, Moment};
 use super::freshness::FreshnessLimits;
 use super::loading::{Api, Auth, Incremental};
 use super::materialization::{
@@ -66,6 +67,13 @@ pub struct Config {
     /// Old rows are matched only where these conditions hold.
     #[serde(deserialize_with = "one_or_many", alias = "predicates")]
     pub incremental_predicates: Vec<String>,
+    /// The column that says when a row came, for models that are built a batch of time after another.
+    pub event_time: Option<String>,
+    pub batch_size: Option<BatchSize>,
+    /// How many batches before the newest one are built again.
+    pub lookback: Option<u32>,
+    /// When the first batch begins.
+    pub begin: Option<Moment>,
     /// `false`: never built anew; `true`: always. Nothing: as `--full-refresh` says.
     pub full_refresh: Option<bool>,
 
@@ -163,6 +171,17 @@ pub struct Config {
 pub struct Roles(#[serde(deserialize_with = "one_or_many")] pub Vec<String>);
 
 impl Config {
+    /// Whether an incremental model is built a batch of time after another.
+    pub fn is_microbatch(&self) -> bool {
+        self.incremental_strategy == Some(Strategy::Microbatch)
+    }
+
+    /// Whether a new row overwrites the old one with its key, which no two new ones may have.
+    pub fn merges(&self) -> bool {
+        self.incremental_strategy == Some(Strategy::Merge)
+            || self.is_microbatch() && !self.unique_key.is_empty()
+    }
+
     /// What a snapshot does about rows that are gone, in dbt's new word or its old one.
     pub fn hard_deletes(&self) -> HardDeletes {
         let old = if self.invalidate_hard_deletes { HardDeletes::Invalidate } else { HardDeletes::Ignore };

@@ -24,6 +24,10 @@ const KNOWN: &[&str] = &[
     "incremental_predicates",
     "predicates",
     "full_refresh",
+    "event_time",
+    "batch_size",
+    "lookback",
+    "begin",
     "strategy",
     "updated_at",
     "check_cols",
@@ -88,7 +92,7 @@ const DECIDED_ELSEWHERE: &[(&str, &str)] =
     &[("schema", LAYER), ("target_schema", LAYER), ("database", TARGET), ("target_database", TARGET)];
 
 /// Words of dbt that need not be said here: elt quotes every name as it is written.
-const SAYS_NOTHING: &[&str] = &["quoting", "quote_columns", "event_time"];
+const SAYS_NOTHING: &[&str] = &["quoting", "quote_columns", "concurrent_batches"];
 
 /// Those that are passed over, too.
 fn all_words() -> Vec<&'static str> {

@@ -50,6 +50,9 @@ pub enum Strategy {
     DeleteInsert,
     #[serde(rename = "merge")]
     Merge,
+    /// A batch of time after another.
+    #[serde(rename = "microbatch")]
+    Microbatch,
 }
 
 /// What becomes of a published incremental table whose model has other columns now.

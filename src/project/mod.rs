@@ -1,6 +1,7 @@
 //! The user's folder as it was read: every file, parsed into types, with the place of every part.
 //! Reads files and nothing else: no socket, no clock; the environment is handed in.
 
+mod batches;
 mod calling;
 mod columns;
 mod config;
@@ -35,6 +36,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use serde_yaml::Spanned;
 
+pub use batches::{BatchSize, Moment};
 pub use columns::{ColumnProperties, TestEntry};
 pub use config::{Config, Contract, Index, PersistDocs, Roles};
 pub use constraints::{Constraint, ConstraintKind};

@@ -4,6 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use jiff::Timestamp;
+
 use super::{Elsewhere, Request};
 use crate::database::catalog::Existing;
 use crate::diagnostic::{Diagnostic, Location};
@@ -31,6 +33,8 @@ pub struct Plan {
     pub note: Option<String>,
     /// Of every node, whether this run leaves it as it is published; known when its turn has come.
     unchanged: Arc<[AtomicBool]>,
+    /// Which time models that are built in batches are about, where that was asked for.
+    pub event_time: Option<(Timestamp, Timestamp)>,
     /// Of loads, what their sources hold by the plan that is followed.
     pub expected: HashMap<NodeId, String>,
     /// The run's own schema; set when the run has its number.
@@ -123,6 +127,7 @@ impl Plan {
             fail_fast: request.fail_fast,
             full_refresh: request.full_refresh,
             store_failures: request.store_failures,
+            event_time: request.event_time,
             chosen,
             elsewhere,
             unchanged,

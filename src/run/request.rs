@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -26,6 +27,8 @@ pub struct Request {
     pub fail_fast: bool,
     /// Keep the rows that failed tests found.
     pub store_failures: bool,
+    /// Build the batches of this time, not those that are due.
+    pub event_time: Option<(Timestamp, Timestamp)>,
     /// The variables of the command line, for who asks the same again.
     pub vars: Map<String, Value>,
     /// Do just what was planned, or refuse.
@@ -44,6 +47,8 @@ pub struct WrittenRequest {
     pub full_refresh: bool,
     pub fail_fast: bool,
     pub store_failures: bool,
+    #[serde(default)]
+    pub event_time: Option<(Timestamp, Timestamp)>,
     pub defer: Option<WrittenDefer>,
     pub vars: Map<String, Value>,
 }
@@ -67,6 +72,7 @@ impl Request {
             full_refresh: self.full_refresh,
             fail_fast: self.fail_fast,
             store_failures: self.store_failures,
+            event_time: self.event_time,
             defer: self.defer.as_ref().map(|defer| WrittenDefer {
                 to: defer.to.clone(),
                 favor: defer.favor,
@@ -114,6 +120,7 @@ impl WrittenRequest {
             full_refresh: self.full_refresh,
             fail_fast: self.fail_fast,
             store_failures: self.store_failures,
+            event_time: self.event_time,
             vars: self.vars.clone(),
             planned: None,
             retried: None,

@@ -84,6 +84,8 @@ pub(super) struct Delta {
     pub after: Vec<Ready>,
     /// Some of the statements change columns, which nobody may read meanwhile.
     pub alters: bool,
+    /// Old rows go even where none come.
+    pub replaces: bool,
 }
 
 /// What all workers of a run know.

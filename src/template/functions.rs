@@ -118,6 +118,19 @@ pub fn engine() -> Tera {
         let value = if returned { with_render(|render| render.returned.take()) } else { None };
         Ok::<_, tera::Error>(value.unwrap_or(text))
     });
+    tera.register_filter("elt_render", |text: &str, _: Kwargs, _: &State| {
+        let mut chars = text.chars();
+        let index = chars.next().filter(|_| chars.next().is_none()).and_then(marks::index_of);
+        with_render(|render| {
+            let Some(known) = index.and_then(|index| render.out.references.get(index)).cloned() else {
+                return Ok::<_, tera::Error>(text.to_owned());
+            };
+            render.out.references.push(known);
+            let index = render.out.references.len() - 1;
+            render.out.read_whole.push(index);
+            Ok(marks::reference(index).to_string())
+        })
+    });
     tera.register_function("throw", |arguments: Kwargs, _: &State| {
         let message = arguments.must_get::<String>("message")?;
         if has_returned() { Ok(String::new()) } else { Err(tera::Error::message(message)) }

@@ -102,6 +102,8 @@ pub struct Rendered {
     pub marked: String,
     /// Index `i` is what the `i`-th stand-in in `marked` stands for.
     pub references: Vec<Reference>,
+    /// Of these, what is read whole where others are read a batch at a time: `ref('x').render()`.
+    pub read_whole: Vec<usize>,
     pub config: Map<String, Value>,
     /// Names of environment variables whose values went into the text.
     pub env_used: Vec<String>,

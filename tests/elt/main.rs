@@ -49,6 +49,8 @@ mod macros;
 mod main_job;
 mod materialized_views;
 mod metrics;
+mod microbatch;
+
 mod object_store;
 mod other_database;
 mod package_ids;

@@ -116,17 +116,27 @@ pub(super) async fn fill(
     let unlogged = if node.config.unlogged { "unlogged " } else { "" };
     let create = format!("create {unlogged}table {relation} ({})", parts.join(", "));
     session.run(&create).await.map_err(|error| Box::new(located(&error, node.place_of("constraints"))))?;
-    let names = node.columns.iter().filter_map(|column| Ident::new(column.name.as_str()).ok());
-    let names = names.map(|name| name.to_string()).collect::<Vec<_>>().join(", ");
-    let sql =
-        query.wrap(&format!("insert into {relation} ({names}) select {names} from (\n"), "\n) as promised");
-    let rows = session.run(&sql.text).await.map_err(|error| violated(node, &error, &sql))?;
+    let rows = insert(session, node, relation, query).await?;
     // An index over all rows is made faster than one that grows.
     for constraint in constraints(node, &[ConstraintKind::PrimaryKey, ConstraintKind::Unique]) {
         let added = session.run(&format!("alter table {relation} add {constraint}")).await;
         added.map_err(|error| violated(node, &error, &Sql::default()))?;
     }
     Ok(rows)
+}
+
+/// Adds rows to the table; how many.
+pub(super) async fn insert(
+    session: &Session,
+    node: &Node,
+    relation: &Relation,
+    query: Sql,
+) -> Result<u64, Problem> {
+    let names = node.columns.iter().filter_map(|column| Ident::new(column.name.as_str()).ok());
+    let names = names.map(|name| name.to_string()).collect::<Vec<_>>().join(", ");
+    let sql =
+        query.wrap(&format!("insert into {relation} ({names}) select {names} from (\n"), "\n) as promised");
+    session.run(&sql.text).await.map_err(|error| violated(node, &error, &sql))
 }
 
 /// Each constraint that the node's table is made with, as a statement about `relation`, and its place.

@@ -1,6 +1,7 @@
 //! What an incremental model adds. New rows are built as a table beside the published one (the delta), and a
 //! view shows both as they will be, for tests and for what reads the model. Publishing moves the rows over.
 
+use super::microbatch::{self, event_time};
 use super::schema_change::{SchemaChange, find, ident};
 use super::standing::follow;
 use super::{comments, query};
@@ -25,8 +26,13 @@ pub(super) async fn add(shared: &Shared, session: &Session, id: NodeId) -> Resul
     let published = manifest.published(id);
     let table = Relation::new(plan.build_schema.clone(), beside("delta", id));
 
-    let sql = query(manifest, plan, id, true).wrap(&format!("create table {table} as\n"), "");
-    let rows = session.run(&sql.text).await.map_err(|error| sql_problem(&error, &sql, &node.file))?;
+    let (rows, period) = if node.config.is_microbatch() {
+        let filled = microbatch::fill(shared, session, id, &table, true).await?;
+        (filled.rows, Some(filled.period))
+    } else {
+        let sql = query(manifest, plan, id, true).wrap(&format!("create table {table} as\n"), "");
+        (session.run(&sql.text).await.map_err(|error| sql_problem(&error, &sql, &node.file))?, None)
+    };
 
     let before = catalog::columns(session, &published).await.map_err(|error| located(&error, whole()))?;
     let new = catalog::columns(session, &table).await.map_err(|error| located(&error, whole()))?;
@@ -36,15 +42,30 @@ pub(super) async fn add(shared: &Shared, session: &Session, id: NodeId) -> Resul
 
     let incoming: Vec<Column> =
         change.after.iter().filter(|column| find(&new, &column.name).is_some()).cloned().collect();
-    let movement =
-        Movement { published: &published, table: &table, change: &change, incoming, config: &node.config };
+    let replaced = period.filter(|_| node.config.unique_key.is_empty()).zip(event_time(node));
+    if let Some((_, column)) = &replaced
+        && find(&before, column.as_str()).is_none()
+    {
+        let message =
+            format!("`{}` has no column `{}` to be its event_time", node.name.as_str(), column.as_str());
+        return Err(Box::new(Diagnostic::error("unknown-column", message).at(node.place_of("event_time"))));
+    }
+    let replaced = replaced.map(|(period, column)| period.condition(format!("{OLD}.{column}")));
+    let movement = Movement {
+        published: &published,
+        table: &table,
+        change: &change,
+        incoming,
+        config: &node.config,
+        replaced,
+    };
     let key = movement.key();
     if let Some(name) = key.iter().find(|name| find(&movement.incoming, name.as_str()).is_none()) {
         let message =
             format!("`{}` has no column `{}` to be its unique_key", node.name.as_str(), name.as_str());
         return Err(Box::new(Diagnostic::error("unknown-column", message).at(whole())));
     }
-    if node.config.incremental_strategy == Some(Strategy::Merge) {
+    if node.config.merges() {
         no_key_twice(session, node, &table, &key).await?;
     }
     let overlay =
@@ -65,7 +86,8 @@ pub(super) async fn add(shared: &Shared, session: &Session, id: NodeId) -> Resul
     finally.extend(super::grants::exact(node, &published));
     let alters = !change.is_none() || !following.statements.is_empty();
     finally.extend(following.statements);
-    let delta = Delta { statements, finally, alters, ..Delta::default() };
+    let replaces = movement.replaced.is_some();
+    let delta = Delta { statements, finally, alters, replaces, ..Delta::default() };
     let mut done = Done::built(Built { delta: Some(delta), ..Built::of(id) }, Some(count(rows)));
     done.notes.extend(change.note(&published).into_iter().chain(following.notes));
     Ok(done)
@@ -141,6 +163,8 @@ struct Movement<'a> {
     /// Columns of the published table that the new rows have.
     incoming: Vec<Column>,
     config: &'a Config,
+    /// The condition that old rows go, whatever comes: those of the time that was built again.
+    replaced: Option<String>,
 }
 
 impl Movement<'_> {
@@ -163,7 +187,7 @@ impl Movement<'_> {
     /// Of a merge that keeps some of the old row: the columns that are overwritten.
     fn overwritten(&self) -> Option<Vec<&Column>> {
         let (only, but) = (&self.config.merge_update_columns, &self.config.merge_exclude_columns);
-        let merges = self.config.incremental_strategy == Some(Strategy::Merge);
+        let merges = self.config.merges();
         let keeps_some = merges && !(only.is_empty() && but.is_empty());
         let key = self.key();
         let chosen = |column: &&Column| {
@@ -187,6 +211,13 @@ impl Movement<'_> {
         let new = format!("select {} from {table} as {NEW}", self.new_values());
         let old_value = |column: &Column| self.change.old_value(OLD, column);
         let named = |value: String, column: &Column| format!("{value} as {}", ident(column));
+        if let Some(replaced) = &self.replaced {
+            let old = self.change.after.iter().map(|column| named(old_value(column), column));
+            let old = old.collect::<Vec<_>>().join(", ");
+            return format!(
+                "select {old} from {published} as {OLD} where ({replaced}) is not true union all {new}"
+            );
+        }
         let Some(same) = self.matches() else {
             let old = self.change.after.iter().map(|column| named(old_value(column), column));
             let old = old.collect::<Vec<_>>().join(", ");
@@ -223,6 +254,9 @@ impl Movement<'_> {
         let names: Vec<String> = self.incoming.iter().map(|column| ident(column).to_string()).collect();
         let names = names.join(", ");
         let insert = format!("insert into {published} ({names}) select {names} from {table} as {NEW}");
+        if let Some(replaced) = &self.replaced {
+            return vec![format!("delete from {published} as {OLD} where {replaced}"), insert];
+        }
         let Some(same) = self.matches() else { return vec![insert] };
         let Some(overwritten) = self.overwritten() else {
             return vec![

@@ -7,6 +7,7 @@ mod hooks;
 mod incremental;
 mod keyed;
 mod materialized_view;
+mod microbatch;
 mod schema_change;
 mod snapshot;
 mod standing;
@@ -69,6 +70,9 @@ pub(super) async fn build(shared: &Shared, session: &Session, id: NodeId) -> Res
                 materialized_view::meet_standing(session, node, &relation, &manifest.published(id)).await?,
             );
             return Ok(done);
+        }
+        (_, Materialization::Incremental) if node.config.is_microbatch() => {
+            Some(microbatch::fill(shared, session, id, &relation, false).await?.rows)
         }
         _ if node.config.contract.enforced => {
             Some(contract::fill(session, node, &relation, query(manifest, plan, id, false)).await?)

@@ -21,6 +21,7 @@ const IDLE_WORDS: &[&str] = &[
     "group",
     "access",
     "distribute",
+    "event_time",
     "freshness",
     "loaded_at_field",
     "loaded_at_query",

@@ -258,7 +258,7 @@ impl Crew<'_> {
         }
         let (manifest, task) = (self.run.manifest.clone(), self.tasks[index]);
         if let (Some(Built { id, delta: Some(delta), .. }), Some(0)) = (&done.built, done.rows)
-            && !delta.alters
+            && !(delta.alters || delta.replaces)
             && self.judge.holds_what_it_held(&manifest, *id)
         {
             return self.leave(index, spent);

@@ -7,6 +7,9 @@ use super::super::scan::{keyword, skip_spaces, split};
 use super::{Rewriter, Signature, around_call};
 use crate::diagnostic::did_you_mean;
 
+/// What `ref` takes by name alone: the version.
+const BY_NAME_OF_REF: &[&str] = &["v", "version"];
+
 impl Rewriter<'_> {
     /// Rewrites the arguments of a function or filter. What is `strict` takes no other names than these.
     pub(super) fn keywords(
@@ -20,7 +23,10 @@ impl Rewriter<'_> {
         let mut copied = arguments.start;
         for (index, part) in parts.iter().enumerate() {
             if let Some((name, value)) = keyword(self.source, part) {
-                if strict && !parameters.contains(&&self.source[name.clone()]) {
+                let written = &self.source[name.clone()];
+                let known =
+                    parameters.contains(&written) || function == "ref" && BY_NAME_OF_REF.contains(&written);
+                if strict && !known {
                     self.no_such_argument(function, name, parameters);
                 }
                 self.copy(copied..value);

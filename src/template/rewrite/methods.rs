@@ -21,6 +21,7 @@ const METHODS: &[(&str, &str, &[&str])] = &[
     ("join", "elt_joining", &["items"]),
     ("keys", "keys", &[]),
     ("values", "values", &[]),
+    ("render", "elt_render", &[]),
     ("get", "elt_get", &["key", "default"]),
 ];
 

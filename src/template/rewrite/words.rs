@@ -7,7 +7,7 @@ use super::Rewriter;
 
 /// Functions that dbt calls by position, and their parameters' names here.
 pub(super) const FUNCTIONS: &[(&str, &[&str])] = &[
-    ("ref", &["name", "model", "v", "version"]),
+    ("ref", &["name", "model"]),
     ("source", &["source", "name"]),
     ("var", &["name", "default"]),
     ("env_var", &["name", "default"]),

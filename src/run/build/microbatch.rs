@@ -1,0 +1,230 @@
+//! Models that are built a batch of time after another: parents that say when their rows came are read a batch at
+//! a time. All batches of a run go into one table beside, and are tested and published together.
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+use super::{beside, contract, located};
+use crate::database::{DatabaseError, Session};
+use crate::diagnostic::{Diagnostic, Location};
+use crate::manifest::{Body, Manifest, Node, NodeId, Sql};
+use crate::name::{Ident, Relation};
+use crate::project::{BatchSize, Config};
+use crate::run::failure::sql_problem;
+use crate::run::task::{Problem, Shared};
+
+/// From when until before when, in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Period {
+    start: DateTime,
+    end: DateTime,
+}
+
+impl Period {
+    /// What holds of the rows of this time; PostgreSQL reads the literal as the column's own type.
+    pub fn condition(&self, column: impl std::fmt::Display) -> String {
+        let literal = |at: DateTime| format!("'{}+00'", at.strftime("%Y-%m-%d %H:%M:%S"));
+        format!("{column} >= {} and {column} < {}", literal(self.start), literal(self.end))
+    }
+}
+
+/// What was built, and of which time.
+pub(super) struct Filled {
+    pub rows: u64,
+    pub period: Period,
+}
+
+/// Makes the table `into` of all batches that this run is about.
+pub(super) async fn fill(
+    shared: &Shared,
+    session: &Session,
+    id: NodeId,
+    into: &Relation,
+    adds: bool,
+) -> Result<Filled, Problem> {
+    let node = shared.manifest.node(id);
+    let periods = periods(&node.config, shared.plan.event_time, Timestamp::now(), adds);
+    let (Some(first), Some(last)) = (periods.first(), periods.last()) else {
+        let message = format!("`{}` has no batch to build: its time lies ahead", node.name.as_str());
+        return Err(Box::new(Diagnostic::error("bad-config", message).at(node.place_of("begin"))));
+    };
+    let whole = Period { start: first.start, end: last.end };
+    let parents = parents(&shared.manifest, id);
+    let mut rows = 0;
+    let mut outcome = Ok(());
+    for (number, period) in periods.iter().enumerate() {
+        match batch(shared, session, id, &parents, (into, number == 0, adds), *period).await {
+            Ok(came) => rows += came,
+            Err(problem) => {
+                outcome = Err(problem);
+                break;
+            }
+        }
+    }
+    // By their bare names these would stand before what other models of this session read.
+    let drops: Vec<String> =
+        parents.iter().map(|parent| format!("drop view if exists {}", parent.view)).collect();
+    let dropped = session.run(&drops.join("; ")).await;
+    outcome?;
+    if !drops.is_empty() {
+        dropped.map_err(|error| Box::new(located(&error, Location::start_of(&node.file))))?;
+    }
+    Ok(Filled { rows, period: whole })
+}
+
+/// Builds one batch, the first one making the table.
+async fn batch(
+    shared: &Shared,
+    session: &Session,
+    id: NodeId,
+    parents: &[Filtered],
+    (into, is_first, adds): (&Relation, bool, bool),
+    period: Period,
+) -> Result<u64, Problem> {
+    let (manifest, plan) = (&shared.manifest, &shared.plan);
+    let node = manifest.node(id);
+    for parent in parents {
+        let read = plan.name(manifest, Some(id), parent.id);
+        let condition = period.condition(&parent.event_time);
+        let sql = format!(
+            "create or replace temp view {} as select * from {read} where {condition}",
+            parent.view.name
+        );
+        session.run(&sql).await.map_err(|error| parent.problem(manifest, &error))?;
+    }
+    let name = |target: NodeId| plan.name(manifest, Some(id), target);
+    let batch = |target: NodeId| match parents.iter().find(|parent| parent.id == target) {
+        Some(parent) => parent.view.clone(),
+        None => name(target),
+    };
+    let query = manifest.batch_query(id, adds, &name, &batch);
+    let keeps = node.config.contract.enforced && !adds;
+    if keeps && is_first {
+        return contract::fill(session, node, into, query).await;
+    }
+    if keeps {
+        return contract::insert(session, node, into, query).await;
+    }
+    let before = match is_first {
+        true if node.config.unlogged && !adds => format!("create unlogged table {into} as\n"),
+        true => format!("create table {into} as\n"),
+        false => format!("insert into {into}\n"),
+    };
+    let sql: Sql = query.wrap(&before, "");
+    session.run(&sql.text).await.map_err(|error| Box::new(sql_problem(&error, &sql, &node.file)))
+}
+
+/// A parent of which a batch is read, through a view of this session's own.
+struct Filtered {
+    id: NodeId,
+    view: Relation,
+    event_time: Ident,
+}
+
+impl Filtered {
+    fn problem(&self, manifest: &Manifest, error: &DatabaseError) -> Problem {
+        Box::new(located(error, manifest.node(self.id).place_of("event_time")))
+    }
+}
+
+/// The parents that the model itself reads and that say when their rows came.
+fn parents(manifest: &Manifest, id: NodeId) -> Vec<Filtered> {
+    let mut found: Vec<Filtered> = Vec::new();
+    let Body::Model { full, incremental } = &manifest.node(id).body else { return found };
+    let targets = full.targets.iter().chain(incremental.iter().flat_map(|text| &text.targets));
+    for target in targets.copied().filter(|target| *target != id) {
+        let parent = manifest.node(target);
+        let Some(event_time) = event_time(parent).filter(|_| !manifest.is_inline(target)) else { continue };
+        if found.iter().any(|one| one.id == target) {
+            continue;
+        }
+        let taken = found.iter().any(|one| one.view.name == parent.name);
+        let name = if taken { beside("batch", target) } else { parent.name.clone() };
+        let schema = Ident::new("pg_temp").expect("a constant name is good");
+        found.push(Filtered { id: target, view: Relation::new(schema, name), event_time });
+    }
+    found
+}
+
+/// The column that says when a row came.
+pub(super) fn event_time(node: &Node) -> Option<Ident> {
+    node.config.event_time.as_deref().and_then(|name| Ident::new(name).ok())
+}
+
+/// The batches that a run is about, the oldest first.
+fn periods(
+    config: &Config,
+    asked: Option<(Timestamp, Timestamp)>,
+    now: Timestamp,
+    adds: bool,
+) -> Vec<Period> {
+    let size = config.batch_size.unwrap_or(BatchSize::Day);
+    let utc = |at: Timestamp| at.to_zoned(TimeZone::UTC).datetime();
+    let begin = config.begin.map_or(utc(now), |begin| begin.0);
+    let (start, end) = match asked {
+        Some((start, end)) => (utc(start), utc(end)),
+        None if adds => {
+            let looked_back = size.before(size.floor(utc(now)), config.lookback.unwrap_or(1));
+            (looked_back.max(begin), utc(now))
+        }
+        None => (begin, utc(now)),
+    };
+    let mut periods = Vec::new();
+    let mut at = size.floor(start);
+    while at < end {
+        let next = size.after(at);
+        if next <= at {
+            break;
+        }
+        periods.push(Period { start: at, end: next });
+        at = next;
+    }
+    periods
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(size: BatchSize, lookback: Option<u32>, asked: Option<(&str, &str)>, adds: bool) -> String {
+        let begin = Some("2024-02-27T05:00:00".parse().unwrap());
+        let config = Config { batch_size: Some(size), lookback, begin, ..Config::default() };
+        let asked = asked.map(|(start, end)| (start.parse().unwrap(), end.parse().unwrap()));
+        let periods = periods(&config, asked, "2024-03-01T02:30:00Z".parse().unwrap(), adds);
+        let shown = periods.iter().map(|one| format!("{} {}", one.start, one.end));
+        shown.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn batches_go_from_the_beginning_to_now_and_look_back() {
+        insta::assert_snapshot!(shown(BatchSize::Day, None, None, false), @r"
+    2024-02-27T00:00:00 2024-02-28T00:00:00
+    2024-02-28T00:00:00 2024-02-29T00:00:00
+    2024-02-29T00:00:00 2024-03-01T00:00:00
+    2024-03-01T00:00:00 2024-03-02T00:00:00
+    ");
+        insta::assert_snapshot!(shown(BatchSize::Day, None, None, true), @r"
+    2024-02-29T00:00:00 2024-03-01T00:00:00
+    2024-03-01T00:00:00 2024-03-02T00:00:00
+    ");
+        insta::assert_snapshot!(shown(BatchSize::Hour, Some(0), None, true), @r"2024-03-01T02:00:00 2024-03-01T03:00:00");
+        insta::assert_snapshot!(shown(BatchSize::Month, Some(3), None, true), @r"
+    2024-02-01T00:00:00 2024-03-01T00:00:00
+    2024-03-01T00:00:00 2024-04-01T00:00:00
+    ");
+        insta::assert_snapshot!(shown(BatchSize::Year, None, None, false), @r"2024-01-01T00:00:00 2025-01-01T00:00:00");
+        let asked = Some(("2024-02-28T12:00:00Z", "2024-03-01T00:00:00Z"));
+        insta::assert_snapshot!(shown(BatchSize::Day, None, asked, true), @r"
+    2024-02-28T00:00:00 2024-02-29T00:00:00
+    2024-02-29T00:00:00 2024-03-01T00:00:00
+    ");
+    }
+
+    #[test]
+    fn a_condition_holds_for_a_column_of_any_type_of_time() {
+        let at = |text: &str| text.parse().unwrap();
+        let period = Period { start: at("2024-02-28T00:00:00"), end: at("2024-02-29T00:00:00") };
+        insta::assert_snapshot!(period.condition("at"), @r"at >= '2024-02-28 00:00:00+00' and at < '2024-02-29 00:00:00+00'");
+    }
+}

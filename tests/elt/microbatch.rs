@@ -1,0 +1,201 @@
+//! Models that are built a batch of time after another.
+
+use jiff::{Timestamp, ToSpan};
+
+use crate::support::Project;
+
+/// The day of so many days ago, in UTC.
+fn ago(days: i64) -> String {
+    let at = Timestamp::now().checked_sub((days * 24).hours()).expect("a time of these years");
+    at.strftime("%Y-%m-%d").to_string()
+}
+
+async fn shop(config: &str) -> Project {
+    let model = format!(
+        "{{{{ config(materialized='incremental', incremental_strategy='microbatch', event_time='at', batch_size='day', \
+         begin='{}'{config}) }}}}\n\
+         select events.id, events.at, v || label as v from {{{{ source('shop', 'events') }}}}\n\
+         join {{{{ ref('labels').render() }}}} as labels on true\n",
+        ago(5)
+    );
+    let project = Project::new(&[
+        (
+            "models/stage/sources.yml",
+            "sources: [{name: shop, tables: [{name: events, config: {event_time: at}}]}]\n\
+             models: [{name: labels, config: {event_time: made}}]\n",
+        ),
+        (
+            "models/stage/labels.sql",
+            "{{ config(materialized='table') }} select '!' as label, timestamptz '2001-01-01' as made",
+        ),
+        ("models/stage/seen.sql", &model),
+        (
+            "models/prod/counted.sql",
+            "{{ config(materialized='table') }} select count(*) as n from {{ ref('seen') }}",
+        ),
+    ])
+    .await;
+    project
+        .database
+        .run(
+            "create schema shop; create table shop.events as select n as id, now() - make_interval(days => n) as at, \
+             'a' as v from generate_series(0, 8) as n",
+        )
+        .await;
+    project
+}
+
+async fn rows(project: &Project) -> String {
+    project.value("select string_agg(id || v, ' ' order by id) from stage.seen").await
+}
+
+#[tokio::test]
+async fn each_run_builds_the_newest_batches_and_those_that_are_asked_for() {
+    let project = shop("").await;
+    project.good(&["run"]);
+    assert_eq!(rows(&project).await, "0a! 1a! 2a! 3a! 4a! 5a!", "what came before `begin` is left out");
+    let oid = project.value("select 'stage.seen'::regclass::oid").await;
+    project.database.run("update shop.events set v = 'b'; delete from shop.events where id = 1").await;
+    project.good(&["run"]);
+    assert_eq!(
+        rows(&project).await,
+        "0b! 2a! 3a! 4a! 5a!",
+        "today and, by lookback, yesterday are built again"
+    );
+    assert_eq!(project.value("select n from prod.counted").await, "5");
+    let (start, end) = (ago(4), ago(2));
+    let asked =
+        ["run", "--select", "seen", "--event-time-start", start.as_str(), "--event-time-end", end.as_str()];
+    project.good(&asked);
+    assert_eq!(rows(&project).await, "0b! 2a! 3b! 4b! 5a!");
+    assert_eq!(project.value("select 'stage.seen'::regclass::oid").await, oid, "the table is added to");
+
+    // Of a day without rows nothing is left, though none came.
+    project.database.run("delete from shop.events where id = 3").await;
+    let (start, end) = (ago(3), ago(2));
+    project.good(&["run", "--select", "seen", "--event-time-start", &start, "--event-time-end", &end]);
+    assert_eq!(rows(&project).await, "0b! 2a! 4b! 5a!");
+    project.good(&["run", "--full-refresh"]);
+    assert_eq!(rows(&project).await, "0b! 2b! 4b! 5b!");
+
+    // A failed test keeps all batches out.
+    project.write(
+        "models/stage/t.yml",
+        "models: [{name: seen, columns: [{name: v, tests: [{accepted_values: {values: ['b!']}}]}]}]",
+    );
+    project.database.run("update shop.events set v = 'c'").await;
+    project.elt(&["run"]).expect(1).says("accepted_values_seen_v");
+    assert_eq!(rows(&project).await, "0b! 2b! 4b! 5b!");
+}
+
+#[tokio::test]
+async fn with_a_key_new_rows_replace_those_of_the_same_key_and_contracts_hold() {
+    let project = shop(", unique_key='id', lookback=0, contract={'enforced': true}").await;
+    project.write(
+        "models/stage/seen.yml",
+        "models:
+  - name: seen
+    columns:
+      - {name: id, data_type: int, constraints: [{type: primary_key}]}
+      - {name: at, data_type: timestamptz}
+      - {name: v, data_type: text, constraints: [{type: not_null}]}
+",
+    );
+    project.good(&["run"]);
+    assert_eq!(rows(&project).await, "0a! 1a! 2a! 3a! 4a! 5a!");
+    project
+        .database
+        .run("update shop.events set v = 'b'; insert into shop.events values (9, now(), 'n')")
+        .await;
+    project.good(&["run"]);
+    assert_eq!(rows(&project).await, "0b! 1a! 2a! 3a! 4a! 5a! 9n!");
+    project.database.run("delete from shop.events where id = 0").await;
+    project.good(&["run"]);
+    assert_eq!(
+        rows(&project).await,
+        "0b! 1a! 2a! 3a! 4a! 5a! 9n!",
+        "a merge takes nothing away, as dbt's on PostgreSQL"
+    );
+    let key = "select count(*) from pg_constraint where conrelid = 'stage.seen'::regclass and contype = 'p'";
+    assert_eq!(project.value(key).await, "1");
+}
+
+#[tokio::test]
+async fn what_batches_need_is_told() {
+    let project = Project::new(&[(
+        "models/stage/seen.sql",
+        "{{ config(materialized='incremental', incremental_strategy='microbatch', begin='soon') }} select 1 as id",
+    )])
+    .await;
+    let ended = project.elt(&["compile"]).expect(2);
+    insta::assert_snapshot!(ended.stderr.trim_end(), @r"
+    error[bad-config]: config's `begin` is wrong: `soon` is no time: write 2024-05-31, or 2024-05-31T12:00:00 in UTC
+     --> models/stage/seen.sql:1:74
+      |
+    1 | {{ config(materialized='incremental', incremental_strategy='microbatch', begin='soon') }} select 1 as id
+      |                                                                          ^^^^^
+
+    1 problem; nothing was run.
+    ");
+    project.write(
+        "models/stage/seen.sql",
+        "{{ config(materialized='incremental', incremental_strategy='microbatch') }} select 1 as id",
+    );
+    let ended = project.elt(&["compile"]).expect(2);
+    insta::assert_snapshot!(ended.stderr.trim_end(), @r"
+    error[bad-config]: `seen` is built in batches, but config has no event_time
+     --> models/stage/seen.sql:1:4
+      |
+    1 | {{ config(materialized='incremental', incremental_strategy='microbatch') }} select 1 as id
+      |    ^^^^^^
+      |
+      = help: add event_time='…': the column that says when a row came
+
+    error[bad-config]: `seen` is built in batches, but config has no batch_size
+     --> models/stage/seen.sql:1:4
+      |
+    1 | {{ config(materialized='incremental', incremental_strategy='microbatch') }} select 1 as id
+      |    ^^^^^^
+      |
+      = help: add batch_size='day', or hour, month or year
+
+    error[bad-config]: `seen` is built in batches, but config has no begin
+     --> models/stage/seen.sql:1:4
+      |
+    1 | {{ config(materialized='incremental', incremental_strategy='microbatch') }} select 1 as id
+      |    ^^^^^^
+      |
+      = help: add begin='2024-01-01': when the first batch begins
+
+    warning[no-event-time]: `seen` is built in batches, but nothing that it reads says when its rows came
+     --> models/stage/seen.sql:1:61
+      |
+    1 | {{ config(materialized='incremental', incremental_strategy='microbatch') }} select 1 as id
+      |                                                             ^^^^^^^^^^
+      |
+      = help: each batch reads everything: give what it reads an `event_time`
+
+    3 problems; nothing was run.
+    ");
+    project.write(
+        "models/stage/seen.sql",
+        "{{ config(materialized='incremental', incremental_strategy='microbatch', begin='2024-01-01', batch_size='year', \
+         event_time='at') }} select 1 as id",
+    );
+    project.elt(&["run", "--event-time-start", "2024-01-01"]).expect(2).says("--event-time-end");
+    project
+        .elt(&["run", "--event-time-start", "2024-01-02", "--event-time-end", "2024-01-01"])
+        .expect(2)
+        .says("--event-time-end lies before --event-time-start");
+    project.good(&["run"]);
+    project.elt(&["run"]).expect(1).says("`seen` has no column `at` to be its event_time");
+    project.write(
+        "models/stage/seen.sql",
+        "{{ config(materialized='incremental', incremental_strategy='microbatch', begin='9999-01-01', batch_size='year', \
+         event_time='at') }} select 1 as id",
+    );
+    project
+        .elt(&["run", "--full-refresh"])
+        .expect(1)
+        .says("`seen` has no batch to build: its time lies ahead");
+}
