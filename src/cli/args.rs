@@ -225,7 +225,7 @@ pub enum Command {
         after_help = "The same seed gives the same file, at any size. The tables of one sample share their keys.\n\n\
         Samples: vouchers; shop: customer_info, product_catalog, purchase_transactions, customer_service, \
         marketing_campaigns, campaign_responses, website_behavior; purchases: customers, purchase_history; \
-        streaming: subscriptions, movies, customers, engagements, segments.\n\n\
+        streaming: subscriptions, movies, customers, engagements, segments, ab_tests, experiments, ab_test_results.\n\n\
         Examples:\n  elt generate vouchers --rows 1000000 --format parquet --out history.parquet\n  \
         elt generate shop --table purchase_transactions --scale 100 --out purchases.csv\n  \
         elt generate purchases --rows 10000 --out customers.csv\n  \

@@ -79,7 +79,7 @@ pub const GENERATORS: &[Generator] = &[
     },
     Generator {
         name: "streaming",
-        about: "a streaming service's plans, films, customers and what they watched",
+        about: "a streaming service's plans, films, customers, what they watched, and its A/B tests",
         defaults: "table=customers&scale=1&seed=7",
         open: streaming::from_query,
     },

@@ -1,6 +1,7 @@
-//! A streaming service's tables: plans, films, customers, what they watched, and the names of segments. Some
-//! customers watch every day, and some never came back.
+//! A streaming service's tables: plans, films, customers, what they watched, the names of segments, and what its
+//! application writes of A/B tests. Some customers watch every day, and some never came back.
 
+mod campaigns;
 mod facts;
 mod rows;
 
@@ -16,14 +17,20 @@ enum Kind {
     Customers,
     Engagements,
     Segments,
+    AbTests,
+    Experiments,
+    AbTestResults,
 }
 
-const KINDS: [(Kind, &str); 5] = [
+const KINDS: [(Kind, &str); 8] = [
     (Kind::Subscriptions, "subscriptions"),
     (Kind::Movies, "movies"),
     (Kind::Customers, "customers"),
     (Kind::Engagements, "engagements"),
     (Kind::Segments, "segments"),
+    (Kind::AbTests, "ab_tests"),
+    (Kind::Experiments, "experiments"),
+    (Kind::AbTestResults, "ab_test_results"),
 ];
 
 /// Of a service of the usual size.
@@ -82,12 +89,18 @@ impl Table for StreamingTable {
             Kind::Customers => self.customers(),
             Kind::Engagements => ENGAGEMENTS * self.scale,
             Kind::Segments => facts::SEGMENTS.len() as u64,
+            Kind::AbTests => 2 * campaigns::TESTS.len() as u64,
+            Kind::Experiments => self.experiments(),
+            Kind::AbTestResults => campaigns::results(self),
         }
     }
 
+    fn steps(&self) -> u64 {
+        if self.kind == Kind::AbTestResults { self.experiments() } else { self.rows() }
+    }
+
     fn step(&self, number: u64, fields: &mut [String], take: &mut Take<'_>) -> io::Result<()> {
-        rows::fill(self, number, fields);
-        take(fields)
+        if rows::fill(self, number, fields) { take(fields) } else { Ok(()) }
     }
 }
 
@@ -128,6 +141,38 @@ mod tests {
         assert!((3_000..3_900).contains(&active.len()), "some never watched: {}", active.len());
         assert_eq!(table("table=subscriptions").len(), 4);
         assert_eq!(table("table=segments").len(), 4);
+    }
+
+    #[test]
+    fn halves_of_a_test_are_equal_and_who_clicked_was_written_to() {
+        let customers: HashSet<String> =
+            table("table=customers").iter().map(|row| row[0].to_owned()).collect();
+        let tests = table("table=ab_tests");
+        assert_eq!(tests.len(), 12);
+        assert!(tests.iter().all(|row| row[4].contains("{name}")
+            && row[3] == *["A", "B"][(row[0].parse::<usize>().unwrap() + 1) % 2]));
+        let experiments = table("table=experiments");
+        let asked: HashSet<&str> = experiments.iter().map(|row| &row[2]).collect();
+        assert_eq!((experiments.len(), asked.len()), (1_200, 1_200), "nobody is in two tests");
+        assert!(asked.iter().all(|customer| customers.contains(*customer)));
+        let tokens: HashSet<&str> = experiments.iter().map(|row| &row[6]).collect();
+        assert_eq!(tokens.len(), 1_200);
+        for test in &tests {
+            assert_eq!(experiments.iter().filter(|row| row[1] == test[0]).count(), 100, "{test:?}");
+        }
+        let failed = experiments.iter().filter(|row| &row[4] == "failed" && row[5].is_empty()).count();
+        assert!((5..40).contains(&failed), "{failed}");
+
+        let sent: HashMap<&str, &csv::StringRecord> =
+            experiments.iter().filter(|row| &row[4] == "sent").map(|row| (&row[0], row)).collect();
+        let results = table("table=ab_test_results");
+        assert_eq!(results.len() as u64, from_query("table=ab_test_results").unwrap().row_count());
+        assert!((100..300).contains(&results.len()), "{}", results.len());
+        for row in &results {
+            let mail = sent[&row[1]];
+            assert_eq!((&row[2], &row[3]), (&mail[1], &mail[2]));
+            assert!(row[4] > mail[5], "{row:?}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::facts::{FILMS, PLACES, PLANS, SEGMENTS};
-use super::{Kind, StreamingTable};
+use super::{Kind, StreamingTable, campaigns};
 use crate::generate::calendar::{DAY, day, push_date, push_timestamp};
 use crate::generate::shop::facts::{FIRST_NAMES, LAST_NAMES};
 use crate::generate::table::{Chance, shuffled};
@@ -39,31 +39,42 @@ pub fn columns(kind: Kind) -> &'static [&'static str] {
             "like_status",
         ],
         Kind::Segments => &["segment_id", "segment_name", "segment_description"],
+        Kind::AbTests => &["ab_test_id", "goal", "targeting", "test_variant", "text_skeleton"],
+        Kind::Experiments => {
+            &["experiment_id", "ab_test_id", "customer_id", "assigned_at", "status", "sent_at", "token"]
+        }
+        Kind::AbTestResults => {
+            &["ab_test_result_id", "experiment_id", "ab_test_id", "customer_id", "clicked_at"]
+        }
     }
 }
 
-/// Writes the fields of the row at `number`. Writing into a String does not fail.
-pub fn fill(service: &StreamingTable, number: u64, fields: &mut [String]) {
-    let Some((id, fields)) = fields.split_first_mut() else { return };
+/// Writes the fields of the row at `number`, if there is one. Writing into a String does not fail.
+pub fn fill(service: &StreamingTable, number: u64, fields: &mut [String]) -> bool {
+    let Some((id, fields)) = fields.split_first_mut() else { return false };
     let _ = write!(id, "{}", number + 1);
     let at = usize::try_from(number).unwrap_or(usize::MAX);
     match service.kind {
         Kind::Subscriptions => {
-            let Some((name, price)) = PLANS.get(at) else { return };
+            let Some((name, price)) = PLANS.get(at) else { return false };
             put(fields, [name, price]);
         }
         Kind::Movies => {
-            let Some(film) = FILMS.get(at) else { return };
+            let Some(film) = FILMS.get(at) else { return false };
             let rating = format!("{}.{}", film.rating / 10, film.rating % 10);
             put(fields, [&film.name, &film.year, &film.minutes, &rating, &film.genre]);
         }
         Kind::Segments => {
-            let Some((name, description)) = SEGMENTS.get(at) else { return };
+            let Some((name, description)) = SEGMENTS.get(at) else { return false };
             put(fields, [name, description]);
         }
         Kind::Customers => customer(service, number, fields),
         Kind::Engagements => engagement(service, number, fields),
+        Kind::AbTests => campaigns::ab_test(number, fields),
+        Kind::Experiments => campaigns::experiment(service, number, fields),
+        Kind::AbTestResults => return campaigns::result(service, number, fields),
     }
+    true
 }
 
 fn put<const N: usize>(fields: &mut [String], values: [&dyn std::fmt::Display; N]) {
