@@ -12,6 +12,9 @@ const WORDS: [&str; 7] = ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "CREDENTIAL",
 const SHORTEST: usize = 6;
 const SHORTEST_PASSWORD: usize = 4;
 
+/// What stands where a secret stood.
+pub const HIDDEN: &str = "***";
+
 /// A text that is never shown: not printed, not written into an artifact.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
@@ -26,13 +29,13 @@ impl Secret {
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
+        f.write_str(HIDDEN)
     }
 }
 
 impl Serialize for Secret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str("***")
+        serializer.serialize_str(HIDDEN)
     }
 }
 
@@ -53,7 +56,7 @@ impl Secrets {
 
     /// The text with every secret as `***`.
     pub fn hide(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
+        self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret, HIDDEN))
     }
 }
 

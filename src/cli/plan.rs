@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::args::{Selection, Work};
 use super::terminal::{faint, strong, thousands};
@@ -23,6 +23,7 @@ use crate::run::{
     self, Action, ColumnChange, Forecast, Observer, Place, PlanFile, RelationChange, Request, Silent,
     WrittenRequest,
 };
+use crate::secret::HIDDEN;
 
 #[derive(Debug, Clone, Args)]
 pub struct Run {
@@ -100,7 +101,7 @@ pub async fn follow(context: &Context, arguments: &Work, path: &Path) -> Outcome
         Stop::error("plan-outdated", format!("{} is no plan that can be followed: {why}", path.display()))
             .hint(format!("make another: elt plan --out {}", path.display()))
     })?;
-    let context = &with_vars(context, &plan.request);
+    let context = &with_vars(context, &plan.request)?;
     let (mut project, manifest) = context.project()?;
     set_threads(&mut project, arguments.threads);
     let (mut request, unknown) = plan.request.read(&manifest);
@@ -140,7 +141,7 @@ pub async fn retry(context: &Context, arguments: &Retry) -> Outcome {
         )
         .hint("run it again as it was typed"));
     };
-    let context = &with_vars(context, &written);
+    let context = &with_vars(context, &written)?;
     let (mut project, manifest) = context.project()?;
     set_threads(&mut project, arguments.threads);
     let (mut request, gone) = written.read(&manifest);
@@ -198,13 +199,20 @@ fn set_threads(project: &mut Project, threads: Option<u16>) {
     }
 }
 
-/// The variables of then, where none are given now.
-fn with_vars(context: &Context, written: &WrittenRequest) -> Context {
+/// The variables of then, where none are given now. Secrets among them were not written down.
+fn with_vars(context: &Context, written: &WrittenRequest) -> Result<Context, Stop> {
     let mut setting = context.setting.clone();
     if setting.vars.is_empty() {
+        let lost = |value: &Value| value.to_string().contains(HIDDEN);
+        let lost: Vec<&str> =
+            written.vars.iter().filter(|(_, value)| lost(value)).map(|(name, _)| name.as_str()).collect();
+        if !lost.is_empty() {
+            let message = format!("secrets in --vars are not written down: {}", lost.join(", "));
+            return Err(Stop::error("hidden-variable", message).hint("give all of --vars once more"));
+        }
         setting.vars = written.vars.clone();
     }
-    Context { global: context.global.clone(), terminal: context.terminal.clone(), setting }
+    Ok(Context { global: context.global.clone(), terminal: context.terminal.clone(), setting })
 }
 
 fn written(forecast: &Forecast) -> String {

@@ -11,6 +11,7 @@ use super::Defer;
 use super::forecast::PlanFile;
 use crate::manifest::{Manifest, NodeId};
 use crate::name::{Ident, Relation};
+use crate::secret::Secrets;
 
 /// What was asked for.
 #[derive(Debug, Clone)]
@@ -62,7 +63,8 @@ pub struct WrittenDefer {
 }
 
 impl Request {
-    pub fn written(&self, manifest: &Manifest) -> WrittenRequest {
+    /// Without what is a secret.
+    pub fn written(&self, manifest: &Manifest, secrets: &Secrets) -> WrittenRequest {
         let built = self.selection.iter().filter(|id| manifest.node(**id).is_built());
         WrittenRequest {
             command: self.command.clone(),
@@ -85,8 +87,17 @@ impl Request {
                     })
                     .collect(),
             }),
-            vars: self.vars.clone(),
+            vars: self.vars.iter().map(|(name, value)| (name.clone(), hidden(value, secrets))).collect(),
         }
+    }
+}
+
+fn hidden(value: &Value, secrets: &Secrets) -> Value {
+    match value {
+        Value::String(text) => Value::String(secrets.hide(text)),
+        Value::Array(items) => items.iter().map(|item| hidden(item, secrets)).collect(),
+        Value::Object(map) => map.iter().map(|(name, item)| (name.clone(), hidden(item, secrets))).collect(),
+        plain => plain.clone(),
     }
 }
 

@@ -61,9 +61,8 @@ pub async fn prepare(place: &Place, manifest: Arc<Manifest>, request: &Request) 
             command: &request.command,
             host: &host,
             started_by: &user(),
-            request: &place
-                .secrets
-                .hide(&serde_json::to_string(&request.written(&manifest)).expect("names and lists are JSON")),
+            request: &serde_json::to_string(&request.written(&manifest, &place.secrets))
+                .expect("names and lists are JSON"),
         },
     )
     .await?;

@@ -33,14 +33,14 @@ pub async fn record_tests(
         return Ok(None);
     }
     migrate(session).await?;
-    let written = serde_json::to_string(&ended.request.written(manifest)).expect("names and lists are JSON");
+    let written = ended.request.written(manifest, &place.secrets);
     let tests = NewRun {
         target: &place.target.name,
         prod_schema: manifest.schema(Layer::Prod).as_str(),
         command: &ended.request.command,
         host: &host_name(),
         started_by: &user(),
-        request: &place.secrets.hide(&written),
+        request: &serde_json::to_string(&written).expect("names and lists are JSON"),
     };
     let failed = ended.records.iter().find(|record| record.status == NodeStatus::Failed);
     let failure = failed.map(|record| Failure {

@@ -43,6 +43,7 @@ mod inputs;
 mod json_api;
 mod json_lines;
 mod judged_tests;
+mod kept_vars;
 mod lineage;
 mod loading;
 mod macros;

@@ -54,7 +54,7 @@ impl PlanFile {
             format: FORMAT,
             elt: env!("CARGO_PKG_VERSION").to_owned(),
             place: here(place, manifest, session).await?,
-            request: request.written(manifest),
+            request: request.written(manifest, &place.secrets),
             steps: steps.iter().map(|one| (one.node.clone(), step(one))).collect(),
             tests: tests.iter().map(|one| (one.test.clone(), one.action)).collect(),
         })
