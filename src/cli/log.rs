@@ -197,12 +197,31 @@ where
         if event.metadata().target() != ACCESS || writer.has_ansi_escapes() {
             return self.other.format_event(context, writer, event);
         }
-        write!(writer, "{:.6}  {}", Timestamp::now(), event.metadata().level())?;
+        write_now(&mut writer)?;
+        write!(writer, "  {}", event.metadata().level())?;
         let mut fields = Fields { writer, result: Ok(()) };
         event.record(&mut fields);
         fields.result?;
         fields.writer.write_char('\n')
     }
+}
+
+/// To the microsecond. The calendar is asked once a second.
+fn write_now(writer: &mut Writer<'_>) -> fmt::Result {
+    thread_local! {
+        static SECOND: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
+    }
+    let now = Timestamp::now();
+    SECOND.with_borrow_mut(|(second, text)| {
+        if *second != now.as_second() {
+            *second = now.as_second();
+            *text = now.strftime("%Y-%m-%dT%H:%M:%S").to_string();
+        }
+        writer.write_str(text)
+    })?;
+    writer.write_char('.')?;
+    writer.write_str(&itoa::Buffer::new().format(1_000_000 + now.subsec_microsecond())[1..])?;
+    writer.write_char('Z')
 }
 
 /// Written piece by piece: formatting by `format_args!` took twice as long.
@@ -233,7 +252,7 @@ impl Visit for Fields<'_> {
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put(field, |writer| write!(writer, "{value}"));
+        self.put(field, |writer| writer.write_str(itoa::Buffer::new().format(value)));
     }
 
     /// Quoted; escaped where it holds what could look like another line or field.
