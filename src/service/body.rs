@@ -130,6 +130,9 @@ fn too_large(limit: usize) -> Problem {
 /// `application/json`, with or without parameters, or a type built on it.
 fn is_json(content_type: &HeaderValue) -> bool {
     let bytes = content_type.as_bytes();
-    let essence = bytes.split(|byte| *byte == b';').next().unwrap_or(bytes).trim_ascii().to_ascii_lowercase();
-    essence == b"application/json" || (essence.starts_with(b"application/") && essence.ends_with(b"+json"))
+    let essence = bytes.split(|byte| *byte == b';').next().unwrap_or(bytes).trim_ascii();
+    let Some((kind, subtype)) = essence.split_at_checked("application/".len()) else { return false };
+    kind.eq_ignore_ascii_case(b"application/")
+        && (subtype.eq_ignore_ascii_case(b"json")
+            || subtype.last_chunk::<5>().is_some_and(|end| end.eq_ignore_ascii_case(b"+json")))
 }

@@ -42,7 +42,7 @@ pub fn day_of(date: Date) -> i64 {
 
 /// `Ok(None)` for a blank text, which means that there is no such order. The error says what is wrong.
 pub fn read(text: &str) -> Result<Option<Moment>, &'static str> {
-    let text = text.trim_matches([' ', '\t', '\r', '\n']);
+    let text = text.trim_matches(|c| matches!(c, ' ' | '\t' | '\r' | '\n'));
     if text.is_empty() {
         return Ok(None);
     }
