@@ -2,7 +2,7 @@
 //! never a failure of the run.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::args::Selection;
 use super::terminal::Terminal;
-use super::{Context, Outcome, Stop};
+use super::{Context, Outcome, Stop, failed_queries};
 use crate::artifacts::{self, FILES, Folder, Freshness, Invocation, RunFacts};
 use crate::database::{Session, described};
 use crate::engine::Engine;
@@ -90,6 +90,19 @@ impl Artifacts {
         Ok(found.len())
     }
 
+    /// Where they are written, if they are.
+    pub(super) fn folder(&self) -> Option<&Path> {
+        self.folder.as_ref().map(Folder::path)
+    }
+
+    pub(super) fn hide(&self, text: &str) -> String {
+        self.secrets.hide(text)
+    }
+
+    pub(super) fn note(&self, text: &str) {
+        self.terminal.note(text);
+    }
+
     pub fn write(&self, name: &str, content: &impl Serialize) {
         let Some(folder) = &self.folder else { return };
         if let Err(error) = folder.write(name, content) {
@@ -142,6 +155,8 @@ pub fn clean(context: &Context) -> Result<(), Stop> {
             Err(error) => return Err(Stop::error("unwritable-file", format!("{}: {error}", path.display()))),
         }
     }
+    failed_queries::clean(&folder)
+        .map_err(|error| Stop::error("unwritable-file", format!("{}: {error}", folder.display())))?;
     // Only where nothing else is in it.
     let _ = fs::remove_dir(&folder);
     Ok(())

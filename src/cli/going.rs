@@ -8,6 +8,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{Output, Selection};
+use super::failed_queries::Asked;
 use super::progress::Progress;
 use super::terminal::{duration, strong, thousands};
 use super::{Context, Stop, rows};
@@ -53,11 +54,15 @@ impl Going<'_> {
         let progress: Arc<dyn Observer> = Arc::new(Progress::new(context.terminal.clone()));
         let trace = context.trace(&format!("elt {command}"), &progress);
         let observer = trace.clone().map_or(progress.clone(), |trace| trace as Arc<dyn Observer>);
-        let outcome = run.finish(observer, cancel).await;
+        let mut outcome = run.finish(observer, cancel).await;
         if let Some(trace) = &trace {
             context.send(trace, command, &place.target.name, outcome.failed_step.as_deref()).await;
         }
         drop((trace, progress));
+        let unpublished = (outcome.status != RunStatus::Succeeded).then_some(outcome.run);
+        let name = |id: NodeId| manifest.published(id);
+        let asked = Asked { manifest: &manifest, name: &name, unpublished };
+        artifacts.failed_queries(&asked, &outcome.nodes, &mut outcome.problems);
         context.terminal.diagnostics(&outcome.problems);
         // In JSON they come with the end.
         for note in outcome.notes.iter().filter(|_| !context.terminal.json) {

@@ -8,7 +8,9 @@ mod completions;
 mod deps;
 mod docs;
 mod explain;
+mod failed_queries;
 mod freshness;
+mod from_dbt;
 mod generate;
 mod going;
 mod import;
@@ -75,10 +77,15 @@ struct Context {
 
 /// Parses the arguments, does what they say, tells how it ended.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
     let env: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
+    let mut typed = std::env::args_os();
+    let program = typed.next().unwrap_or_else(|| "elt".into());
+    let cli = match from_dbt::arguments(typed) {
+        Ok(arguments) => Cli::parse_from(std::iter::once(program).chain(arguments)),
+        Err(stop) => return end(&Terminal::new(false, false, Secrets::of(&env)), Err(stop)),
+    };
     let terminal = Arc::new(Terminal::new(cli.global.json, cli.global.quiet, Secrets::of(&env)));
     let log = log::start(cli.global.json);
     let vars = match vars(cli.global.vars.as_deref()) {

@@ -10,6 +10,8 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::args::{Selection, Test};
+use super::artifacts::Artifacts;
+use super::failed_queries::Asked;
 use super::going::counts;
 use super::progress::Progress;
 use super::terminal::duration;
@@ -17,7 +19,7 @@ use super::work::{cancel_on_signal, is_published, nothing_to_do, published};
 use super::{Context, FAILED, Outcome, Stop};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::Engine;
-use crate::manifest::{Body, Manifest};
+use crate::manifest::{Body, Manifest, NodeId};
 use crate::pipeline::{NodeRecord, NodeStatus, RunStatus};
 use crate::project::Project;
 use crate::run::{self, Elsewhere, Observer, Place, Request, TestsEnded};
@@ -76,7 +78,7 @@ impl Testing<'_> {
         let progress: Arc<dyn Observer> = Arc::new(Progress::new(context.terminal.clone()));
         let trace = context.trace("elt test", &progress);
         let observer = trace.clone().map_or(progress.clone(), |trace| trace as Arc<dyn Observer>);
-        let tried = self.try_all(&place, observer).await?;
+        let tried = self.try_all(&place, observer, &artifacts).await?;
         let failed = tried.records.iter().find(|record| record.status == NodeStatus::Failed);
         let failed_step = failed.map(|record| record.node.as_str());
         if let Some(trace) = &trace {
@@ -97,7 +99,12 @@ impl Testing<'_> {
         Ok(if tried.status == RunStatus::Succeeded { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
     }
 
-    async fn try_all(&self, place: &Place, observer: Arc<dyn Observer>) -> Result<Ended, Stop> {
+    async fn try_all(
+        &self,
+        place: &Place,
+        observer: Arc<dyn Observer>,
+        artifacts: &Artifacts,
+    ) -> Result<Ended, Stop> {
         let (context, manifest, request) = (self.context, self.manifest, &self.request);
         let started_at = Timestamp::now();
         let mut session = place.connector.connect().await?;
@@ -143,6 +150,9 @@ impl Testing<'_> {
             true => RunStatus::Failed,
             false => RunStatus::Succeeded,
         };
+        let name = |id: NodeId| elsewhere.name(manifest, id);
+        let asked = Asked { manifest, name: &name, unpublished: None };
+        artifacts.failed_queries(&asked, &records, &mut problems);
         let ended = TestsEnded {
             request,
             records: &records,

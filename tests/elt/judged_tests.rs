@@ -120,6 +120,7 @@ async fn failing_rows_are_kept_where_only_who_owns_them_sees_them() {
       = help: for example {"id":11,"kind":2}
               {"id":12,"kind":0}
               all of them: select * from prod_failures.kept
+              its query: target/failed/kept.sql
 
     error[test-failed]: a_name_that_is_much_longer_than_postgresql_keeps_and_so_must_be_cut found 1 row
      --> models/prod/orders.yml:5:9
@@ -129,6 +130,7 @@ async fn failing_rows_are_kept_where_only_who_owns_them_sees_them() {
       |
       = help: for example {"id":12,"kind":0}
               all of them: select * from prod_failures.a_name_that_is_much_longer_than_postgresql_keeps_and_7c9ab47125
+              its query: target/failed/a_name_that_is_much_longer_than_postgresql_keeps_and_so_must_be_cut.sql
 
     error[test-failed]: not_kept found 1 row
      --> models/prod/orders.yml:6:9
@@ -137,6 +139,7 @@ async fn failing_rows_are_kept_where_only_who_owns_them_sees_them() {
       |         ^
       |
       = help: for example {"id":12,"kind":0}
+              its query: target/failed/not_kept.sql
     "#);
     // Nothing was published, and the failures are there all the same; twice is as once.
     project.elt(&["run", "--store-failures"]).expect(1);
@@ -169,4 +172,42 @@ async fn failing_rows_are_kept_where_only_who_owns_them_sees_them() {
     assert_eq!(project.value("select whose from prod_failures.late").await, "mine");
     let quick = project.elt(&["test", "--fail-fast", "--threads", "1"]).expect(1);
     assert!(quick.stderr.contains("late found 1 row") && !quick.stderr.contains("later found"), "{quick}");
+}
+
+#[tokio::test]
+async fn the_query_of_a_failed_test_is_a_file_until_the_test_holds() {
+    let project = Project::new(&[
+        ROWS,
+        (
+            "models/prod/orders.yml",
+            "models:\n  - name: orders\n    tests:\n      - expression: {name: small, expression: \"id < {{ var('most', 12) }}\"}\n",
+        ),
+        ("tests/few.sql", "{{ config(severity='warn') }}\nselect * from {{ ref('orders') }} where id > 11;\n"),
+    ])
+    .await;
+    let read = |name: &str| std::fs::read_to_string(project.root.join(format!("target/failed/{name}.sql")));
+    let ended = project.elt(&["run"]).expect(1);
+    ended.says("its query: target/failed/small.sql").says("its query: target/failed/few.sql");
+    insta::assert_snapshot!(read("small").unwrap(), @r#"
+    -- small found 1 row
+    -- Run 1 asked it of prod.orders as it had built that, and did not publish it: here it reads what is published.
+    -- The rows that were found are kept by --store-failures.
+    select * from "prod"."orders" where not ( id < 12)
+    ;
+    "#);
+    project.good(&["run", "--vars", "{most: 99}"]).says("its query: target/failed/few.sql");
+    assert!(read("small").is_err(), "the test holds");
+    insta::assert_snapshot!(read("few").unwrap(), @r#"
+    -- few found 1 row
+    select * from "prod"."orders" where id > 11
+    ;
+    "#);
+    project.elt(&["test"]).expect(1).says("its query: target/failed/small.sql");
+    let found =
+        project.database.session().await.table(&read("small").unwrap()).await.expect("it can be pasted");
+    assert_eq!(found.rows.len(), 1);
+    project.elt(&["test", "--no-write-json", "--target-path", "other"]).expect(1);
+    assert!(!project.root.join("other").exists());
+    project.good(&["clean"]);
+    assert!(!project.root.join("target/failed").exists());
 }

@@ -33,6 +33,7 @@ mod folders;
 mod foreign_keys;
 mod formats;
 mod freshness;
+mod from_dbt;
 mod fuzz_targets;
 mod history;
 mod hooks;
