@@ -15,6 +15,8 @@ pub struct Fetch {
     pub retries: Option<usize>,
     /// Bytes that a packed file may unpack to.
     pub max_unpacked_bytes: Option<u64>,
+    /// Bytes of memory that the cells of a workbook may take.
+    pub max_workbook_bytes: Option<u64>,
     /// A download that nobody asked for in so many days is removed.
     pub cache_days: Option<u64>,
     /// Of more downloads than this, in bytes, those that were not asked for longest are removed.

@@ -114,6 +114,9 @@ fn fetch_options(project: &Project) -> FetchOptions {
     if let Some(bytes) = written.max_unpacked_bytes {
         options.max_unpacked_bytes = bytes;
     }
+    if let Some(bytes) = written.max_workbook_bytes {
+        options.max_workbook_bytes = bytes;
+    }
     let store = project.env.iter().filter(|(name, _)| name.starts_with("AWS_"));
     options.store = store.map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).collect();
     if let Some(url) = &written.google_drive_url {

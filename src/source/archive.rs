@@ -1,7 +1,7 @@
 //! A member of a zip archive as a stream. The archive says where the member lies; it is unpacked here, as it
 //! is read, and its checksum is compared at the end.
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Write};
 
 use zip::{CompressionMethod, ZipArchive};
 
@@ -65,23 +65,73 @@ pub(super) fn open(file: &OpenFile, wanted: Option<&str>, shown: &str) -> Result
     }))
 }
 
+/// What a member is when it is unpacked.
+pub(super) struct Unpacked {
+    pub name: String,
+    pub bytes: u64,
+    /// The most bytes in a row among which no `<` is.
+    pub longest_without_tag: u64,
+}
+
 /// Refuses an archive whose members unpack to more than `limit` bytes; what it says of their sizes proves
 /// nothing. A file that is no archive, or one that is damaged, is for others to judge.
-pub(super) fn check_unpacked(file: &OpenFile, limit: u64, shown: &str) -> Result<(), SourceError> {
-    let Ok(mut archive) = ZipArchive::new(BufReader::new(file.reader_at(0))) else { return Ok(()) };
+pub(super) fn check_unpacked(file: &OpenFile, limit: u64, shown: &str) -> Result<Vec<Unpacked>, SourceError> {
+    let mut members = Vec::new();
+    let Ok(mut archive) = ZipArchive::new(BufReader::new(file.reader_at(0))) else { return Ok(members) };
     let mut total = 0;
     for index in 0..archive.len() {
         let Ok(member) = archive.by_index(index) else { continue };
+        let name = member.name().map(|name| name.into_owned()).unwrap_or_default();
+        let mut tags = Tags::default();
         // What breaks off is for who reads that member.
-        total += io::copy(&mut member.take(limit - total + 1), &mut io::sink()).unwrap_or(0);
+        let bytes = io::copy(&mut member.take(limit - total + 1), &mut tags).unwrap_or(tags.bytes);
+        total += bytes;
         if total > limit {
             return Err(SourceError::new(format!(
                 "{shown} is refused: it unpacks to more than {limit} bytes"
             ))
             .with_hint("save the sheet as CSV, or raise fetch.max_unpacked_bytes in profiles.yml"));
         }
+        members.push(Unpacked { name, bytes, longest_without_tag: tags.longest });
     }
-    Ok(())
+    Ok(members)
+}
+
+/// What `read` makes of a member; nothing where it is not there.
+pub(super) fn with_member<T>(
+    file: &OpenFile,
+    name: &str,
+    read: impl FnOnce(&mut dyn Read) -> T,
+) -> Option<T> {
+    let mut archive = ZipArchive::new(BufReader::new(file.reader_at(0))).ok()?;
+    let mut member = archive.by_name(name).ok()?;
+    Some(read(&mut member))
+}
+
+/// Counts what is written to it.
+#[derive(Default)]
+struct Tags {
+    bytes: u64,
+    since: u64,
+    longest: u64,
+}
+
+impl Write for Tags {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut from = 0;
+        for at in memchr::memchr_iter(b'<', bytes) {
+            self.longest = self.longest.max(self.since + (at - from) as u64);
+            (self.since, from) = (0, at);
+        }
+        self.since += (bytes.len() - from) as u64;
+        self.longest = self.longest.max(self.since);
+        self.bytes += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Folders, hidden files and what macOS adds are no members.

@@ -35,6 +35,8 @@ pub struct FetchOptions {
     pub max_bytes: u64,
     /// Bytes that a packed file may unpack to.
     pub max_unpacked_bytes: u64,
+    /// Bytes of memory that the cells of a workbook may take.
+    pub max_workbook_bytes: u64,
     pub connect_timeout: Duration,
     /// For how long a server may send nothing.
     pub stall_timeout: Duration,
@@ -66,6 +68,7 @@ impl Default for FetchOptions {
             cache_bytes: 20 << 30,
             max_bytes: 10 << 30,
             max_unpacked_bytes: 100 << 30,
+            max_workbook_bytes: 1 << 30,
             connect_timeout: Duration::from_secs(10),
             stall_timeout: Duration::from_secs(60),
             retries: 4,

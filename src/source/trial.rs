@@ -37,6 +37,7 @@ pub fn file(bytes: &[u8]) -> Result<(), SourceError> {
         numbered: is(128),
         changed_columns: ChangedColumns::Ignore,
         max_uncompressed_bytes: MAX_UNPACKED_BYTES,
+        max_workbook_bytes: MAX_UNPACKED_BYTES,
         ..ReadOptions::default()
     };
     let fetched = Fetched::of_bytes(NAMES[usize::from(*name) % NAMES.len()], content)?;

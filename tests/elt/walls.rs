@@ -29,6 +29,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("cfb::", &["source"]),
     ("encoding_rs", &["source"]),
     ("memchr", &["source"]),
+    ("quick_xml", &["source"]),
     ("struson", &["source"]),
     (" zip::", &["source"]),
     ("object_store", &["source"]),

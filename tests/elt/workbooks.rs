@@ -216,3 +216,53 @@ async fn an_old_workbook_that_would_take_all_the_memory_is_refused() {
         project.elt(&["run"]).expect(1).says("error[source]: a.xls").says("save it anew as .xlsx");
     }
 }
+
+#[tokio::test]
+async fn a_short_file_whose_cells_would_take_all_the_memory_is_refused() {
+    let project = Project::new(&[(MODEL, &model("source='a.ods'", "id int"))]).await;
+    let put = |name: &str, bytes: &[u8]| {
+        std::fs::write(project.root.join(name), bytes).expect("files can be written");
+    };
+    let row = |words: &str, cells: &str| format!("<table:table-row{words}>{cells}</table:table-row>");
+    let number =
+        |words: &str| format!("<table:table-cell office:value-type=\"float\" office:value=\"1\"{words}/>");
+    let wide = number(" table:number-columns-repeated=\"16384\"");
+    let mut told = std::collections::BTreeSet::new();
+    let spaces = "<table:table-cell office:value-type=\"string\"><text:p><text:s text:c=\"9000000000\"/></text:p></table:table-cell>";
+    for sheet in [
+        row("", &wide).repeat(1000),
+        row(" table:number-rows-repeated=\"1000000\"", &number(" table:number-columns-repeated=\"50\"")),
+        row("", &number("")) + &row(" table:number-rows-repeated=\"900000\"", "") + &row("", &wide),
+        row("", spaces),
+        row(
+            "",
+            &format!(
+                "<table:table-cell office:value-type=\"string\"><text:p>{}</text:p></table:table-cell>",
+                "x".repeat(65 << 20)
+            ),
+        ),
+    ] {
+        let bytes = ods(&sheet);
+        assert!(bytes.len() < 200_000, "{}", bytes.len());
+        put("a.ods", &bytes);
+        let ended = project.elt(&["-q", "run"]).expect(1);
+        told.insert(ended.stderr);
+    }
+    let told: Vec<String> = told.into_iter().collect();
+    insta::assert_snapshot!(told.join("\n"), @r"
+error[source]: a.ods is refused: its cells would take more than 1073741824 bytes of memory
+ --> models/raw/r.sql:1:11
+  |
+1 | {{ config(source='a.ods') }}
+  |           ^^^^^^
+  |
+  = help: save the sheet as CSV, or raise fetch.max_workbook_bytes in profiles.yml
+");
+    // The limit is the profile's, for sheets of any kind.
+    put("a.xlsx", &xlsx(&[&["id", "name"], &["1", &"long ".repeat(300)]]));
+    project.write(MODEL, &model("source='a.xlsx', sheet='Orders'", ""));
+    project.write("profiles.yml", "fetch: {max_workbook_bytes: 1000}\n");
+    project.elt(&["run"]).expect(1).says("its cells would take more than 1000 bytes of memory");
+    project.write("profiles.yml", "fetch: {max_workbook_bytes: 10000}\n");
+    project.good(&["run"]);
+}

@@ -30,6 +30,7 @@ pub(super) fn read(node: &Node, fetch: &FetchOptions) -> Result<ReadOptions, Sou
         member: config.member.clone(),
         allow_empty: config.allow_empty,
         max_uncompressed_bytes: fetch.max_unpacked_bytes,
+        max_workbook_bytes: fetch.max_workbook_bytes,
         changed_columns: match config.on_columns_change {
             None | Some(ColumnsChange::Fail) => ChangedColumns::Fail,
             Some(ColumnsChange::Add) => ChangedColumns::Add,

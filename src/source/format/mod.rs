@@ -13,6 +13,7 @@ pub(super) mod record;
 mod sheet;
 mod splitter;
 pub(super) mod workbook;
+mod workbook_size;
 
 pub use options::{ChangedColumns, Ragged, ReadOptions};
 

@@ -34,6 +34,8 @@ pub struct ReadOptions {
     pub allow_empty: bool,
     /// Bytes that a packed file may unpack to.
     pub max_uncompressed_bytes: u64,
+    /// Bytes of memory that the cells of a workbook may take.
+    pub max_workbook_bytes: u64,
     pub changed_columns: ChangedColumns,
     /// Rows that are not good are put aside, not refused.
     pub quarantine: bool,
@@ -61,6 +63,7 @@ impl Default for ReadOptions {
             member: None,
             allow_empty: false,
             max_uncompressed_bytes: 100 << 30,
+            max_workbook_bytes: 1 << 30,
             changed_columns: ChangedColumns::Fail,
             quarantine: false,
             numbered: false,

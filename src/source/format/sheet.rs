@@ -22,15 +22,16 @@ pub(super) struct Sheet {
 }
 
 impl Sheet {
-    pub fn read(book: &mut Sheets<FileReader>, name: &str) -> Result<Self, Error> {
+    /// Nothing where the cells would take more than `limit` bytes.
+    pub fn read(book: &mut Sheets<FileReader>, name: &str, limit: u64) -> Result<Option<Self>, Error> {
         match book {
             Sheets::Xlsx(book) => {
                 let mut cells = book.worksheet_cells_reader(name).map_err(Error::Xlsx)?;
-                Self::of(|| Ok(cells.next_cell().map_err(Error::Xlsx)?.map(placed)))
+                Self::of(limit, || Ok(cells.next_cell().map_err(Error::Xlsx)?.map(placed)))
             }
             Sheets::Xlsb(book) => {
                 let mut cells = book.worksheet_cells_reader(name).map_err(Error::Xlsb)?;
-                Self::of(|| Ok(cells.next_cell().map_err(Error::Xlsb)?.map(placed)))
+                Self::of(limit, || Ok(cells.next_cell().map_err(Error::Xlsb)?.map(placed)))
             }
             other => {
                 let range = other.worksheet_range(name)?;
@@ -38,23 +39,32 @@ impl Sheet {
                 let mut cells = range.used_cells();
                 // No form of workbook has more than 2^20 rows.
                 let at = |row: usize, column: usize| (top + row as u32, left + column as u32);
-                Self::of(|| Ok(cells.next().map(|(row, column, value)| (at(row, column), value.clone()))))
+                Self::of(limit, || {
+                    Ok(cells.next().map(|(row, column, value)| (at(row, column), value.clone())))
+                })
             }
         }
     }
 
-    fn of(mut next: impl FnMut() -> Result<Option<((u32, u32), Data)>, Error>) -> Result<Self, Error> {
+    fn of(
+        limit: u64,
+        mut next: impl FnMut() -> Result<Option<((u32, u32), Data)>, Error>,
+    ) -> Result<Option<Self>, Error> {
         let mut rows: BTreeMap<u32, Vec<(u32, Data)>> = BTreeMap::new();
-        let (mut left, mut right) = (u32::MAX, 0);
+        let (mut left, mut right, mut bytes) = (u32::MAX, 0, 0);
         while let Some(((row, column), value)) = next()? {
             if !matches!(value, Data::Empty) {
+                bytes += held(&value);
+                if bytes > limit {
+                    return Ok(None);
+                }
                 (left, right) = (left.min(column), right.max(column));
                 rows.entry(row).or_default().push((column, value));
             }
         }
         let first = rows.first_key_value().map_or(0, |(row, _)| *row);
         let width = if rows.is_empty() { 0 } else { (right - left + 1) as usize };
-        Ok(Self { first, width, left, rows: rows.into_iter(), waiting: None })
+        Ok(Some(Self { first, width, left, rows: rows.into_iter(), waiting: None }))
     }
 
     /// The next row that is not blank, from the one numbered `from` on, without taking it.
@@ -72,6 +82,15 @@ impl Sheet {
         self.peek(from)?;
         self.waiting.take()
     }
+}
+
+/// Bytes that a cell takes, while the list of them grows.
+fn held(value: &Data) -> u64 {
+    let text = match value {
+        Data::String(text) | Data::DateTimeIso(text) | Data::DurationIso(text) => text.len(),
+        _ => 0,
+    };
+    (2 * size_of::<(u32, Data)>() + text) as u64
 }
 
 fn placed(cell: Cell<DataRef<'_>>) -> ((u32, u32), Data) {

@@ -7,12 +7,13 @@ use super::old_workbook;
 use super::options::ReadOptions;
 use super::record::{Field, Problem, Record, Records, text_problem};
 use super::sheet::{Row, Sheet};
+use super::workbook_size::{self, too_large};
+use crate::source::SourceError;
 use crate::source::error::{guarded, list, nearest};
 use crate::source::file::{FileReader, OpenFile};
 use crate::source::place::Unit;
-use crate::source::{SourceError, archive};
 
-/// A workbook's cells are held in memory: what unpacks to more belongs into a CSV.
+/// What unpacks to more belongs into a CSV.
 const MAX_UNPACKED_BYTES: u64 = 4 << 30;
 
 pub(in crate::source) struct Workbook {
@@ -30,13 +31,17 @@ impl Workbook {
             SourceError::new(format!("{shown} is no workbook that can be read: {error}"))
                 .with_hint("save it anew as .xlsx, without a password")
         };
-        archive::check_unpacked(file, options.max_uncompressed_bytes.min(MAX_UNPACKED_BYTES), shown)?;
+        let unpacked = options.max_uncompressed_bytes.min(MAX_UNPACKED_BYTES);
+        let limit = options.max_workbook_bytes;
+        workbook_size::check(file, (unpacked, limit), shown)?;
         old_workbook::check(file, shown)?;
         let senseless = || damaged(calamine::Error::Msg("it makes no sense"));
         let opened = guarded(|| open_workbook_auto_from_rs(file.reader_at(0))).ok_or_else(senseless)?;
         let mut book: Sheets<FileReader> = opened.map_err(damaged)?;
         let name = sheet_name(&book.sheet_names(), options.sheet.as_deref(), shown)?;
-        let sheet = guarded(|| Sheet::read(&mut book, &name)).ok_or_else(senseless)?.map_err(damaged)?;
+        let sheet =
+            guarded(|| Sheet::read(&mut book, &name, limit)).ok_or_else(senseless)?.map_err(damaged)?;
+        let sheet = sheet.ok_or_else(|| too_large(limit, shown))?;
         let skipped = u32::try_from(options.skip_lines).unwrap_or(u32::MAX);
         let from = sheet.first.saturating_add(skipped);
         let mut opened = Self { sheet, names: Vec::new(), from, text: Vec::new(), fields: Vec::new() };
