@@ -150,10 +150,17 @@ pub(in crate::source) fn cell(array: &ArrayRef, meaning: Meaning, kind: Kind) ->
         D::Float64 => number::float(array.as_primitive::<Float64Type>(), kind, |value, out| {
             text::push_float8(out, value);
         }),
-        D::Decimal32(_, scale) => number::decimal(array.as_primitive::<Decimal32Type>(), *scale, kind),
-        D::Decimal64(_, scale) => number::decimal(array.as_primitive::<Decimal64Type>(), *scale, kind),
-        D::Decimal128(_, scale) => number::decimal(array.as_primitive::<Decimal128Type>(), *scale, kind),
-        D::Decimal256(_, scale) => number::decimal(array.as_primitive::<Decimal256Type>(), *scale, kind),
+        D::Decimal32(_, scale) => {
+            number::decimal(array.as_primitive::<Decimal32Type>(), *scale, kind, |value| Some(value.into()))
+        }
+        D::Decimal64(_, scale) => number::decimal(array.as_primitive::<Decimal64Type>(), *scale, kind, Some),
+        D::Decimal128(_, scale) => {
+            let short = |value: i128| i64::try_from(value).ok();
+            number::decimal(array.as_primitive::<Decimal128Type>(), *scale, kind, short)
+        }
+        D::Decimal256(_, scale) => {
+            number::decimal(array.as_primitive::<Decimal256Type>(), *scale, kind, |_| None)
+        }
         D::Utf8 => bytes::string(array.as_string::<i32>(), kind),
         D::LargeUtf8 => bytes::string(array.as_string::<i64>(), kind),
         D::Utf8View => bytes::string(array.as_string_view(), kind),

@@ -6,7 +6,7 @@ use std::io::Write;
 use arrow_array::types::ArrowPrimitiveType;
 use arrow_array::{BooleanArray, PrimitiveArray};
 
-use super::numeric::put_numeric;
+use super::numeric::{put_numeric, put_scaled};
 use super::text::{push_decimal, push_integer};
 use super::{Cell, Kind, Refusal, put, put_with};
 
@@ -81,7 +81,13 @@ fn to_float4(value: f64) -> Result<f32, Refusal> {
     Ok(narrow)
 }
 
-pub(super) fn decimal<T>(array: &PrimitiveArray<T>, scale: i8, kind: Kind) -> Option<Cell<'_>>
+/// `short` gives the digits as a number where they are not too many for one.
+pub(super) fn decimal<'a, T>(
+    array: &'a PrimitiveArray<T>,
+    scale: i8,
+    kind: Kind,
+    short: impl Fn(T::Native) -> Option<i64> + 'a,
+) -> Option<Cell<'a>>
 where
     T: ArrowPrimitiveType,
     T::Native: Display,
@@ -111,6 +117,13 @@ where
             let whole = fraction.bytes().all(|digit| digit == b'0').then(|| digits.parse().ok()).flatten();
             whole.ok_or_else(|| Refusal::new(&text, format!("it is no {}", kind.name())))
         }),
+        Kind::Numeric => {
+            let mut written = textual(kind, text)?;
+            Some(Box::new(move |row, out| match short(array.value(row)) {
+                Some(value) if put_scaled(out, value, scale) => Ok(()),
+                _ => written(row, out),
+            }))
+        }
         _ => textual(kind, text),
     }
 }

@@ -58,6 +58,50 @@ pub(super) fn put_numeric(out: &mut Vec<u8>, text: &[u8]) -> Result<(), Refusal>
     })
 }
 
+/// The same for `value` hundredths, thousandths or the like: `scale` digits are behind the point. False where that is
+/// too much for this way, which is the short one.
+pub(super) fn put_scaled(out: &mut Vec<u8>, value: i64, scale: i8) -> bool {
+    const LONGEST: usize = 16;
+    let Some(digits) = usize::try_from(scale).ok().filter(|digits| *digits <= LONGEST) else { return false };
+    let unit = 10_u64.pow(digits as u32);
+    let (mut whole, mut fraction) = (value.unsigned_abs() / unit, value.unsigned_abs() % unit);
+    // As many groups of four as the digits fill.
+    let behind = digits.div_ceil(4);
+    fraction *= 10_u64.pow((behind * 4 - digits) as u32);
+    // Nineteen digits before the point at most are five groups.
+    let mut groups = [0_u16; 5 + LONGEST / 4];
+    let mut from = 5;
+    for group in groups[5..5 + behind].iter_mut().rev() {
+        *group = (fraction % 10_000) as u16;
+        fraction /= 10_000;
+    }
+    while whole > 0 {
+        from -= 1;
+        groups[from] = (whole % 10_000) as u16;
+        whole /= 10_000;
+    }
+    let mut to = 5 + behind;
+    while from < to && groups[from] == 0 {
+        from += 1;
+    }
+    while from < to && groups[to - 1] == 0 {
+        to -= 1;
+    }
+    let count = to - from;
+    let (weight, sign) = match count {
+        0 => (0, 0),
+        _ => (4 - from as i16, if value < 0 { NEGATIVE } else { 0 }),
+    };
+    let mut field = [0; 4 + 8 + 2 * (5 + LONGEST / 4)];
+    field[..4].copy_from_slice(&(8 + 2 * count as i32).to_be_bytes());
+    let head = [count as u16, weight.cast_unsigned(), sign, scale.cast_unsigned().into()];
+    for (part, place) in head.iter().chain(&groups[from..to]).zip(field[4..].chunks_exact_mut(2)) {
+        place.copy_from_slice(&part.to_be_bytes());
+    }
+    out.extend_from_slice(&field[..12 + 2 * count]);
+    true
+}
+
 fn split_exponent(text: &[u8]) -> (&[u8], i64) {
     match text.iter().position(|byte| *byte == b'e') {
         Some(at) => {
@@ -83,6 +127,28 @@ mod tests {
         put_numeric(&mut out, text.as_bytes()).expect("it fits");
         assert_eq!(out[..4], (out.len() as i32 - 4).to_be_bytes());
         out[4..].chunks(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect()
+    }
+
+    #[test]
+    fn the_short_way_writes_what_the_long_one_does() {
+        let mut values = vec![0, 1, 9, 10, 9_999, 10_000, 10_001, 12_345_678, i64::MAX, i64::MAX / 3];
+        values.extend(
+            (0..19).flat_map(|power| [10_i64.pow(power), 10_i64.pow(power) - 1, 7 * 10_i64.pow(power) / 8]),
+        );
+        values.extend(values.clone().iter().map(|value| -value));
+        values.push(i64::MIN);
+        for value in values {
+            for scale in 0..=16_i8 {
+                let (mut short, mut long, mut text) = (Vec::new(), Vec::new(), Vec::new());
+                assert!(put_scaled(&mut short, value, scale));
+                super::super::text::push_decimal(&mut text, scale, |out| {
+                    out.extend(value.to_string().bytes())
+                });
+                put_numeric(&mut long, &text).expect("it fits");
+                assert_eq!(short, long, "{value} {scale}");
+            }
+        }
+        assert!(!put_scaled(&mut Vec::new(), 1, 17) && !put_scaled(&mut Vec::new(), 1, -1));
     }
 
     #[test]

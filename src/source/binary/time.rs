@@ -10,6 +10,9 @@ use super::{Cell, Kind, Refusal, put, put_with};
 /// Days from 1970-01-01 to 2000-01-01.
 const EPOCH_DAYS: i64 = 10_957;
 const DAY_SECONDS: i64 = 86_400;
+/// Timestamps are from 4713 BC to the end of year 294276, as PostgreSQL has it.
+const FIRST: i64 = -211_813_488_000_000_000;
+const END: i64 = 9_223_371_331_200_000_000;
 
 pub(super) fn date32(array: &PrimitiveArray<Date32Type>, kind: Kind) -> Option<Cell<'_>> {
     date(kind, move |row| Ok(i64::from(array.value(row))))
@@ -93,6 +96,16 @@ where
         (value.div_euclid(per_second), nanoseconds.unsigned_abs())
     };
     Some(match kind {
+        Kind::Timestamp | Kind::TimestampTz if per_second == 1_000_000 => Box::new(move |row, out| {
+            // What PostgreSQL counts, too.
+            match array.value(row).checked_sub(EPOCH_DAYS * DAY_SECONDS * 1_000_000) {
+                Some(time) if (FIRST..END).contains(&time) => put(out, &time.to_be_bytes()),
+                _ => {
+                    let (seconds, nanoseconds) = value(row);
+                    put_timestamp(out, seconds, nanoseconds)
+                }
+            }
+        }),
         Kind::Timestamp | Kind::TimestampTz => Box::new(move |row, out| {
             let (seconds, nanoseconds) = value(row);
             put_timestamp(out, seconds, nanoseconds)
@@ -138,9 +151,6 @@ fn put_date(out: &mut Vec<u8>, days: i64) -> Result<(), Refusal> {
 }
 
 fn put_timestamp(out: &mut Vec<u8>, seconds: i64, nanoseconds: u64) -> Result<(), Refusal> {
-    // From 4713 BC to the end of year 294276, as PostgreSQL has it.
-    const FIRST: i64 = -211_813_488_000_000_000;
-    const END: i64 = 9_223_371_331_200_000_000;
     if !nanoseconds.is_multiple_of(1_000) {
         return Err(too_fine(|text| push_timestamp(text, seconds, nanoseconds, false)));
     }
