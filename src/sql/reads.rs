@@ -24,6 +24,8 @@ const AFTER_FROM: &[&str] = &[
     "select",
     "on",
     "returning",
+    // `from (values (1, now()), …)`: what is behind it are no relations.
+    "values",
 ];
 
 /// The relations that `sql` names, as far as tokens tell, each as its parts; common table expressions left
@@ -240,6 +242,8 @@ mod tests {
                    from b, c, generate_series(1, 3) as s, json_to_recordset('[]') as r(a int, b text)";
         assert_eq!(named(sql), [] as [String; 0]);
         assert_eq!(named("select extract(day from (select max(d) from t))"), ["t"]);
+        let values = "select * from (values (1, now()::date, 'x'::text), (2, null, 'y')) as t (a, b, c), d";
+        assert_eq!(named(values), ["d"]);
         assert_eq!(named("select 1 union all (table a.b)"), ["a.b"]);
         assert_eq!(named("select 1"), [] as [String; 0]);
         assert_eq!(named("))) from"), [] as [String; 0]);
