@@ -53,6 +53,7 @@ pub async fn compile(context: &Context, arguments: &Compile) -> Outcome {
                 let incremental =
                     node.materialization == Materialization::Incremental && !arguments.full_refresh;
                 let sql = manifest.query(*id, incremental, &name);
+                let sql = if manifest.asks(*id) { sql.wrap(ASKS, "") } else { sql };
                 compiled.tell(&node.label(), &node.file.path, &node.file.path, &sql)?;
             }
         }
@@ -64,6 +65,9 @@ pub async fn compile(context: &Context, arguments: &Compile) -> Outcome {
     })?;
     Ok(ExitCode::SUCCESS)
 }
+
+/// What is known of a model without asking the database what it asks.
+const ASKS: &str = "-- asks the database while it renders; this is what is known without an answer\n";
 
 /// Shows or writes what PostgreSQL would be given.
 struct Compiled<'a> {

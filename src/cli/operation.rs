@@ -37,18 +37,25 @@ pub async fn operation(context: &Context, arguments: &RunOperation) -> Outcome {
         path: format!("(written by {})", arguments.name),
         text: rendered.marked.clone(),
     });
-    let sql = manifest.inline(rendered, &file).map_err(Stop::Problems)?;
+    let text = manifest.inline_text(rendered, &file).map_err(Stop::Problems)?;
+    let sql = manifest.inline_sql(&text, &file, &|id| manifest.published(id));
+    if arguments.dry_run && text.asks() {
+        let message =
+            format!("`{}` asks the database, and what it writes hangs on the answers", arguments.name);
+        return Err(Stop::error("bad-argument", message)
+            .hint("leave --dry-run away; log(…, info=true) tells of steps"));
+    }
     if arguments.dry_run {
         context.terminal.data_line(sql.text.trim());
         return Ok(ExitCode::SUCCESS);
     }
-    if sql.is_blank() {
+    if sql.is_blank() && !text.asks() {
         context.terminal.say(&format!("`{}` writes no SQL; nothing was run", arguments.name));
         return Ok(ExitCode::SUCCESS);
     }
     let engine = Engine::open(&project.root, &project.target).await?;
     let place = Place::of(&project, &engine.connector);
-    let code = match run::operation(&place, &manifest, &sql).await {
+    let code = match run::operation(&place, &manifest, &text, &file).await {
         Ok(tables) => {
             print(context, &tables);
             let took = duration(i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX));
@@ -56,7 +63,12 @@ pub async fn operation(context: &Context, arguments: &RunOperation) -> Outcome {
             ExitCode::SUCCESS
         }
         Err(OperationError::Start(error)) => return Err(error.into()),
-        Err(OperationError::Sql(error)) => {
+        Err(OperationError::Asked(problem)) => {
+            context.terminal.diagnostics(&[*problem]);
+            context.terminal.say("Failed; nothing of it stays");
+            ExitCode::from(FAILED)
+        }
+        Err(OperationError::Sql(error, sql)) => {
             let problem = problem(&project, &arguments.name, &error, &sql);
             context.terminal.diagnostics(&[problem]);
             context.terminal.say("Failed; nothing of it stays");

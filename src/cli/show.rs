@@ -13,7 +13,7 @@ use super::{Context, Outcome, Stop, rows};
 use crate::database::{Session, TextTable};
 use crate::diagnostic::{SourceFile, did_you_mean};
 use crate::engine::Engine;
-use crate::manifest::{Body, Manifest, NodeId, Sql, Text};
+use crate::manifest::{Answered, Body, Manifest, NodeId, Sql, Text};
 use crate::project::{Materialization, Project};
 use crate::run::{self, Elsewhere};
 use crate::template::Subject;
@@ -68,12 +68,18 @@ pub async fn show(context: &Context, arguments: &Show) -> Outcome {
     let (rows, read) = match asked {
         Asked::Published(id) => (showing.published(id).await?, vec![id]),
         Asked::Query(id) => {
-            let (node, sql) = (manifest.node(id), manifest.query(id, false, &name));
+            let node = manifest.node(id);
+            let answered = match manifest.text(id, false).filter(|_| manifest.asks(id)) {
+                Some(text) => showing.answered(text, &node.file, Some(id)).await?,
+                None => Answered::default(),
+            };
+            let sql = manifest.query_answered(id, false, &name, &answered);
             let read = run::read_by(&manifest, id);
             (showing.query(&sql, &node.file, &read).await?, read)
         }
         Asked::Inline(text, file) => {
-            let sql = manifest.inline_sql(&text, &file, &name);
+            let answered = showing.answered(&text, &file, None).await?;
+            let sql = manifest.assemble_answered(&text, &file, &name, &answered);
             (showing.query(&sql, &file, &text.targets).await?, text.targets)
         }
     };
@@ -125,7 +131,7 @@ pub fn inline(project: &Project, manifest: &Manifest, text: &str) -> Result<(Tex
     let file = Arc::new(SourceFile { path: INLINE.into(), text: text.to_owned() });
     let rendered = project.library.render(&file, Subject::default()).map_err(Stop::Problems)?;
     let text = manifest.inline_text(rendered, &file).map_err(Stop::Problems)?;
-    match manifest.inline_sql(&text, &file, &|id| manifest.published(id)).is_blank() {
+    match manifest.inline_sql(&text, &file, &|id| manifest.published(id)).is_blank() && !text.asks() {
         true => Err(Stop::error("bad-argument", "--inline holds no SQL")),
         false => Ok((text, file)),
     }
@@ -157,6 +163,18 @@ impl Showing<'_> {
             }
             false => error.into(),
         })
+    }
+
+    /// The answers to what a text asks.
+    async fn answered(
+        &self,
+        text: &Text,
+        file: &Arc<SourceFile>,
+        own: Option<NodeId>,
+    ) -> Result<Answered, Stop> {
+        let name = |id: NodeId| self.elsewhere.name(self.manifest, id);
+        let answered = run::answered(self.session, self.manifest, text, (file, own), &name).await;
+        answered.map_err(|problem| Stop::Problems(vec![*problem]))
     }
 
     async fn query(&self, sql: &Sql, file: &Arc<SourceFile>, read: &[NodeId]) -> Result<TextTable, Stop> {

@@ -209,10 +209,17 @@ pub async fn check(context: &Context, arguments: &Check) -> Outcome {
         let names = checked.unjudged.join(", ");
         context.terminal.note(&format!("not judged, for what they read is wrong or not known yet: {names}"));
     }
+    if !checked.needs_rows.is_empty() && !context.terminal.json {
+        let names = checked.needs_rows.join(", ");
+        context.terminal.note(&format!(
+            "can be judged only with data, for what they ask the database has no rows in a check: {names}"
+        ));
+    }
     let took = duration(i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX));
     if context.terminal.json {
         context.terminal.json_line(&json!({
             "event": "checked", "good": checked.good, "bad": checked.problems.len(), "unjudged": checked.unjudged,
+            "needs_rows": checked.needs_rows,
         }));
     }
     let (good, bad) = (checked.good, checked.problems.len());

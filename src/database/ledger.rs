@@ -32,6 +32,8 @@ pub struct Entry {
     pub shape: Option<String>,
     pub grants: Option<String>,
     pub duration_ms: Option<i64>,
+    /// Why what it asked while it was rendered may be answered otherwise although nothing was built in between.
+    pub asked: Option<String>,
 }
 
 /// A row to be written.
@@ -48,6 +50,8 @@ pub struct Published {
     /// As JSON, without secrets.
     pub definition: Option<String>,
     pub duration_ms: Option<i64>,
+    /// As in [`Entry`].
+    pub asked: Option<String>,
 }
 
 impl Published {
@@ -63,6 +67,7 @@ impl Published {
             content: None,
             definition: None,
             duration_ms: None,
+            asked: None,
         }
     }
 }
@@ -97,7 +102,7 @@ pub async fn standing(
     let sql = format!(
         "select c.oid, n.nspname, c.relname, c.relkind, r.name is not null, coalesce(r.kind, ''), \
            {SHAPE}, {GRANTS}, coalesce(has_table_privilege(reader.oid, c.oid, 'select'), true), \
-           r.run_id, r.fingerprint, r.inputs, r.content, r.shape, r.duration_ms, r.grants \
+           r.run_id, r.fingerprint, r.inputs, r.content, r.shape, r.duration_ms, r.grants, r.asked \
          from unnest($1::text[], $2::text[]) as wanted(schema_name, name) \
          join pg_namespace n on n.nspname = wanted.schema_name \
          join pg_class c on c.relnamespace = n.oid and c.relname = wanted.name \
@@ -116,6 +121,7 @@ pub async fn standing(
             shape: row.get(13),
             duration_ms: row.get(14),
             grants: row.get(15),
+            asked: row.get(16),
         });
         let relation = catalog::standing(row)?;
         let (shape, grants, readable) = (row.get(6), row.get(7), row.get(8));
@@ -129,24 +135,24 @@ pub async fn own(session: &Session, run: i64, published: &[Published]) -> Result
     let sql = format!(
         "insert into elt.relations \
            (schema_name, name, node, kind, fingerprint, inputs, content, duration_ms, definition, run_id, shape, \
-            grants) \
+            grants, asked) \
          select p.schema_name, p.name, p.node, p.kind, p.fingerprint, p.inputs, p.content, p.duration_ms, \
-           p.definition, coalesce(p.built_by, $10), {SHAPE}, {GRANTS} from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], \
-           $6::text[], $7::text[], $8::bigint[], $9::text[], $11::bigint[]) as p(schema_name, name, node, kind, fingerprint, inputs, \
-           content, duration_ms, definition, built_by) \
+           p.definition, coalesce(p.built_by, $10), {SHAPE}, {GRANTS}, p.asked from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], \
+           $6::text[], $7::text[], $8::bigint[], $9::text[], $11::bigint[], $12::text[]) as p(schema_name, name, node, kind, fingerprint, inputs, \
+           content, duration_ms, definition, built_by, asked) \
          join pg_namespace n on n.nspname = p.schema_name \
          join pg_class c on c.relnamespace = n.oid and c.relname = p.name \
          on conflict (schema_name, name) do update \
          set node = excluded.node, kind = excluded.kind, run_id = excluded.run_id, published_at = now(), \
            fingerprint = excluded.fingerprint, inputs = excluded.inputs, content = excluded.content, \
            duration_ms = excluded.duration_ms, shape = excluded.shape, \
-           grants = excluded.grants, definition = excluded.definition"
+           grants = excluded.grants, definition = excluded.definition, asked = excluded.asked"
     );
     let text = |of: fn(&Published) -> &str| published.iter().map(of).collect::<Vec<&str>>();
     let maybe = |of: fn(&Published) -> Option<&str>| published.iter().map(of).collect::<Vec<Option<&str>>>();
     let durations: Vec<Option<i64>> = published.iter().map(|one| one.duration_ms).collect();
     let built_by: Vec<Option<i64>> = published.iter().map(|one| one.built_by).collect();
-    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 11] = [
+    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 12] = [
         &text(|one| one.relation.schema.as_str()),
         &text(|one| one.relation.name.as_str()),
         &text(|one| &one.node),
@@ -158,6 +164,7 @@ pub async fn own(session: &Session, run: i64, published: &[Published]) -> Result
         &maybe(|one| one.definition.as_deref()),
         &run,
         &built_by,
+        &maybe(|one| one.asked.as_deref()),
     ];
     session.client.execute(&sql, &values).await?;
     Ok(())

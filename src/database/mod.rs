@@ -1,6 +1,7 @@
 //! Everything that speaks to PostgreSQL: connecting, sessions, elt's own tables. No other module names
 //! tokio-postgres.
 
+mod asked;
 pub mod begun;
 pub mod catalog;
 mod connect;
@@ -21,6 +22,7 @@ mod sessions;
 mod tls;
 pub mod tokens;
 
+pub use asked::ValueKind;
 pub use connect::Connector;
 pub use described::{Described, DescribedColumn, described};
 pub use error::{DatabaseError, Place};

@@ -22,7 +22,10 @@ pub struct Hook {
 impl Hook {
     /// Whether it is about the relation itself.
     pub fn names_itself(&self) -> bool {
-        self.text.rendered.references.contains(&Reference::This)
+        let rendered = &self.text.rendered;
+        // Of one that asks, only what stands before the first question was rendered.
+        let may = rendered.asking.as_ref().is_some_and(|asking| asking.text().contains("this("));
+        may || rendered.references.contains(&Reference::This)
     }
 }
 
@@ -54,7 +57,7 @@ impl Reader<'_> {
         let mut hooks = Vec::new();
         for hook in written {
             let (file, shown) = placed(&hook.sql, files);
-            match self.project.library.render(&shown, subject) {
+            match self.project.library.render_statements(&shown, subject) {
                 Ok(rendered) => hooks.push(Hook {
                     text: Text { rendered, targets: Vec::new() },
                     file,

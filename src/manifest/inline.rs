@@ -26,10 +26,4 @@ impl Manifest {
     pub fn inline_sql(&self, text: &Text, file: &Arc<SourceFile>, name: &dyn Fn(NodeId) -> Relation) -> Sql {
         self.assemble(text, file, name)
     }
-
-    /// The SQL of a rendered text against what is published.
-    pub fn inline(&self, rendered: Rendered, file: &Arc<SourceFile>) -> Result<Sql, Vec<Diagnostic>> {
-        let text = self.inline_text(rendered, file)?;
-        Ok(self.inline_sql(&text, file, &|id| self.published(id)))
-    }
 }

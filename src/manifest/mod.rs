@@ -1,5 +1,6 @@
 //! The project compiled: nodes, tests and how they hang together. Pure: made from a read project alone.
 
+mod asking;
 mod batches;
 mod claims;
 mod contracts;
@@ -38,11 +39,12 @@ use crate::project::{
 };
 use crate::template::Rendered;
 
+pub use asking::Answered;
 pub use foreign_keys::ForeignKey;
 pub use hooks::{Hook, Hooks};
 pub use identity::hash;
 pub use read::compile;
-pub use sql::Sql;
+pub use sql::{Sql, skip_blank};
 pub use unit::UnitTest;
 
 /// Index of a node in [`Manifest::nodes`].

@@ -42,6 +42,11 @@ impl<'a> Reader<'a> {
         if config.enabled == Some(false) {
             return self.disabled_model(model, properties, materialization, config, full);
         }
+        if materialization == Materialization::Load && full.asking.is_some() {
+            let message = "what a load brings in must be known without asking the database";
+            let problem = Diagnostic::error("template", message).at(place.clone());
+            self.problems.push(problem.hint("write its columns out, or leave them to `infer=true`"));
+        }
         let takes_env = !full.env_used.is_empty();
         self.check(model, properties, materialization, &config, takes_env, &place);
         let incremental = (materialization == Materialization::Incremental)

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Body, Manifest, NodeId, Text};
+use super::{Answered, Manifest, NodeId, Text};
 use crate::diagnostic::{Location, SourceFile};
 use crate::name::{Ident, MAX_BYTES, Relation};
 use crate::project::Materialization;
-use crate::template::{SourceMap, character_range, settle};
+use crate::template::{NamePart, SourceMap, character_range, settle};
 
 /// SQL with its way back to the files it came from.
 #[derive(Debug, Clone, Default)]
@@ -95,18 +95,25 @@ impl Manifest {
     /// A model's query. `name` says for each node it reads which relation that is; ephemeral models are put
     /// in as common table expressions.
     pub fn query(&self, id: NodeId, incremental: bool, name: &dyn Fn(NodeId) -> Relation) -> Sql {
-        let node = self.node(id);
-        let Body::Model { full, incremental: added } = &node.body else { return Sql::default() };
-        let text = added.as_ref().filter(|_| incremental).unwrap_or(full);
-        self.assemble(text, &node.file, name)
+        self.query_answered(id, incremental, name, &Answered::default())
+    }
+
+    /// The same with the texts that were answered.
+    pub fn query_answered(
+        &self,
+        id: NodeId,
+        incremental: bool,
+        name: &dyn Fn(NodeId) -> Relation,
+        answered: &Answered,
+    ) -> Sql {
+        let Some(text) = self.text(id, incremental) else { return Sql::default() };
+        self.assemble_answered(text, &self.node(id).file, name, answered)
     }
 
     /// A model's query with every node that it reads by its name, ephemeral ones too.
     pub fn own_query(&self, id: NodeId, incremental: bool, name: &dyn Fn(NodeId) -> Relation) -> Sql {
-        let node = self.node(id);
-        let Body::Model { full, incremental: added } = &node.body else { return Sql::default() };
-        let text = added.as_ref().filter(|_| incremental).unwrap_or(full);
-        Self::named(text, &node.file, |index| name(text.targets[index]).to_string())
+        let Some(text) = self.text(id, incremental) else { return Sql::default() };
+        self.named(text, &self.node(id).file, |index| name(text.targets[index]).to_string())
     }
 
     /// A test's query: the rows that are wrong.
@@ -121,15 +128,15 @@ impl Manifest {
         incremental: bool,
         name: &dyn Fn(NodeId) -> Relation,
         batch: &dyn Fn(NodeId) -> Relation,
+        answered: &Answered,
     ) -> Sql {
-        let node = self.node(id);
-        let Body::Model { full, incremental: added } = &node.body else { return Sql::default() };
-        let text = added.as_ref().filter(|_| incremental).unwrap_or(full);
+        let Some(text) = self.text(id, incremental) else { return Sql::default() };
+        let text = answered.own.as_deref().unwrap_or(text);
         let own = |index: usize| {
             let target = text.targets[index];
             if text.rendered.read_whole.contains(&index) { name(target) } else { batch(target) }
         };
-        self.assembled(text, &node.file, name, &own, &BTreeSet::new())
+        self.assembled(text, &self.node(id).file, (name, &own), &BTreeSet::new(), answered)
     }
 
     /// Whether a node is no relation of its own, but goes into what reads it.
@@ -143,18 +150,32 @@ impl Manifest {
         file: &Arc<SourceFile>,
         name: &dyn Fn(NodeId) -> Relation,
     ) -> Sql {
-        self.assemble_with(text, file, name, &BTreeSet::new())
+        self.assemble_answered(text, file, name, &Answered::default())
     }
 
-    /// The same, where the nodes of `given` are relations even if they are ephemeral.
-    pub(super) fn assemble_with(
+    /// The SQL of any text of the project, with those texts that were answered.
+    pub fn assemble_answered(
+        &self,
+        text: &Text,
+        file: &Arc<SourceFile>,
+        name: &dyn Fn(NodeId) -> Relation,
+        answered: &Answered,
+    ) -> Sql {
+        let text = answered.own.as_deref().unwrap_or(text);
+        self.assemble_with(text, file, name, &BTreeSet::new(), answered)
+    }
+
+    /// The same, where the nodes of `given` are relations even if they are ephemeral. Of `answered`, the ephemeral
+    /// models count.
+    pub fn assemble_with(
         &self,
         text: &Text,
         file: &Arc<SourceFile>,
         name: &dyn Fn(NodeId) -> Relation,
         given: &BTreeSet<NodeId>,
+        answered: &Answered,
     ) -> Sql {
-        self.assembled(text, file, name, &|index| name(text.targets[index]), given)
+        self.assembled(text, file, (name, &|index| name(text.targets[index])), given, answered)
     }
 
     /// `own` names what the text itself reads, by its index there.
@@ -162,12 +183,12 @@ impl Manifest {
         &self,
         text: &Text,
         file: &Arc<SourceFile>,
-        name: &dyn Fn(NodeId) -> Relation,
-        own: &dyn Fn(usize) -> Relation,
+        (name, own): (&dyn Fn(NodeId) -> Relation, &dyn Fn(usize) -> Relation),
         given: &BTreeSet<NodeId>,
+        answered: &Answered,
     ) -> Sql {
         let mut ephemeral = Vec::new();
-        self.collect_ephemeral(text, given, &mut ephemeral);
+        self.collect_ephemeral(text, given, answered, &mut ephemeral);
         let body = self.settled(text, file, own, given);
         if ephemeral.is_empty() {
             return body;
@@ -177,7 +198,7 @@ impl Manifest {
         whole.push(if keyword.contains("recursive") { "with recursive " } else { "with " });
         for (index, id) in ephemeral.iter().enumerate() {
             let node = self.node(*id);
-            let Body::Model { full, .. } = &node.body else { continue };
+            let Some(full) = self.ephemeral_text(*id, answered) else { continue };
             if index > 0 {
                 whole.push(", ");
             }
@@ -191,6 +212,10 @@ impl Manifest {
         whole
     }
 
+    fn ephemeral_text<'a>(&'a self, id: NodeId, answered: &'a Answered) -> Option<&'a Text> {
+        answered.ephemeral.get(&id).or_else(|| self.text(id, false))
+    }
+
     fn settled(
         &self,
         text: &Text,
@@ -198,7 +223,7 @@ impl Manifest {
         name: &dyn Fn(usize) -> Relation,
         given: &BTreeSet<NodeId>,
     ) -> Sql {
-        Self::named(text, file, |index| {
+        self.named(text, file, |index| {
             let target = text.targets[index];
             if self.is_inlined(target, given) {
                 cte_name(&self.node(target).name).to_string()
@@ -208,8 +233,16 @@ impl Manifest {
         })
     }
 
-    fn named(text: &Text, file: &Arc<SourceFile>, name: impl Fn(usize) -> String) -> Sql {
-        let (sql, map) = settle(&text.rendered.marked, name);
+    fn named(&self, text: &Text, file: &Arc<SourceFile>, name: impl Fn(usize) -> String) -> Sql {
+        let (sql, map) = settle(&text.rendered.marked, |index, part| {
+            let Some(target) = text.targets.get(index).copied() else { return String::new() };
+            match part {
+                NamePart::Whole => name(index),
+                NamePart::Schema => self.published(target).schema.as_str().to_owned(),
+                NamePart::Name => self.published(target).name.as_str().to_owned(),
+                NamePart::Told => self.published(target).to_string().replace('\'', "''"),
+            }
+        });
         let end = sql.trim_end().trim_end_matches(';').trim_end().len();
         Sql::part(sql[..end].to_owned(), file, map)
     }
@@ -219,14 +252,19 @@ impl Manifest {
     }
 
     /// The ephemeral models that a text reads, those they read first.
-    fn collect_ephemeral(&self, text: &Text, given: &BTreeSet<NodeId>, found: &mut Vec<NodeId>) {
+    pub(super) fn collect_ephemeral(
+        &self,
+        text: &Text,
+        given: &BTreeSet<NodeId>,
+        answered: &Answered,
+        found: &mut Vec<NodeId>,
+    ) {
         for target in &text.targets {
-            let node = self.node(*target);
             if !self.is_inlined(*target, given) || found.contains(target) {
                 continue;
             }
-            if let Body::Model { full, .. } = &node.body {
-                self.collect_ephemeral(full, given, found);
+            if let Some(full) = self.ephemeral_text(*target, answered) {
+                self.collect_ephemeral(full, given, answered, found);
             }
             found.push(*target);
         }
@@ -271,7 +309,7 @@ fn keyword_at(sql: &str, at: usize, keyword: &str) -> Option<usize> {
 }
 
 /// Past white space, `-- …` and nested `/* … */`.
-fn skip_blank(sql: &str, mut at: usize) -> usize {
+pub fn skip_blank(sql: &str, mut at: usize) -> usize {
     loop {
         let rest = &sql[at..];
         let trimmed = rest.trim_start();

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::identity::hash;
 use super::read::Reader;
 use super::resolve::resolved;
-use super::{Body, Manifest, NodeId, Sql, Test, Text};
+use super::{Answered, Body, Manifest, NodeId, Sql, Test, Text};
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::name::Relation;
 use crate::project::{Rows, UnitTest as Written};
@@ -164,9 +164,10 @@ fn reference(text: &str) -> Option<Reference> {
 
 impl Manifest {
     /// The query of a unit test. `name` says where the rows of each input stand.
-    pub fn unit_query(&self, test: &UnitTest, name: &dyn Fn(NodeId) -> Relation) -> Sql {
+    pub fn unit_query(&self, test: &UnitTest, name: &dyn Fn(NodeId) -> Relation, answered: &Answered) -> Sql {
         let given: BTreeSet<NodeId> = test.given.keys().copied().collect();
-        self.assemble_with(&test.text, &self.node(test.model).file, name, &given)
+        let text = answered.own.as_deref().unwrap_or(&test.text);
+        self.assemble_with(text, &self.node(test.model).file, name, &given, answered)
     }
 
     /// The relations that a unit test's query reads.

@@ -110,7 +110,7 @@ pub struct Project {
     pub macro_files: Vec<Arc<SourceFile>>,
     /// `selectors.yml`, where there is one.
     pub selectors_file: Option<Arc<SourceFile>>,
-    pub library: Library,
+    pub library: Arc<Library>,
     pub vars: Map<String, Value>,
     pub env: BTreeMap<String, String>,
 }
@@ -222,7 +222,7 @@ impl Project {
             docs_blocks,
             macro_files: found.macros,
             selectors_file: found.selectors,
-            library,
+            library: Arc::new(library),
             vars,
             env: setting.env.clone(),
         };

@@ -1,9 +1,13 @@
 //! SQL outside of a run: a query to look at rows, which can change nothing, and an operation, which may and
 //! therefore holds the run lock meanwhile.
 
+use std::sync::Arc;
+
+use super::asking::Asker;
 use super::start::{RunError, take_lock};
 use crate::database::{DatabaseError, Session, TextTable, history, migrate};
-use crate::manifest::{Manifest, Sql};
+use crate::diagnostic::{Diagnostic, SourceFile};
+use crate::manifest::{Answered, Manifest, Sql, Text};
 use crate::project::Layer;
 
 use super::Place;
@@ -37,14 +41,18 @@ pub async fn preview(
 /// Why an operation did not come to its end. Nothing of it stays.
 pub enum OperationError {
     Start(RunError),
-    Sql(DatabaseError),
+    Sql(DatabaseError, Box<Sql>),
+    /// What the macro asks has no answer.
+    Asked(Box<Diagnostic>),
 }
 
-/// Runs statements in one transaction, while no run can begin; the rows of each that returned some.
+/// Runs what a macro writes in one transaction, while no run can begin; the rows of each statement that returned
+/// some. What it asks while it renders is asked in that transaction, and may change something.
 pub async fn operation(
     place: &Place,
     manifest: &Manifest,
-    sql: &Sql,
+    text: &Text,
+    file: &Arc<SourceFile>,
 ) -> Result<Vec<TextTable>, OperationError> {
     let start = |error| OperationError::Start(RunError::Database(error));
     let mut session = place.connector.connect().await.map_err(start)?;
@@ -54,8 +62,21 @@ pub async fn operation(
     for dead in history::bury_dead(&session, prod).await.map_err(start)? {
         history::end_sessions_of(&session, dead).await.map_err(start)?;
     }
-    session.run("begin").await.map_err(OperationError::Sql)?;
-    let tables = session.tables(&sql.text).await.map_err(OperationError::Sql)?;
-    session.run("commit").await.map_err(OperationError::Sql)?;
+    let name = |id| manifest.published(id);
+    session.run("begin").await.map_err(start)?;
+    let answered = match text.asks() {
+        true => {
+            let asker = Asker { within: true, does: true, ..Asker::of(&session, manifest, &name) };
+            asker.answered(text, file, None).await.map_err(OperationError::Asked)?
+        }
+        false => Answered::default(),
+    };
+    let sql = manifest.assemble_answered(text, file, &name, &answered);
+    let failed = |error| OperationError::Sql(error, Box::new(sql.clone()));
+    let tables = match sql.is_blank() {
+        true => Vec::new(),
+        false => session.tables(&sql.text).await.map_err(failed)?,
+    };
+    session.run("commit").await.map_err(failed)?;
     Ok(tables)
 }

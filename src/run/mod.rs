@@ -2,6 +2,7 @@
 //! the run's own, and moved into place in one transaction, or not at all.
 
 mod adhoc;
+mod asking;
 mod build;
 mod check;
 mod defer;
@@ -49,6 +50,7 @@ use crate::source::FetchOptions;
 use journal::Journal;
 
 pub use adhoc::{OperationError, operation, preview};
+pub use asking::answered;
 pub use check::{Checked, check};
 pub use defer::{Defer, Elsewhere};
 pub use event::{Event, Observer, Silent};
@@ -198,6 +200,7 @@ impl Begun {
             let publication = publish::Publication {
                 run: id,
                 manifest: &self.manifest,
+                plan: &self.plan,
                 place: &self.place,
                 built: &built.built,
                 records: &outcome.nodes,

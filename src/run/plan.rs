@@ -1,15 +1,15 @@
 //! What a run will do, decided before it does anything: which nodes, where each is read from, which tests.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
 use super::{Elsewhere, Request};
 use crate::database::catalog::Existing;
 use crate::diagnostic::{Diagnostic, Location};
-use crate::manifest::{Body, Manifest, Node, NodeId};
+use crate::manifest::{Answered, Body, Manifest, Node, NodeId, Sql};
 use crate::name::{Ident, Relation};
 use crate::project::Materialization;
 
@@ -35,6 +35,8 @@ pub struct Plan {
     unchanged: Arc<[AtomicBool]>,
     /// Which time models that are built in batches are about, where that was asked for.
     pub event_time: Option<(Timestamp, Timestamp)>,
+    /// Of nodes that ask the database while they render, their texts with the answers; known when they are built.
+    answered: Arc<Mutex<HashMap<NodeId, Arc<Answered>>>>,
     /// Of loads, what their sources hold by the plan that is followed.
     pub expected: HashMap<NodeId, String>,
     /// The run's own schema; set when the run has its number.
@@ -131,6 +133,7 @@ impl Plan {
             chosen,
             elsewhere,
             unchanged,
+            answered: Arc::default(),
             expected: HashMap::new(),
             note,
             build_schema,
@@ -148,6 +151,27 @@ impl Plan {
     /// From now on the published relation is what others read.
     pub fn leave(&self, id: NodeId) {
         self.unchanged[id.0].store(true, Ordering::Release);
+    }
+
+    /// Takes note of a node's texts with the answers to what they ask.
+    pub fn hear(&self, id: NodeId, answered: Answered) {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::new(answered));
+    }
+
+    /// What was answered to a node in this run; nothing of one that asks nothing.
+    pub fn answered(&self, id: NodeId) -> Arc<Answered> {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned().unwrap_or_default()
+    }
+
+    /// A node's query as it is built in this run; what it asks must have been answered before.
+    pub fn query(
+        &self,
+        manifest: &Manifest,
+        id: NodeId,
+        incremental: bool,
+        name: &dyn Fn(NodeId) -> Relation,
+    ) -> Sql {
+        manifest.query_answered(id, incremental, name, &self.answered(id))
     }
 
     /// Whether a node is read elsewhere than where this target publishes it.

@@ -40,11 +40,13 @@ pub(super) struct Built {
     pub content: Option<String>,
     /// Where an earlier run built it.
     pub kept: Option<KeptNode>,
+    /// Why what it asked while it was rendered may be answered otherwise although nothing was built in between.
+    pub asked: Option<String>,
 }
 
 impl Built {
     pub fn of(id: NodeId) -> Self {
-        Self { id, delta: None, content: None, kept: None }
+        Self { id, delta: None, content: None, kept: None, asked: None }
     }
 }
 

@@ -12,11 +12,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::failure::one_line;
 use super::task::Done;
-use super::verify::Trial;
+use super::verify::{Trial, query};
 use super::{Elsewhere, Event, Observer};
 use crate::database::{Canceller, Connector, DatabaseError, Session};
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, NodeId};
 use crate::pipeline::{Doing, NodeRecord, NodeStatus};
 use crate::secret::Secrets;
 
@@ -63,10 +63,15 @@ pub async fn test_published(tests: &[usize], trials: &Trials<'_>) -> Result<Trie
             let Some(index) = tests.get(position).filter(|_| !trials.is_over()) else { return Ok(told) };
             let manifest = trials.manifest;
             let test = &manifest.tests[*index];
-            let sql = manifest.test_query(test, &|target| trials.elsewhere.name(manifest, target));
+            let name = |target: NodeId| trials.elsewhere.name(manifest, target);
             let trial = Trial { session, manifest, test, run: 0, store_failures: trials.store_failures };
-            let done =
-                async { Ok(trial.verdict(sql).await.unwrap_or_else(|problem| Done::failed(*problem))) };
+            let done = async {
+                let done = match query(session, manifest, test, &name).await {
+                    Ok(sql) => trial.verdict(sql).await,
+                    Err(problem) => Err(problem),
+                };
+                Ok(done.unwrap_or_else(|problem| Done::failed(*problem)))
+            };
             let mut one = trials.one(&test.name, "test", done).await?;
             for problem in &mut one.problems {
                 problem.location.get_or_insert_with(|| test.place.clone());

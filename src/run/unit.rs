@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use super::asking::Asker;
 use super::check::Checker;
 use super::failure::{located, sql_problem};
 use super::task::{Done, Problem, Shared};
@@ -12,7 +13,7 @@ use super::trials::{Trials, Tried};
 use super::unit_diff::diff;
 use crate::database::{DatabaseError, Session};
 use crate::diagnostic::{Diagnostic, Location, did_you_mean};
-use crate::manifest::{Body, Manifest, NodeId, UnitTest};
+use crate::manifest::{Answered, Body, Manifest, NodeId, UnitTest};
 use crate::name::{Ident, Relation, literal};
 use crate::pipeline::NodeStatus;
 use crate::project::Rows;
@@ -141,7 +142,8 @@ impl Bench<'_> {
         for id in manifest.unit_inputs(test) {
             self.input(id).await?;
         }
-        let query = manifest.unit_query(test, &|id| input_table(id));
+        let answered = self.answered().await?;
+        let query = manifest.unit_query(test, &|id| input_table(id), &answered);
         let actual = query.wrap(&format!("create temp table {ACTUAL} as\n"), "");
         let file = &manifest.node(test.model).file;
         self.session
@@ -149,6 +151,23 @@ impl Bench<'_> {
             .await
             .map_err(|error| trouble(error, |error| sql_problem(error, &actual, file)))?;
         self.expected().await
+    }
+
+    /// What the model asks, answered by the rows that are given.
+    async fn answered(&self) -> Result<Answered, Trouble> {
+        let (manifest, test) = (self.manifest, self.test);
+        let given = test.given.keys().copied().collect();
+        if !manifest.text_asks(&test.text, &given) {
+            return Ok(Answered::default());
+        }
+        let name = |id: NodeId| input_table(id);
+        let asker = Asker { given, within: true, ..Asker::of(self.session, manifest, &name) };
+        let heard = asker.hear(&test.text, &manifest.node(test.model).file, Some(test.model)).await;
+        let heard = heard.map_err(Trouble::Lost)?;
+        match heard.problems.into_iter().next() {
+            None => Ok(heard.answered),
+            Some(problem) => Err(problem.into()),
+        }
     }
 
     async fn compared(&self) -> Result<(), Trouble> {

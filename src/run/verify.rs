@@ -1,11 +1,12 @@
 //! Runs tests where their subject was built, or on what is published.
 
+use super::asking::answered;
 use super::failure::{located, sql_problem};
 use super::failures;
 use super::task::{Done, Problem, Shared};
 use crate::database::{DatabaseError, Session};
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::manifest::{Manifest, Sql, Test};
+use crate::manifest::{Manifest, NodeId, Sql, Test};
 use crate::name::Relation;
 use crate::pipeline::NodeStatus;
 use crate::project::Verdict;
@@ -19,8 +20,20 @@ const WIDEST: usize = 400;
 pub(super) async fn test(shared: &Shared, session: &Session, index: usize) -> Result<Done, Problem> {
     let (manifest, plan) = (&shared.manifest, &shared.plan);
     let test = &manifest.tests[index];
-    let sql = manifest.test_query(test, &|target| plan.name(manifest, None, target));
+    let name = |target: NodeId| plan.name(manifest, None, target);
+    let sql = query(session, manifest, test, &name).await?;
     Trial { session, manifest, test, run: shared.run, store_failures: plan.store_failures }.verdict(sql).await
+}
+
+/// A test's query, what it asks answered.
+pub(super) async fn query(
+    session: &Session,
+    manifest: &Manifest,
+    test: &Test,
+    name: &(dyn Fn(NodeId) -> Relation + Sync),
+) -> Result<Sql, Problem> {
+    let answered = answered(session, manifest, &test.text, (&test.file, test.subject), name).await?;
+    Ok(manifest.assemble_answered(&test.text, &test.file, name, &answered))
 }
 
 /// One test about to be judged.

@@ -4,10 +4,35 @@ use std::sync::Arc;
 
 use tera::ErrorKind;
 
-use super::functions::HINT;
 use super::rewrite::Rewritten;
+use super::state::HINT;
 use super::{Library, settle};
 use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
+
+/// Where the problems of a text are shown.
+pub(super) enum Placing {
+    /// In a file, which was rewritten so.
+    In(Arc<SourceFile>, Rewritten),
+    At(Location),
+    /// In the macro that is called, of this name.
+    Macro(Arc<SourceFile>, String),
+}
+
+impl Placing {
+    pub fn diagnose(&self, library: &Library, error: &tera::Error) -> Diagnostic {
+        match self {
+            Self::In(file, rewritten) => library.diagnose(error, file, Some(rewritten)),
+            Self::At(place) => library.diagnose_at(error, place),
+            Self::Macro(call, name) => {
+                let mut problem = library.diagnose(error, call, None);
+                if problem.location.as_ref().is_some_and(|place| place.file.path == call.path) {
+                    problem.location = library.macro_place(name);
+                }
+                problem
+            }
+        }
+    }
+}
 
 impl Library {
     /// What the rewriter knows to be wrong.
@@ -104,5 +129,5 @@ pub(super) fn plain_message(text: &str) -> String {
 }
 
 fn strip_marks(text: &str) -> String {
-    settle(text, |_| "…".to_owned()).0
+    settle(text, |_, _| "…".to_owned()).0
 }

@@ -1,57 +1,11 @@
-//! The functions that templates call: `ref`, `source`, `var`, `config` and the like. A component of tera sees
-//! no context, so what a render knows and notes lies in a thread-local around it; a render never awaits.
-
-use std::cell::RefCell;
-use std::sync::Arc;
+//! The functions that templates call: `ref`, `source`, `var`, `config` and the like.
 
 use serde_json::Value;
 use tera::{Kwargs, State, Tera, TeraResult};
 
-use super::{Reference, Rendered, Scope, Subject, marks, values, version_reference};
+use super::state::{fail, has_returned, message, with_render};
+use super::{Reference, answered, marks, values, version_reference};
 use crate::diagnostic::did_you_mean;
-
-/// Divides message from hint in an error that passes through tera.
-pub const HINT: char = '\u{1f}';
-
-/// The state of the render under way. A component sees no context, so functions find it here.
-struct Render {
-    scope: Arc<Scope>,
-    name: String,
-    schema: String,
-    incremental: bool,
-    /// What the macro under way has returned: whatever it still does is without effect.
-    returned: Option<tera::Value>,
-    out: Rendered,
-}
-
-thread_local! {
-    static RENDER: RefCell<Option<Render>> = const { RefCell::new(None) };
-}
-
-/// Renders with the functions knowing whose render it is; what they noted comes back with the text.
-pub fn with_state(
-    scope: &Arc<Scope>,
-    subject: Subject<'_>,
-    render: impl FnOnce() -> TeraResult<String>,
-) -> TeraResult<Rendered> {
-    let state = Render {
-        scope: scope.clone(),
-        name: subject.name.to_owned(),
-        schema: subject.schema.to_owned(),
-        incremental: subject.incremental,
-        returned: None,
-        out: Rendered::default(),
-    };
-    RENDER.with_borrow_mut(|current| *current = Some(state));
-    let text = render();
-    let state = RENDER.with_borrow_mut(Option::take).expect("set just above, and renders do not nest");
-    let marked = text?;
-    if state.returned.is_some() {
-        let message = "what `return(…)` gives is lost here".to_owned();
-        return fail(message, "call it outside of `{% set %}…{% endset %}` and filter blocks");
-    }
-    Ok(Rendered { marked, ..state.out })
-}
 
 /// A tera that knows dbt's functions.
 pub fn engine() -> Tera {
@@ -142,16 +96,19 @@ pub fn engine() -> Tera {
         }
         Ok::<_, tera::Error>(String::new())
     });
+    for (name, always_told) in [("print", true), ("log", false)] {
+        tera.register_function(name, move |arguments: Kwargs, _: &State| {
+            let told = always_told || arguments.get::<bool>("info")?.unwrap_or(false);
+            message(arguments.must_get::<String>("msg")?, told);
+            Ok::<_, tera::Error>(String::new())
+        });
+    }
     values::register(&mut tera);
+    answered::register(&mut tera);
     tera
 }
 
-/// Whether what is called now stands behind a `return(…)`: there it does nothing.
-pub(super) fn has_returned() -> bool {
-    with_render(|render| render.returned.is_some())
-}
-
-fn part_of_target(part: &str) -> TeraResult<String> {
+pub(super) fn part_of_target(part: &str) -> TeraResult<String> {
     let found = with_render(|render| match render.scope.target.get(part) {
         Some(Value::String(text)) => Some(text.clone()),
         Some(other) => Some(other.to_string()),
@@ -208,14 +165,6 @@ fn of_package(package: &str, model: String) -> TeraResult<String> {
             near.as_deref().unwrap_or("packages are named in packages.yml; `elt deps` brings them in"),
         ),
     }
-}
-
-fn with_render<T>(with: impl FnOnce(&mut Render) -> T) -> T {
-    RENDER.with_borrow_mut(|render| with(render.as_mut().expect("functions run only inside a render")))
-}
-
-fn fail<T>(message: String, hint: &str) -> TeraResult<T> {
-    Err(tera::Error::message(format!("{message}{HINT}{hint}")))
 }
 
 fn refer(reference: Reference) -> TeraResult<String> {

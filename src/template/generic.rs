@@ -5,6 +5,9 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use tera::Context;
 
+use super::faults::Placing;
+use super::render::Prepared;
+use super::state::Moment;
 use super::{Library, Rendered, Subject, rewrite};
 use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
 
@@ -13,7 +16,7 @@ impl Library {
     /// `source('…', '…')`, or hold `{{ … }}`, are rendered first; with `only` the model is the rows for which
     /// that holds. Problems are placed at `place`, in the YAML that asked.
     pub fn render_test(
-        &self,
+        self: &Arc<Self>,
         name: &str,
         arguments: &Map<String, Value>,
         only: Option<&str>,
@@ -64,8 +67,16 @@ impl Library {
         }
         let unsaid = signature.unsaid(|name| arguments.contains_key(name));
         let text = format!("{before}{call}{unsaid} />{closes} }}}}");
-        self.render_beside(&self.scope, "test", &text, false, &context, subject)
-            .map_err(|error| vec![self.diagnose_at(&error, place)])
+        let prepared = Prepared {
+            scope: &self.scope,
+            name: "test",
+            text,
+            own_macros: false,
+            context,
+            subject,
+            placing: Placing::At(place.clone()),
+        };
+        self.render_prepared(&Moment::Parse, prepared).map_err(|problem| vec![problem])
     }
 
     /// `package.macro` as templates know it; the project's own may carry the project's name, too.
@@ -84,9 +95,10 @@ impl Library {
         }
     }
 
-    /// Renders a macro's call with arguments by name, as `{{ name(…) }}` would.
+    /// Renders a macro's call with arguments by name, as `{{ name(…) }}` would, to be run: `execute` is true. What
+    /// it asks shows in [`Rendered::asking`].
     pub fn render_macro(
-        &self,
+        self: &Arc<Self>,
         name: &str,
         arguments: &Map<String, Value>,
     ) -> Result<Rendered, Vec<Diagnostic>> {
@@ -107,15 +119,17 @@ impl Library {
         let unsaid = signature.unsaid(|name| arguments.contains_key(name));
         text.push_str(&format!("{unsaid} />{closes} }}}}"));
         let call = Arc::new(SourceFile { path: "(call)".into(), text: text.clone() });
-        self.render_beside(&self.scope, "(call)", &text, false, &context, Subject::default()).map_err(
-            |error| {
-                let mut problem = self.diagnose(&error, &call, None);
-                if problem.location.as_ref().is_some_and(|place| place.file.path == call.path) {
-                    problem.location = self.macro_place(name);
-                }
-                vec![problem]
-            },
-        )
+        let prepared = Prepared {
+            scope: &self.scope,
+            name: "(call)",
+            text,
+            own_macros: false,
+            context,
+            subject: Subject::default(),
+            placing: Placing::Macro(call, name.to_owned()),
+        };
+        let moment = Moment::Work(Arc::default());
+        self.render_prepared(&moment, prepared).map_err(|problem| vec![problem])
     }
 }
 

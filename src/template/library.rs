@@ -16,6 +16,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("(built in) tests.sql", include_str!("builtin/tests.sql")),
     ("(built in) dbt.sql", include_str!("builtin/dbt.sql")),
     ("(built in) dbt_utils.sql", include_str!("builtin/dbt_utils.sql")),
+    ("(built in) dbt_utils_asking.sql", include_str!("builtin/dbt_utils_asking.sql")),
     ("(built in) dbt_utils_tests.sql", include_str!("builtin/dbt_utils_tests.sql")),
     ("(built in) dbt_expectations.sql", include_str!("builtin/dbt_expectations.sql")),
     ("(built in) dbt_expectations_spread.sql", include_str!("builtin/dbt_expectations_spread.sql")),

@@ -12,8 +12,13 @@ const LOW_BITS: u32 = 15;
 const REFERENCE: u32 = 0x10_8000;
 /// Stands in a macro's text where it returned a value.
 pub const RETURNED: char = '\u{10FFFE}';
+/// Behind the stand-in of a relation: the schema that it is published in, its name there, and both as a text of
+/// SQL holds them between its quotes.
+pub const SCHEMA: char = '\u{10FFFD}';
+pub const NAME: char = '\u{10FFFC}';
+pub const TOLD: char = '\u{10FFFB}';
 /// How many different relations one template may name.
-pub const MAX_REFERENCES: usize = 0x7FFE;
+pub const MAX_REFERENCES: usize = 0x7FFA;
 
 /// What the text behind a mark is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +44,27 @@ pub fn reference(index: usize) -> char {
 
 /// Which relation a stand-in stands for.
 pub fn index_of(stand_in: char) -> Option<usize> {
-    u32::from(stand_in).checked_sub(REFERENCE).map(|index| index as usize)
+    let index = u32::from(stand_in).checked_sub(REFERENCE)? as usize;
+    (index < MAX_REFERENCES).then_some(index)
+}
+
+/// The stand-in and the part of it that a text is, if it is nothing else.
+pub fn part_of(text: &str) -> Option<(char, char)> {
+    let mut letters = text.chars();
+    let (stand_in, part) = (letters.next()?, letters.next()?);
+    index_of(stand_in)?;
+    (letters.next().is_none() && matches!(part, SCHEMA | NAME)).then_some((stand_in, part))
+}
+
+/// What of a relation stands in a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamePart {
+    /// Itself, to be read.
+    Whole,
+    /// Of its published name.
+    Schema,
+    Name,
+    Told,
 }
 
 fn private(code: u32) -> char {
@@ -80,7 +105,7 @@ impl SourceMap {
 }
 
 /// Takes marks out of rendered text and writes each relation as `name` says.
-pub fn settle(rendered: &str, mut name: impl FnMut(usize) -> String) -> (String, SourceMap) {
+pub fn settle(rendered: &str, mut name: impl FnMut(usize, NamePart) -> String) -> (String, SourceMap) {
     let mut sql = String::with_capacity(rendered.len());
     let mut map = SourceMap::default();
     // Output of an expression that is shorter than its mark is followed by a literal's own mark, so the
@@ -91,8 +116,19 @@ pub fn settle(rendered: &str, mut name: impl FnMut(usize) -> String) -> (String,
         let mut chars = rest[at..].chars();
         let first = u32::from(chars.next().expect("find returned a character's place"));
         if first >= REFERENCE {
+            let part = match chars.clone().next() {
+                Some(SCHEMA) => NamePart::Schema,
+                Some(NAME) => NamePart::Name,
+                Some(TOLD) => NamePart::Told,
+                _ => NamePart::Whole,
+            };
+            if part != NamePart::Whole {
+                chars.next();
+            }
             let before = sql.len();
-            sql.push_str(&name((first - REFERENCE) as usize));
+            // A part whose relation a filter took away stands for nothing.
+            let known = char::from_u32(first).and_then(index_of);
+            sql.push_str(&known.map(|index| name(index, part)).unwrap_or_default());
             // Names differ in length from their stand-in: go on with a piece of their own.
             if let Some((start, source, Kind::Literal)) = map.pieces.last().copied() {
                 map.pieces.push((sql.len(), source + (before - start), Kind::Literal));
@@ -130,7 +166,7 @@ mod tests {
         text.push(reference(0));
         mark(Kind::Literal, 30, &mut text);
         text.push_str(" where b");
-        let (sql, map) = settle(&text, |_| "\"prod\".\"x\"".into());
+        let (sql, map) = settle(&text, |_, _| "\"prod\".\"x\"".into());
         assert_eq!(sql, "select a from \"prod\".\"x\" where b");
         assert_eq!(map.source_of(7), Some(7));
         assert_eq!(map.source_of(16), Some(14), "inside the name: the tag");
@@ -143,7 +179,7 @@ mod tests {
             let mut text = String::new();
             mark(Kind::Literal, offset, &mut text);
             text.push('x');
-            assert_eq!(settle(&text, |_| String::new()).1.source_of(0), Some(offset));
+            assert_eq!(settle(&text, |_, _| String::new()).1.source_of(0), Some(offset));
         }
     }
 }

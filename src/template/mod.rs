@@ -1,6 +1,7 @@
 //! Renders models and tests written in dbt's spelling. The only module that knows tera. A render is pure:
 //! variables and environment are handed in, and what it refers to and configures comes out beside the text.
 
+mod answered;
 mod calls;
 mod faults;
 mod functions;
@@ -9,9 +10,11 @@ mod library;
 mod marks;
 mod overrides;
 mod packages;
+mod questions;
 mod render;
 mod rewrite;
 mod scan;
+mod state;
 mod values;
 
 #[cfg(test)]
@@ -25,9 +28,10 @@ use tera::Tera;
 
 use crate::diagnostic::SourceFile;
 pub use calls::Macro;
-pub use marks::{SourceMap, character_range, settle};
+pub use marks::{NamePart, SourceMap, character_range, settle};
 pub use overrides::Overridden;
 pub use packages::PackageMacros;
+pub use questions::{Answer, Answers, Asking, Column, Fault, Kind, Question, QuestionKind, Step, Table};
 use rewrite::{Rewritten, Signatures};
 
 /// What templates may read. Shared by all renders of a project.
@@ -109,6 +113,8 @@ pub struct Rendered {
     pub env_used: Vec<String>,
     /// What `exceptions.warn(…)` said.
     pub warnings: Vec<String>,
+    /// Where it may come out otherwise once the database can be asked.
+    pub asking: Option<Asking>,
 }
 
 /// The macros and generic tests of a project, ready to render with.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::rewrite::{self, Definition, definitions};
+use super::state::Moment;
 use super::{Library, Rendered, Subject};
 use crate::diagnostic::{Diagnostic, SourceFile};
 
@@ -21,7 +22,7 @@ pub struct Overridden<'a> {
 impl Library {
     /// A macro that is not known is a problem without a place: who asks knows where the name stands.
     pub fn render_overridden(
-        &self,
+        self: &Arc<Self>,
         file: &Arc<SourceFile>,
         subject: Subject<'_>,
         overridden: &Overridden<'_>,
@@ -32,9 +33,9 @@ impl Library {
         scope.env.extend(overridden.env.iter().map(|(name, value)| (name.clone(), text(value))));
         let scope = Arc::new(scope);
         if overridden.macros.is_empty() {
-            return self.render_in(&scope, file, subject);
+            return self.render_in(&scope, &Moment::Parse, file, subject);
         }
-        self.with_macros(&overridden.macros)?.render_in(&scope, file, subject)
+        Arc::new(self.with_macros(&overridden.macros)?).render_in(&scope, &Moment::Parse, file, subject)
     }
 
     /// Whether a macro returns a value: what overrides it may be any value, too.

@@ -4,20 +4,49 @@ use std::sync::Arc;
 
 use tera::Context;
 
-use super::functions::with_state;
+use super::faults::Placing;
+use super::questions::Again;
 use super::rewrite::{self, Signatures};
-use super::{Library, Rendered, Scope, Subject, marks};
+use super::state::{Ended, Moment, with_state};
+use super::{Asking, Library, Rendered, Scope, Subject, marks};
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 
+/// A text in tera's spelling, with all that it is rendered with.
+pub(super) struct Prepared<'a> {
+    pub scope: &'a Arc<Scope>,
+    pub name: &'a str,
+    pub text: String,
+    /// It defines macros for itself.
+    pub own_macros: bool,
+    pub context: Context,
+    pub subject: Subject<'a>,
+    pub placing: Placing,
+}
+
 impl Library {
-    /// Renders a model or a singular test.
-    pub fn render(&self, file: &Arc<SourceFile>, subject: Subject<'_>) -> Result<Rendered, Vec<Diagnostic>> {
-        self.render_in(&self.scope, file, subject)
+    /// Renders a model or a singular test as it is read, `execute` being false.
+    pub fn render(
+        self: &Arc<Self>,
+        file: &Arc<SourceFile>,
+        subject: Subject<'_>,
+    ) -> Result<Rendered, Vec<Diagnostic>> {
+        self.render_in(&self.scope, &Moment::Parse, file, subject)
+    }
+
+    /// Renders statements that are about to be run, or a hook, which has no other moment: `execute` is true. What
+    /// it asks shows in [`Rendered::asking`].
+    pub fn render_statements(
+        self: &Arc<Self>,
+        file: &Arc<SourceFile>,
+        subject: Subject<'_>,
+    ) -> Result<Rendered, Vec<Diagnostic>> {
+        self.render_in(&self.scope, &Moment::Work(Arc::default()), file, subject)
     }
 
     pub(super) fn render_in(
-        &self,
+        self: &Arc<Self>,
         scope: &Arc<Scope>,
+        moment: &Moment,
         file: &Arc<SourceFile>,
         subject: Subject<'_>,
     ) -> Result<Rendered, Vec<Diagnostic>> {
@@ -38,9 +67,16 @@ impl Library {
         if !told.is_empty() {
             return Err(told);
         }
-        let own_macros = signatures.is_some();
-        self.render_beside(scope, &file.path, &rewritten.text, own_macros, &Context::new(), subject)
-            .map_err(|error| vec![self.diagnose(&error, file, Some(&rewritten))])
+        let prepared = Prepared {
+            scope,
+            name: &file.path,
+            text: rewritten.text.clone(),
+            own_macros: signatures.is_some(),
+            context: Context::new(),
+            subject,
+            placing: Placing::In(file.clone(), rewritten),
+        };
+        self.render_prepared(moment, prepared).map_err(|problem| vec![problem])
     }
 
     /// Renders one value of a YAML or profile file, e.g. `{{ env_var('DATABASE_URL') }}`.
@@ -53,40 +89,83 @@ impl Library {
         if !told.is_empty() {
             return Err(told);
         }
-        let rendered = self.render_beside(
-            &self.scope,
-            "value",
-            &rewritten.text,
-            false,
-            &Context::new(),
-            Subject::default(),
-        );
-        match rendered {
-            Ok(rendered) => Ok(rendered.marked),
+        let moment = Moment::Work(Arc::default());
+        let named = ("value", rewritten.text.as_str());
+        let ended = self.render_at(&moment, &self.scope, named, false, &Context::new(), Subject::default());
+        ended.tell(0);
+        match ended.text {
+            Ok(text) => Ok(text),
+            Err(_) if ended.unanswered.is_some() => {
+                let message = "a value of YAML asks the database, and is needed before there is one to ask";
+                let problem = Diagnostic::error("template", message).at(place.clone());
+                Err(vec![problem.hint("write the value itself, or ask in the model")])
+            }
             Err(error) => Err(vec![self.diagnose_at(&error, place)]),
         }
     }
 
+    /// Renders a text, and keeps what is needed to do it again where it asks.
+    pub(super) fn render_prepared(
+        self: &Arc<Self>,
+        moment: &Moment,
+        prepared: Prepared<'_>,
+    ) -> Result<Rendered, Diagnostic> {
+        let Prepared { scope, name, text, own_macros, context, subject, placing } = prepared;
+        let ended = self.render_at(moment, scope, (name, &text), own_macros, &context, subject);
+        let is_parsed = matches!(moment, Moment::Parse);
+        let asks = if is_parsed { ended.asks } else { ended.unanswered.is_some() };
+        if is_parsed || !asks {
+            ended.tell(0);
+        }
+        let marked = match ended.text {
+            Ok(marked) => marked,
+            Err(_) if ended.unanswered.is_some() => String::new(),
+            Err(error) => {
+                let problem = placing.diagnose(self, &error);
+                let hint = "while the project is read nothing is asked, and results are empty: put what needs them \
+                            into {% if execute %}…{% endif %}";
+                return Err(if is_parsed && ended.asks && problem.hint.is_none() {
+                    problem.hint(hint)
+                } else {
+                    problem
+                });
+            }
+        };
+        let asking = asks.then(|| {
+            Asking::new(Again {
+                library: self.clone(),
+                scope: scope.clone(),
+                name: name.to_owned(),
+                text,
+                own_macros,
+                context,
+                subject: (subject.name.to_owned(), subject.schema.to_owned(), subject.incremental),
+                placing,
+            })
+        });
+        Ok(Rendered { marked, asking, ..ended.out })
+    }
+
     /// Renders a text beside the macros. As a template with a name it needs a copy of all macros, so that is
     /// done only where it has macros of its own, or an error has to be placed.
-    pub(super) fn render_beside(
+    pub(super) fn render_at(
         &self,
+        moment: &Moment,
         scope: &Arc<Scope>,
-        name: &str,
-        text: &str,
+        (name, text): (&str, &str),
         own_macros: bool,
         context: &Context,
         subject: Subject<'_>,
-    ) -> tera::TeraResult<Rendered> {
+    ) -> Ended {
         if !own_macros {
-            let quick = with_state(scope, subject, || self.base.render_str(text, context, false));
-            if quick.is_ok() {
+            let quick = with_state(scope, moment, subject, || self.base.render_str(text, context, false));
+            if quick.text.is_ok() || quick.unanswered.is_some() {
                 return quick;
             }
         }
         let mut tera = self.base.clone();
-        tera.add_raw_template(name, text)?;
-        with_state(scope, subject, || tera.render(name, context))
+        let added = tera.add_raw_template(name, text);
+        with_state(scope, moment, subject, || added.and_then(|_| tera.render(name, context)))
     }
 
     /// The package that a file is of: what that defines is there called by its bare name.

@@ -5,17 +5,18 @@ fn file(text: &str) -> Arc<SourceFile> {
     Arc::new(SourceFile { path: "models/m.sql".into(), text: text.into() })
 }
 
-fn library(macros: &str) -> Library {
+fn library(macros: &str) -> Arc<Library> {
     let scope = Scope { vars: Map::from_iter([("days".to_owned(), Value::from(30))]), ..Scope::default() };
     let macros = Arc::new(SourceFile { path: "macros/m.sql".into(), text: macros.into() });
-    Library::new(&[macros], scope).unwrap_or_else(|problems| panic!("{}", problems[0].render(false)))
+    let library = Library::new(&[macros], scope);
+    Arc::new(library.unwrap_or_else(|problems| panic!("{}", problems[0].render(false))))
 }
 
 fn sql(rendered: &Rendered) -> String {
-    settle(&rendered.marked, |index| rendered.references[index].to_string()).0
+    settle(&rendered.marked, |index, _| rendered.references[index].to_string()).0
 }
 
-fn rendered(library: &Library, text: &str) -> Rendered {
+fn rendered(library: &Arc<Library>, text: &str) -> Rendered {
     library
         .render(&file(text), Subject { name: "m", schema: "stage", incremental: false })
         .unwrap_or_else(|problems| panic!("{}", problems[0].render(false)))
@@ -44,7 +45,7 @@ fn places_of_sql_map_back_through_loops_and_trimmed_tags() {
     let library = library("");
     let text = "{%- set xs = ['a','b'] -%}\nselect\n{%- for x in xs %}\n  {{ x }} as col_{{ x }},\n{%- endfor %}\n  nope from t";
     let out = rendered(&library, text);
-    let (sql, map) = settle(&out.marked, |_| String::new());
+    let (sql, map) = settle(&out.marked, |_, _| String::new());
     assert_eq!(sql, "select\n  a as col_a,\n  b as col_b,\n  nope from t");
     assert_eq!(map.source_of(sql.find("nope").unwrap()), text.find("nope"));
     assert_eq!(map.source_of(sql.rfind("as col_").unwrap()), text.find("as col_"));
@@ -135,4 +136,50 @@ fn references_of_yaml_are_read_as_dbt_writes_them() {
     assert_eq!(read("source('a', 'b')"), Some(Reference::Source("a".into(), "b".into())));
     assert_eq!(read("metric('m')"), None);
     assert_eq!(read("a"), None);
+}
+
+/// Renders as at work, each question answered by the rows of `answer`.
+fn answered(library: &Arc<Library>, text: &str, answer: &Table) -> (String, Vec<String>) {
+    let asking = rendered(library, text).asking.expect("it asks");
+    let (mut answers, mut asked) = (Arc::new(Answers::default()), Vec::new());
+    loop {
+        match asking.step(&mut answers).unwrap_or_else(|problems| panic!("{}", problems[0].render(false))) {
+            Step::Done(rendered) => return (sql(&rendered), asked),
+            Step::Asks(question) => {
+                asked.push(sql(&question.rendered()));
+                Arc::make_mut(&mut answers).insert(question, Answer::Rows(answer.clone()));
+            }
+        }
+    }
+}
+
+#[test]
+fn questions_end_a_render_until_they_are_answered() {
+    let rows = Table {
+        columns: vec![("n".into(), Kind::Integer), ("name".into(), Kind::Text)],
+        rows: vec![vec![Some("2".into()), Some("x".into())], vec![None, Some("y".into())]],
+    };
+    let text = "{% set first = run_query('select * from ' ~ ref('b') ~ ', ' ~ ref('a')) %}
+        {%- if execute -%}{%- set n = first.rows[0].n -%}
+        {%- set second = run_query('select ' ~ n ~ ' from ' ~ ref('a')) -%}
+        {%- for row in second -%}{{ row.name }}{{ row[0] is none }};{%- endfor -%}
+        {%- endif -%} {{ ref('a') }}{% if nothing %}1{% else %}0{% endif %}";
+    let library = library("");
+    let parsed = rendered(&library, text);
+    assert_eq!(sql(&parsed), "ref('a')0");
+    assert_eq!(parsed.references, [Reference::Ref("b".into()), Reference::Ref("a".into())]);
+    let (text, asked) = answered(&library, text, &rows);
+    assert_eq!(text, "xfalse;ytrue;ref('a')0");
+    assert_eq!(asked, ["select * from ref('b'), ref('a')", "select 2 from ref('a')"]);
+    assert!(rendered(&library, "select 1").asking.is_none());
+}
+
+#[test]
+fn an_empty_result_is_false_and_a_macro_may_give_one() {
+    let library = library("{% macro found() %}{{ return(run_query('select 1')) }}{% endmacro %}");
+    let text = "{% if execute %}{% set rows = found() %}{% if not rows %}none{% endif %}{% for row in found() %}{{ row.n }}{% endfor %}{{ rows | length }}{% endif %}";
+    let mut table = Table { columns: vec![("n".into(), Kind::Number)], rows: Vec::new() };
+    assert_eq!(answered(&library, text, &table).0, "none0");
+    table.rows = vec![vec![Some("1.50".into())], vec![Some("12345678901234567890.5".into())]];
+    assert_eq!(answered(&library, text, &table).0, "1.512345678901234567890.52");
 }

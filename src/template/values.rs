@@ -3,9 +3,12 @@
 
 use std::cmp::Ordering;
 
+use jiff::civil::{Date, DateTime};
 use serde_json::Value as Json;
 use tera::value::Key;
 use tera::{Kwargs, Map, State, Tera, TeraResult, Value};
+
+use super::answered;
 
 pub(super) fn register(tera: &mut Tera) {
     functions(tera);
@@ -27,6 +30,10 @@ fn functions(tera: &mut Tera) {
         map.insert(Key::from(arguments.must_get::<String>("key")?), arguments.must_get("value")?);
         good(Value::from(map))
     });
+    tera.register_function("elt_entry", |arguments: Kwargs, _: &State| {
+        let entry = (Key::from(arguments.must_get::<String>("key")?), arguments.must_get::<Value>("value")?);
+        good(Value::from(Map::from_iter([entry])))
+    });
     tera.register_function("elt_append", |arguments: Kwargs, _: &State| {
         let mut items = items_of(&arguments.must_get("of")?)?;
         items.push(arguments.must_get("value")?);
@@ -44,9 +51,14 @@ fn functions(tera: &mut Tera) {
     });
     tera.register_function("elt_rows", |arguments: Kwargs, _: &State| {
         let of = arguments.must_get::<Value>("of")?;
-        Ok::<_, tera::Error>(match of.as_map() {
-            Some(map) => Value::from(pairs(map)),
-            None => of,
+        if let Some(named) = answered::pairs_of(&of) {
+            let pairs = named.into_iter().map(|(name, value)| Value::from(vec![name, value]));
+            return good(Value::from(pairs.collect::<Vec<Value>>()));
+        }
+        good(match (answered::length(&of), of.as_map()) {
+            (Some(_), _) => Value::from(answered::each(&of).unwrap_or_default()),
+            (None, Some(map)) => Value::from(pairs(map)),
+            (None, None) => of,
         })
     });
     tera.register_function("zip", |arguments: Kwargs, _: &State| {
@@ -77,18 +89,6 @@ fn functions(tera: &mut Tera) {
             (Err(_), Some(default)) => good(default),
             (Err(error), None) => wrong(format!("this is no JSON: {error}")),
         }
-    });
-    tera.register_function("print", |arguments: Kwargs, _: &State| {
-        tracing::info!("{}", arguments.must_get::<String>("msg")?);
-        Ok::<_, tera::Error>(String::new())
-    });
-    tera.register_function("log", |arguments: Kwargs, _: &State| {
-        let message = arguments.must_get::<String>("msg")?;
-        match arguments.get::<bool>("info")?.unwrap_or(false) {
-            true => tracing::info!("{message}"),
-            false => tracing::debug!("{message}"),
-        }
-        Ok::<_, tera::Error>(String::new())
     });
     tera.register_function("elt_quote", |arguments: Kwargs, _: &State| {
         let name = arguments.must_get::<String>("message")?;
@@ -121,7 +121,16 @@ fn filters(tera: &mut Tera) {
     });
     tera.register_filter("tojson", |value: Value, _: Kwargs, _: &State| as_json(&value));
     tera.register_filter("list", |value: Value, _: Kwargs, _: &State| items_of(&value).map(Value::from));
-    tera.register_filter("items", |map: &Map, _: Kwargs, _: &State| good(Value::from(pairs(map))));
+    tera.register_filter("items", |value: Value, _: Kwargs, _: &State| match answered::pairs_of(&value) {
+        Some(named) => {
+            let pairs = named.into_iter().map(|(name, value)| Value::from(vec![name, value]));
+            good(Value::from(pairs.collect::<Vec<Value>>()))
+        }
+        None => map_of(value).map(|map| Value::from(pairs(&map))),
+    });
+    tera.register_filter("elt_strftime", |text: &str, arguments: Kwargs, _: &State| {
+        formatted(text, &arguments.must_get::<String>("format")?)
+    });
     tera.register_filter("dictsort", |map: &Map, _: Kwargs, _: &State| {
         let mut rows: Vec<(String, Value)> =
             map.iter().map(|(key, value)| (key.to_string(), value.clone())).collect();
@@ -141,10 +150,14 @@ fn filters(tera: &mut Tera) {
             None => value,
         });
     }
-    tera.register_filter("count", |value: Value, _: Kwargs, _: &State| {
-        value.len().map_or_else(|| wrong("this has no length"), |length| good(Value::from(length)))
-    });
-    tera.register_filter("sum", |items: &[Value], arguments: Kwargs, _: &State| {
+    for name in ["count", "length"] {
+        tera.register_filter(name, |value: Value, _: Kwargs, _: &State| {
+            let length = answered::length(&value).or_else(|| value.len());
+            length.map_or_else(|| wrong("this has no length"), |length| good(Value::from(length)))
+        });
+    }
+    tera.register_filter("sum", |items: Value, arguments: Kwargs, _: &State| {
+        let items = items_of(&items)?;
         let attribute = arguments.get::<String>("attribute")?;
         let numbers = items.iter().map(|item| match &attribute {
             Some(path) => item.get_from_path(path).cloned().unwrap_or_else(Value::none),
@@ -159,16 +172,22 @@ fn filters(tera: &mut Tera) {
         }
     });
     for (name, wanted) in [("min", Ordering::Less), ("max", Ordering::Greater)] {
-        tera.register_filter(name, move |items: &[Value], _: Kwargs, _: &State| {
+        tera.register_filter(name, move |items: Value, _: Kwargs, _: &State| {
+            let items = items_of(&items)?;
             let better = |best: &Value, item: &Value| item.partial_cmp(best) == Some(wanted);
-            let first =
-                items.iter().cloned().reduce(|best, item| if better(&best, &item) { item } else { best });
+            let first = items.into_iter().reduce(|best, item| if better(&best, &item) { item } else { best });
             good(first.unwrap_or_else(Value::none))
         });
     }
-    tera.register_filter("map", |items: &[Value], arguments: Kwargs, state: &State| {
+    tera.register_filter("map", |items: Value, arguments: Kwargs, state: &State| {
+        let items = items_of(&items)?;
         let (attribute, filter) = (arguments.get::<String>("attribute")?, arguments.get::<String>("filter")?);
+        let number = attribute.as_ref().and_then(|attribute| attribute.parse::<usize>().ok());
         let one = |item: &Value| match (&attribute, &filter) {
+            (Some(_), _) if number.is_some() && (item.is_array() || answered::length(item).is_some()) => {
+                let found = number.and_then(|number| items_of(item).ok()?.get(number).cloned());
+                good(found.unwrap_or_else(Value::none))
+            }
             (Some(path), _) => good(item.get_from_path(path).cloned().unwrap_or_else(Value::none)),
             (None, Some(filter)) => state.call_filter(filter, item, Kwargs::default()),
             (None, None) => wrong("map takes a filter's name, or attribute='…'"),
@@ -176,7 +195,8 @@ fn filters(tera: &mut Tera) {
         items.iter().map(one).collect::<TeraResult<Vec<Value>>>().map(Value::from)
     });
     for (name, keeps) in [("selectattr", true), ("rejectattr", false)] {
-        tera.register_filter(name, move |items: &[Value], arguments: Kwargs, _: &State| {
+        tera.register_filter(name, move |items: Value, arguments: Kwargs, _: &State| {
+            let items = items_of(&items)?;
             let path = arguments.must_get::<String>("attribute")?;
             let test = arguments.get::<String>("test")?;
             let value = arguments.get::<Value>("value")?;
@@ -201,6 +221,16 @@ fn filters(tera: &mut Tera) {
     }
 }
 
+/// A date or time as PostgreSQL writes it, in the format of Python.
+fn formatted(text: &str, format: &str) -> TeraResult<String> {
+    let zoned = text.rfind(['+', '-']).filter(|at| *at > "2000-01-01 00".len());
+    let moment: Option<DateTime> = text[..zoned.unwrap_or(text.len())].parse().ok();
+    let moment = moment.or_else(|| text.parse::<Date>().ok().map(DateTime::from));
+    let written = moment.and_then(|moment| jiff::fmt::strtime::format(format, moment).ok());
+    written
+        .map_or_else(|| wrong(format!("`{text}` is no date or time that can be written as `{format}`")), Ok)
+}
+
 fn good(value: Value) -> TeraResult<Value> {
     Ok(value)
 }
@@ -215,6 +245,9 @@ fn as_json(value: &Value) -> TeraResult<String> {
 
 /// As Python walks over a value: the keys of a map, the characters of a text.
 fn items_of(value: &Value) -> TeraResult<Vec<Value>> {
+    if let (Some(_), Some(items)) = (answered::length(value), answered::each(value)) {
+        return Ok(items);
+    }
     match (value.as_array(), value.as_map(), value.as_str()) {
         (Some(items), _, _) => Ok(items.to_vec()),
         (_, Some(map), _) => Ok(map.keys().map(|key| Value::from(key.to_string())).collect()),

@@ -28,7 +28,7 @@ const MONEY: &str = "{% macro cents(column) %}{{ return(adapter.dispatch('cents'
     {% macro default__cents(column) %}nonsense{% endmacro %}\n\
     {% macro postgres__cents(column) %}({{ half(column) }} * 200)::int{% endmacro %}\n\
     {% macro half(column) %}({{ column }} / 2.0){% endmacro %}\n\
-    {% macro asks() %}{% do run_query('select 1') %}{% endmacro %}\n\
+    {% macro asks() %}{% do local_md5('x') %}{% endmacro %}\n\
     {% macro needs() %}{{ asks() }}{% endmacro %}\n\
     {% macro strange() %}{{ execute_this('x') }}{% endmacro %}\n\
     {% materialization odd, default %}{% endmaterialization %}\n\
@@ -134,7 +134,7 @@ async fn packages_come_from_git_and_from_folders_and_are_known_by_their_names() 
     1 | select {{ money.asks() }}, {{ money.needs() }}, {{ money.strange() }}, {{ money.centz() }}
       |           ^^^^^^^^^^
       |
-      = help: the package has it, but it cannot be used here: there is no macro or function `run_query`
+      = help: the package has it, but it cannot be used here: there is no macro or function `local_md5`
 
     error[template]: elt has no macro `money.needs`
      --> models/prod/wrong.sql:1:31
@@ -142,7 +142,7 @@ async fn packages_come_from_git_and_from_folders_and_are_known_by_their_names() 
     1 | select {{ money.asks() }}, {{ money.needs() }}, {{ money.strange() }}, {{ money.centz() }}
       |                               ^^^^^^^^^^^
       |
-      = help: the package has it, but it cannot be used here: there is no macro or function `run_query`
+      = help: the package has it, but it cannot be used here: there is no macro or function `local_md5`
 
     error[template]: elt has no macro `money.strange`
      --> models/prod/wrong.sql:1:52

@@ -82,13 +82,9 @@ async fn what_templates_do_not_have_is_told_where_it_stands() {
     let project = Project::new(&[
         ("macros/m.sql", "{% macro cents(column) %}{{ column }} / 100{% endmacro %}"),
         ("models/stage/a.sql", "select {{ cent('amount') }}, {{ cent() }}"),
-        (
-            "models/stage/b.sql",
-            "{% set names = dbt_utils.get_column_values(table=ref('a'), column='x') %}\nselect 1",
-        ),
         ("models/stage/c.sql", "select '{{ target.user_name }}', '{{ run_started_at.strftime('%Y') }}'"),
         ("models/stage/d.sql", "select * from {{ ref('a', v=2) }}"),
-        ("models/stage/e.sql", "{% set rows = run_query('select 1').columns[0].values() %}\nselect 1"),
+        ("models/stage/e.sql", "{% do adapter.drop_relation(this) %}\nselect 1"),
         ("models/stage/f.sql", "{{ exceptions.raise_compiler_error('this must not be') }}"),
         ("models/stage/g.sql", "select '{{ target.usr }}'"),
     ])
@@ -110,14 +106,6 @@ async fn what_templates_do_not_have_is_told_where_it_stands() {
       |
       = help: did you mean `cents`?
 
-    error[template]: elt has no macro `dbt_utils.get_column_values`
-     --> models/stage/b.sql:1:16
-      |
-    1 | {% set names = dbt_utils.get_column_values(table=ref('a'), column='x') %}
-      |                ^^^^^^^^^^^^^^^^^^^^^^^^^^^
-      |
-      = help: it asks the database while it is compiled, and elt compiles without one: write the columns or values out, or keep them in `vars:`
-
     error[template]: there is no `run_started_at`
      --> models/stage/c.sql:1:38
       |
@@ -126,13 +114,13 @@ async fn what_templates_do_not_have_is_told_where_it_stands() {
       |
       = help: write `now()`: in PostgreSQL it is the time at which the transaction began
 
-    error[template]: there is no macro or function `run_query`
-     --> models/stage/e.sql:1:15
+    error[template]: there is no `adapter.drop_relation`
+     --> models/stage/e.sql:1:7
       |
-    1 | {% set rows = run_query('select 1').columns[0].values() %}
-      |               ^^^^^^^^^
+    1 | {% do adapter.drop_relation(this) %}
+      |       ^^^^^^^^^^^^^^^^^^^^^
       |
-      = help: it asks the database while it is compiled, and elt compiles without one: write the columns or values out, or keep them in `vars:`
+      = help: there are `adapter.get_columns_in_relation`, `get_relation`, `quote` and `dispatch`; for anything else ask with `run_query('…')`
 
     error[template]: this must not be
      --> models/stage/f.sql:1:4
@@ -156,7 +144,7 @@ async fn what_templates_do_not_have_is_told_where_it_stands() {
       |
       = help: `a` has no versions
 
-    8 problems; nothing was run.
+    7 problems; nothing was run.
     "#);
 }
 

@@ -13,6 +13,7 @@ mod twice;
 mod adhoc;
 mod apis;
 mod artifacts;
+mod asking;
 mod attacks;
 mod bad_rows;
 mod boards;

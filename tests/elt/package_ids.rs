@@ -19,7 +19,7 @@ const FILES: &[(&str, &str)] = &[
         "{% macro cents(a) %}{{ hundred() }} * {{ a }}{% endmacro %}\n{% macro hundred() %}100{% endmacro %}\n\
          {% macro dollars(a) %}{{ adapter.dispatch('dollars', 'shared')(a) }}{% endmacro %}\n{% macro default__dollars(a) %}{{ a }} / 100{% endmacro %}\n\
          {% test even(model, column_name) %}select * from {{ model }} where {{ column_name }} % 2 = 1{% endtest %}\n\
-         {% macro asks() %}{% do run_query('x') %}{% endmacro %}\n",
+         {% macro asks() %}{% do local_md5('x') %}{% endmacro %}\n",
     ),
     ("shared/tests/no_day.sql", "select * from {{ ref('calendar') }} where day is null\n"),
     ("shop/profiles.yml", "name: shop\n"),

@@ -1,34 +1,63 @@
 //! Runs hooks around what they are hooked to. Where a published table is added to, hooks that name it belong
 //! to the publishing transaction: there, and nowhere else, may the table change.
 
+use std::collections::HashMap;
 use std::future::Future;
+use std::sync::Arc;
 
 use crate::database::Session;
-use crate::diagnostic::Diagnostic;
-use crate::manifest::{Hook, Manifest, NodeId, Sql};
+use crate::diagnostic::{Diagnostic, SourceFile};
+use crate::manifest::{Hook, Manifest, NodeId, Sql, Text};
 use crate::name::Relation;
+use crate::run::asking::Asker;
 use crate::run::failure::sql_problem;
+use crate::run::plan::with_needed;
 use crate::run::task::{Done, Problem, Shared};
 
 /// A hook's statements, ready to run, with the file that holds them.
 #[derive(Debug, Clone)]
 pub(in crate::run) struct Ready {
     sql: Sql,
-    file: std::sync::Arc<crate::diagnostic::SourceFile>,
+    file: Arc<SourceFile>,
+    /// Of a hook that asks: what is known of it before, and what it calls the nodes that it names.
+    asking: Option<Box<(Text, HashMap<NodeId, Relation>)>>,
+    /// Whose hook it is.
+    node: Option<NodeId>,
+    /// In a transaction that others have begun.
+    within: bool,
 }
 
 impl Ready {
-    pub fn new(manifest: &Manifest, hook: &Hook, name: &dyn Fn(NodeId) -> Relation) -> Self {
-        Self { sql: manifest.hook_sql(hook, name), file: hook.file.clone() }
+    pub fn new(
+        manifest: &Manifest,
+        (hook, node): (&Hook, Option<NodeId>),
+        within: bool,
+        name: &dyn Fn(NodeId) -> Relation,
+    ) -> Self {
+        let text = &hook.text;
+        let names = || needed_by(manifest, text).chain(node).map(|id| (id, name(id))).collect();
+        let asking = text.asks().then(|| Box::new((text.clone(), names())));
+        Self { sql: manifest.hook_sql(hook, name), file: hook.file.clone(), asking, node, within }
     }
 
-    pub async fn run(&self, session: &Session) -> Result<(), Diagnostic> {
-        session
-            .run(&self.sql.text)
-            .await
-            .map(drop)
-            .map_err(|error| sql_problem(&error, &self.sql, &self.file))
+    pub async fn run(&self, session: &Session, manifest: &Manifest) -> Result<(), Diagnostic> {
+        let Some(asking) = &self.asking else { return self.send(session, &self.sql).await };
+        let (text, names) = &**asking;
+        let name = |id: NodeId| names.get(&id).cloned().unwrap_or_else(|| manifest.published(id));
+        let asker = Asker { within: self.within, does: true, ..Asker::of(session, manifest, &name) };
+        let answered = asker.answered(text, &self.file, self.node).await.map_err(|problem| *problem)?;
+        let sql = manifest.assemble_answered(text, &self.file, &name, &answered);
+        if sql.is_blank() { Ok(()) } else { self.send(session, &sql).await }
     }
+
+    async fn send(&self, session: &Session, sql: &Sql) -> Result<(), Diagnostic> {
+        session.run(&sql.text).await.map(drop).map_err(|error| sql_problem(&error, sql, &self.file))
+    }
+}
+
+/// The relations that a text names, by itself or through ephemeral models.
+fn needed_by(manifest: &Manifest, text: &Text) -> impl Iterator<Item = NodeId> {
+    text.targets.iter().flat_map(|target| with_needed(manifest, *target))
 }
 
 /// Builds by `make` between the node's hooks.
@@ -75,37 +104,37 @@ async fn between(
     };
     let ready = |hooks: &[Hook], inside: bool| -> Vec<Ready> {
         let chosen = hooks.iter().filter(here).filter(|hook| hook.transaction == inside);
-        chosen.map(|hook| Ready::new(manifest, hook, &name)).collect()
+        chosen.map(|hook| Ready::new(manifest, (hook, Some(id)), inside, &name)).collect()
     };
     let (before, after) = (ready(&hooks.before, true), ready(&hooks.after, true));
-    run(session, &ready(&hooks.before, false)).await?;
+    run(session, manifest, &ready(&hooks.before, false)).await?;
     let in_transaction = !before.is_empty() || !after.is_empty();
     if in_transaction {
         statement(session, "begin").await?;
     }
-    run(session, &before).await?;
+    run(session, manifest, &before).await?;
     let mut done = make.await?;
-    run(session, &after).await?;
+    run(session, manifest, &after).await?;
     if in_transaction {
         statement(session, "commit").await?;
     }
-    run(session, &ready(&hooks.after, false)).await?;
+    run(session, manifest, &ready(&hooks.after, false)).await?;
     if let Some(delta) = done.built.as_mut().and_then(|built| built.delta.as_mut()) {
         let published = |target: NodeId| {
             if target == id { manifest.published(id) } else { plan.name(manifest, Some(id), target) }
         };
         let late = |hooks: &[Hook]| {
             let chosen = hooks.iter().filter(|hook| !here(hook));
-            chosen.map(|hook| Ready::new(manifest, hook, &published)).collect()
+            chosen.map(|hook| Ready::new(manifest, (hook, Some(id)), true, &published)).collect()
         };
         (delta.before, delta.after) = (late(&hooks.before), late(&hooks.after));
     }
     Ok(done)
 }
 
-async fn run(session: &Session, hooks: &[Ready]) -> Result<(), Problem> {
+async fn run(session: &Session, manifest: &Manifest, hooks: &[Ready]) -> Result<(), Problem> {
     for hook in hooks {
-        hook.run(session).await?;
+        hook.run(session, manifest).await?;
     }
     Ok(())
 }
@@ -121,6 +150,7 @@ pub(in crate::run) async fn of_run(
     manifest: &Manifest,
     hooks: &[Hook],
 ) -> Result<(), Problem> {
-    let ready = hooks.iter().map(|hook| Ready::new(manifest, hook, &|target| manifest.published(target)));
-    run(session, &ready.collect::<Vec<_>>()).await
+    let name = |target| manifest.published(target);
+    let ready = hooks.iter().map(|hook| Ready::new(manifest, (hook, None), false, &name));
+    run(session, manifest, &ready.collect::<Vec<_>>()).await
 }

@@ -98,7 +98,7 @@ async fn batch(
         Some(parent) => parent.view.clone(),
         None => name(target),
     };
-    let query = manifest.batch_query(id, adds, &name, &batch);
+    let query = manifest.batch_query(id, adds, &name, &batch, &plan.answered(id));
     let keeps = node.config.contract.enforced && !adds;
     if keeps && is_first {
         return contract::fill(session, node, into, query).await;

@@ -92,7 +92,7 @@ pub(super) async fn build(shared: &Shared, session: &Session, id: NodeId) -> Res
 
 /// A node's query as this run must read it.
 pub(super) fn query(manifest: &Manifest, plan: &Plan, id: NodeId, incremental: bool) -> Sql {
-    manifest.query(id, incremental, &|target| plan.name(manifest, Some(id), target))
+    plan.query(manifest, id, incremental, &|target| plan.name(manifest, Some(id), target))
 }
 
 /// Indexes, comments and statistics of a relation that was just made.

@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::Checked;
-use super::statements::statements;
+use super::statements::{addition, statement};
 use crate::database::{DatabaseError, Session, catalog};
 use crate::diagnostic::Diagnostic;
-use crate::manifest::{Manifest, NodeId, Sql, Test, UnitTest};
+use crate::manifest::{Answered, Manifest, NodeId, Sql, Test, UnitTest};
 use crate::name::{Ident, Relation};
+use crate::project::Materialization;
 use crate::run::Elsewhere;
+use crate::run::asking::{Asker, Heard};
 use crate::run::build::{beside, contract, defaults, wrong_columns};
 use crate::run::failure::{located, sql_problem};
 use crate::run::near::suggest;
@@ -26,6 +28,8 @@ pub(in crate::run) struct Checker<'a> {
     pub(super) schema: Ident,
     made: BTreeSet<NodeId>,
     lost: BTreeSet<NodeId>,
+    /// Made from what a query gave no rows for.
+    doubtful: BTreeSet<NodeId>,
     pub(super) out: Checked,
 }
 
@@ -40,8 +44,8 @@ impl<'a> Checker<'a> {
         let schema = Ident::new(format!("elt_check_{}_{number}", std::process::id()))
             .expect("two numbers make a short name");
         session.run(&format!("begin; create schema {schema}; savepoint checked")).await?;
-        let (made, lost, out) = (BTreeSet::new(), BTreeSet::new(), Checked::default());
-        Ok(Self { session, manifest, elsewhere, schema, made, lost, out })
+        let (made, lost, doubtful) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        Ok(Self { session, manifest, elsewhere, schema, made, lost, doubtful, out: Checked::default() })
     }
 
     pub fn manifest(&self) -> &'a Manifest {
@@ -84,19 +88,24 @@ impl<'a> Checker<'a> {
             self.out.unjudged.push(node.label());
             return Ok(());
         }
+        if needed(manifest, id).iter().any(|parent| self.doubtful.contains(parent)) {
+            self.doubtful.insert(id);
+        }
         let relation = Relation::new(self.schema.clone(), node.name.clone());
+        let Some(answered) = self.answered(id, false).await? else { return Ok(()) };
         let name = |target: NodeId| self.name(Some(id), target);
-        for (number, sql) in statements(manifest, node, id, &relation, &name).into_iter().enumerate() {
-            let Some(sql) = sql else { return self.as_published(id).await };
-            if let Err(error) = self.attempt(&sql).await? {
-                self.lost.insert(id);
-                let mut problem = sql_problem(&error, &sql, &node.file);
-                self.suggest(&mut problem, &needed(manifest, id)).await;
-                self.out.problems.push(problem);
+        let Some(sql) = statement(manifest, id, &relation, &name, &answered) else {
+            return self.as_published(id).await;
+        };
+        if !self.holds(id, &sql).await? {
+            return Ok(());
+        }
+        self.made.insert(id);
+        if node.materialization == Materialization::Incremental {
+            let Some(answered) = self.answered(id, true).await? else { return Ok(()) };
+            let sql = addition(manifest, id, &|target| self.name(Some(id), target), &answered);
+            if !self.holds(id, &sql).await? {
                 return Ok(());
-            }
-            if number == 0 {
-                self.made.insert(id);
             }
         }
         let yields = catalog::columns(self.session, &relation).await?;
@@ -108,11 +117,54 @@ impl<'a> Checker<'a> {
         if node.config.contract.enforced {
             wrong.extend(self.contract(id, &yields).await?);
         }
-        if wrong.is_empty() {
-            self.out.good += 1;
+        match (wrong.is_empty(), self.doubtful.contains(&id)) {
+            (true, _) => self.out.good += 1,
+            (false, true) => self.out.needs_rows.push(node.label()),
+            (false, false) => self.out.problems.extend(wrong),
         }
-        self.out.problems.extend(wrong);
         Ok(())
+    }
+
+    /// Whether PostgreSQL takes a statement of a node; if not, that is told, and what reads the node is not judged.
+    async fn holds(&mut self, id: NodeId, sql: &Sql) -> Result<bool, DatabaseError> {
+        let Err(error) = self.attempt(sql).await? else { return Ok(true) };
+        let mut problem = sql_problem(&error, sql, &self.manifest.node(id).file);
+        self.suggest(&mut problem, &needed(self.manifest, id)).await;
+        self.fails(id, problem);
+        Ok(false)
+    }
+
+    /// What hangs on rows that a check does not have is no fault of the model's.
+    fn fails(&mut self, id: NodeId, problem: Diagnostic) {
+        self.lost.insert(id);
+        match self.doubtful.contains(&id) {
+            true => self.out.needs_rows.push(self.manifest.node(id).label()),
+            false => self.out.problems.push(problem),
+        }
+    }
+
+    /// A node's text with the answers to what it asks, which are those of relations without rows; nothing where it
+    /// could not be rendered with them.
+    async fn answered(&mut self, id: NodeId, incremental: bool) -> Result<Option<Answered>, DatabaseError> {
+        let (manifest, node) = (self.manifest, self.manifest.node(id));
+        let Some(text) = manifest.text(id, incremental).filter(|_| manifest.asks(id)) else {
+            return Ok(Some(Answered::default()));
+        };
+        let name = |target: NodeId| self.name(Some(id), target);
+        let asker = Asker { within: true, ..Asker::of(self.session, manifest, &name) };
+        let heard = asker.hear(text, &node.file, Some(id)).await?;
+        if heard.found_nothing {
+            self.doubtful.insert(id);
+        }
+        let Some(mut problem) = heard.problems.into_iter().next() else { return Ok(Some(heard.answered)) };
+        self.suggest(&mut problem, &needed(manifest, id)).await;
+        self.fails(id, problem);
+        Ok(None)
+    }
+
+    /// Whether a node may look otherwise once what it asks has rows.
+    pub fn is_doubtful(&self, id: NodeId) -> bool {
+        self.doubtful.contains(&id)
     }
 
     /// Whether the defaults of its endpoint are good for its columns.
@@ -215,12 +267,25 @@ impl<'a> Checker<'a> {
             self.out.unjudged.push(test.name.clone());
             return Ok(());
         }
-        let query = self.manifest.test_query(test, &|target| self.name(None, target));
-        let sql = query.wrap("explain select * from (\n", "\n) as wrong_rows");
-        match self.attempt(&sql).await? {
-            Ok(()) => self.out.good += 1,
-            Err(error) => {
-                let mut problem = *in_test(&error, &sql, test);
+        let name = |target: NodeId| self.name(None, target);
+        let asker = Asker { within: true, ..Asker::of(self.session, self.manifest, &name) };
+        let asks = self.manifest.text_asks(&test.text, &BTreeSet::new());
+        let heard =
+            if asks { asker.hear(&test.text, &test.file, test.subject).await? } else { Heard::default() };
+        let is_doubtful =
+            heard.found_nothing || test.text.targets.iter().any(|target| self.doubtful.contains(target));
+        let problem = match heard.problems.into_iter().next() {
+            Some(problem) => Some(problem),
+            None => {
+                let query = self.manifest.assemble_answered(&test.text, &test.file, &name, &heard.answered);
+                let sql = query.wrap("explain select * from (\n", "\n) as wrong_rows");
+                self.attempt(&sql).await?.err().map(|error| *in_test(&error, &sql, test))
+            }
+        };
+        match problem {
+            None => self.out.good += 1,
+            Some(_) if is_doubtful => self.out.needs_rows.push(test.name.clone()),
+            Some(mut problem) => {
                 self.suggest(&mut problem, &test.text.targets).await;
                 self.out.problems.push(problem);
             }

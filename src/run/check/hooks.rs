@@ -57,7 +57,11 @@ impl Checker<'_> {
         for judged in all {
             // What depends on a failure is not blamed too.
             let unmade = judged.node.is_some_and(|node| !selection.contains(&node) || !self.has_made(node));
-            if unmade || judged.hook.text.targets.iter().any(|target| self.is_lost(*target)) {
+            // What a hook that asks comes to is known when it is run.
+            if judged.hook.text.asks()
+                || unmade
+                || judged.hook.text.targets.iter().any(|target| self.is_lost(*target))
+            {
                 continue;
             }
             let others = makers - usize::from(judged.makes);

@@ -22,6 +22,8 @@ pub struct Checked {
     pub good: usize,
     /// Not judged, because something they read is wrong or has no columns yet.
     pub unjudged: Vec<String>,
+    /// What they ask has no rows without data, and what they write of that cannot be judged.
+    pub needs_rows: Vec<String>,
     pub problems: Vec<Diagnostic>,
     /// What is read elsewhere.
     pub note: Option<String>,

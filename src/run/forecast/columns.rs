@@ -46,6 +46,8 @@ pub(super) struct Found {
     pub relations: Vec<RelationChange>,
     pub warnings: Vec<String>,
     pub problems: Vec<Diagnostic>,
+    /// Their columns hang on values that they ask for.
+    doubtful: Vec<String>,
 }
 
 pub(super) async fn of_prod(
@@ -73,6 +75,12 @@ pub(super) async fn of_prod(
             "columns not known yet, for what they read is wrong or was never loaded: {unknown}"
         ));
     }
+    if !found.doubtful.is_empty() {
+        let doubtful = found.doubtful.join(", ");
+        found
+            .warnings
+            .push(format!("columns not known yet, for they hang on values that are asked for: {doubtful}"));
+    }
     for (id, columns) in broken {
         found.warnings.extend(outside(session, manifest, id, &columns).await?);
     }
@@ -98,6 +106,10 @@ async fn look(
         checker.node(*id).await?;
         let node = manifest.node(*id);
         let published = manifest.published(*id);
+        if node.layer == Layer::Prod && checker.is_doubtful(*id) {
+            found.doubtful.push(node.label());
+            continue;
+        }
         if node.layer != Layer::Prod || !checker.has_made(*id) {
             continue;
         }

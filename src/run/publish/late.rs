@@ -87,7 +87,8 @@ impl Late {
             let tested = Relation::new(build_schema(publication.run), node.name.clone());
             let indexes = catalog::indexes(session, &tested).await?;
             let fresh = self.fresh(publication, *id);
-            let query = manifest.query(*id, false, &|target| self.name(publication, target, moved));
+            let name = |target| self.name(publication, target, moved);
+            let query = publication.plan.query(manifest, *id, false, &name);
             let mut sql = vec![format!("create materialized view {fresh} as {}", query.text)];
             // What was tested has served; its indexes' names are free for the one that is published.
             sql.extend(indexes.iter().map(|index| format!("drop index {}", index.name)));
@@ -154,7 +155,7 @@ async fn is_as_published(
     }
     // PostgreSQL says of two queries whether they are the same once it has read them.
     let probe = Relation::new(schema, beside("probe", id));
-    let query = manifest.query(id, false, &|target| manifest.published(target));
+    let query = publication.plan.query(manifest, id, false, &|target| manifest.published(target));
     session.run(&format!("create view {probe} as {}", query.text)).await?;
     catalog::same_query(session, &probe, &published).await
 }

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::build::relation_word;
 use super::sweep::{build_schema, kind_word, old_schema};
 use super::task::{Built, Delta};
-use super::{Elsewhere, Place};
+use super::{Elsewhere, Place, Plan};
 use crate::database::{DatabaseError, Session, catalog, history, ledger, progress};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::{Manifest, NodeId};
@@ -46,6 +46,7 @@ const LOCK_WAIT_MS: u64 = 400;
 pub(super) struct Publication<'a> {
     pub run: i64,
     pub manifest: &'a Manifest,
+    pub plan: &'a Plan,
     pub place: &'a Place,
     pub built: &'a [Built],
     pub records: &'a [NodeRecord],
@@ -146,7 +147,7 @@ async fn attempt(session: &Session, publication: &Publication<'_>) -> Result<Pub
     // Long work is done while readers still read, unless columns change.
     let early = !moving.alters() && (!late.is_empty() || moving.stale().next().is_some());
     if early {
-        move_rows(session, deltas()).await?;
+        move_rows(session, publication.manifest, deltas()).await?;
         late.make(session, publication, false).await?;
     }
     moving.lock_replaced(session).await?;
@@ -189,7 +190,7 @@ async fn attempt(session: &Session, publication: &Publication<'_>) -> Result<Pub
     }
     if !early {
         run_all(session, &mut sql).await?;
-        move_rows(session, deltas()).await?;
+        move_rows(session, publication.manifest, deltas()).await?;
         late.make(session, publication, true).await?;
         let stale = moving.stale().filter(|_| moving.alters());
         sql.extend(stale.map(|view| format!("refresh materialized view {}", view.relation)));
@@ -225,10 +226,14 @@ async fn attempt(session: &Session, publication: &Publication<'_>) -> Result<Pub
 
 /// New rows go into the tables they were built for, between the hooks that name these tables.
 /// Whether each row has the row that its foreign keys point to is looked at when all have moved.
-async fn move_rows(session: &Session, deltas: impl Iterator<Item = &Delta> + Clone) -> Result<(), Stop> {
+async fn move_rows<'a>(
+    session: &Session,
+    manifest: &Manifest,
+    deltas: impl Iterator<Item = &'a Delta> + Clone,
+) -> Result<(), Stop> {
     for delta in deltas.clone() {
         for hook in &delta.before {
-            hook.run(session).await.map_err(Stop::Refused)?;
+            hook.run(session, manifest).await.map_err(Stop::Refused)?;
         }
         let statements = delta.statements.join(";\n");
         session.run(&format!("set constraints all deferred;\n{statements}")).await?;
@@ -236,7 +241,7 @@ async fn move_rows(session: &Session, deltas: impl Iterator<Item = &Delta> + Clo
     for delta in deltas {
         session.run(&format!("set constraints all immediate;\n{}", delta.finally.join(";\n"))).await?;
         for hook in &delta.after {
-            hook.run(session).await.map_err(Stop::Refused)?;
+            hook.run(session, manifest).await.map_err(Stop::Refused)?;
         }
     }
     Ok(())
@@ -302,7 +307,7 @@ fn views_over_deltas(publication: &Publication<'_>, late: &Late) -> Vec<String> 
     });
     views
         .map(|id| {
-            let query = manifest.query(*id, false, &|target| manifest.published(target));
+            let query = publication.plan.query(manifest, *id, false, &|target| manifest.published(target));
             format!("create or replace view {} as {}", manifest.published(*id), query.text)
         })
         .collect()

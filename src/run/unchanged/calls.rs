@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::database::ledger::Function;
-use crate::manifest::{Manifest, NodeId, Test, UnitTest};
+use crate::database::ledger::{self, Function};
+use crate::database::{DatabaseError, Session};
+use crate::manifest::{Answered, Manifest, NodeId, Test, UnitTest};
 use crate::name::{Ident, Relation};
 use crate::project::Rows;
 use crate::sql::{Calls, KEYWORD_FUNCTIONS, called_functions, named_relations};
@@ -78,6 +79,17 @@ const STEADY: &[&str] = &[
 /// Dates that are read off the clock.
 const CLOCK_WORDS: &[&str] = &["now", "today", "tomorrow", "yesterday"];
 
+/// Why the answer to a question may differ although nothing was changed; its nodes are called by [`stand_in`].
+pub(in crate::run) async fn restless_question(
+    session: &Session,
+    sql: &str,
+) -> Result<Option<String>, DatabaseError> {
+    let reads = Reads::of(sql);
+    let names: Vec<&str> = reads.functions().iter().map(String::as_str).collect();
+    let known = if names.is_empty() { HashMap::new() } else { ledger::functions(session, &names).await? };
+    Ok(reads.restless(&known))
+}
+
 /// The schema that stands for "named by ref or source" while hard-coded names are looked for.
 const NAMED_BY_REF: &str = "elt ref";
 
@@ -106,7 +118,7 @@ impl Reads {
 
     /// Of its query and of those that give its rows.
     pub fn of_unit_test(manifest: &Manifest, test: &UnitTest) -> Self {
-        let mut sql = manifest.unit_query(test, &stand_in).text;
+        let mut sql = manifest.unit_query(test, &stand_in, &Answered::default()).text;
         let given = test.written.given.iter().map(|given| &given.rows);
         for rows in given.chain([&test.written.expect]) {
             if let Rows::Sql(query) = rows {
@@ -155,7 +167,8 @@ impl Reads {
     }
 }
 
-fn stand_in(id: NodeId) -> Relation {
+/// What a node is called where it is asked what a text names otherwise than by `ref`.
+pub(in crate::run) fn stand_in(id: NodeId) -> Relation {
     let ident = |text: String| Ident::new(text).expect("a word and a number make a short name");
     Relation::new(ident(NAMED_BY_REF.to_owned()), ident(id.0.to_string()))
 }

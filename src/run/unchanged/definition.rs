@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::manifest::{Body, Hook, Hooks, Manifest, Node, NodeId, Test, UnitTest, hash};
+use crate::manifest::{Answered, Body, Hook, Hooks, Manifest, Node, NodeId, Test, UnitTest, hash};
 use crate::name::Relation;
 use crate::project::{ColumnProperties, Constraint, Layer, Target};
 
@@ -99,7 +99,7 @@ impl Definition {
             endpoint: endpoint.as_ref().map(|(endpoint, _)| json!([domain, endpoint])),
             constraints: constraints.iter().map(constraint).collect(),
             hooks: both(hooks)
-                .map(|(when, hook)| json!([when, hook.transaction, manifest.hook_sql(hook, &published).text]))
+                .map(|(when, hook)| json!([when, hook.transaction, hook_text(manifest, hook)]))
                 .collect(),
             reader: (*layer == Layer::Prod).then(|| target.reader_role.as_str().to_owned()),
         }
@@ -140,6 +140,14 @@ fn constraint(constraint: &Constraint) -> Value {
     json!([format!("{kind:?}"), name, expression, columns, to, to_columns])
 }
 
+/// Of one that asks, its template.
+fn hook_text(manifest: &Manifest, hook: &Hook) -> String {
+    match &hook.text.rendered.asking {
+        Some(asking) => asking.text().to_owned(),
+        None => manifest.hook_sql(hook, &|target| manifest.published(target)).text,
+    }
+}
+
 /// Those before and those after, told apart.
 fn both(hooks: &Hooks) -> impl Iterator<Item = (&'static str, &Hook)> {
     let before = hooks.before.iter().map(|hook| ("before", hook));
@@ -162,6 +170,10 @@ pub(super) fn of_test(manifest: &Manifest, test: &Test) -> String {
 
 /// What a unit test asks, its inputs apart.
 pub(super) fn of_unit_test(manifest: &Manifest, test: &UnitTest) -> String {
-    let query = manifest.unit_query(test, &|target: NodeId| -> Relation { manifest.published(target) });
+    let query = manifest.unit_query(
+        test,
+        &|target: NodeId| -> Relation { manifest.published(target) },
+        &Answered::default(),
+    );
     format!("{FORMAT}\nunit test {}\n{}\n{}", test.written.name, test.written.checksum(), query.text)
 }

@@ -1,6 +1,6 @@
 //! Judges nodes and tests by the ledger, in the order in which their turn comes. Asks nothing and nobody: what it judges by was read before.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::known::{Facts, Question, Texts, is_source};
 use super::reason::Reason;
@@ -43,6 +43,8 @@ pub(in crate::run) struct Judge {
     pub(super) built: HashMap<NodeId, Version>,
     /// Of that, what an earlier run had built.
     pub(super) taken: HashSet<NodeId>,
+    /// Of what this run built, why the answers to what it asked may differ.
+    asked: HashMap<NodeId, String>,
 }
 
 impl Judge {
@@ -58,6 +60,7 @@ impl Judge {
             published: vec![None; manifest.nodes.len()],
             built: HashMap::new(),
             taken: HashSet::new(),
+            asked: HashMap::new(),
         };
         for id in &manifest.order {
             // Of what is read elsewhere, nothing is known.
@@ -112,7 +115,9 @@ impl Judge {
             Materialization::Incremental | Materialization::Snapshot => return Some(Reason::TakesRows),
             Materialization::Load if adds_rows(manifest, id) => return Some(Reason::TakesRows),
             // A view is only its query, which is run when it is read; its hooks are run when it is made.
-            Materialization::View | Materialization::Ephemeral => !manifest.node(id).hooks.is_empty(),
+            Materialization::View | Materialization::Ephemeral => {
+                !manifest.node(id).hooks.is_empty() || manifest.asks(id)
+            }
             Materialization::Load
             | Materialization::Seed
             | Materialization::Table
@@ -161,11 +166,13 @@ impl Judge {
 
     /// Takes note that this run built a node.
     pub fn built(&mut self, manifest: &Manifest, id: NodeId) {
-        self.built_by(manifest, id, self.run);
+        self.built_by(manifest, &Built::of(id), self.run);
     }
 
     /// Takes note that what `run` built is to be published.
-    pub fn built_by(&mut self, manifest: &Manifest, id: NodeId, run: i64) {
+    pub fn built_by(&mut self, manifest: &Manifest, built: &Built, run: i64) {
+        let id = built.id;
+        self.asked.extend(built.asked.clone().map(|why| (id, why)));
         if run != self.run {
             self.taken.insert(id);
         }
@@ -191,12 +198,16 @@ impl Judge {
             content: built.content.clone(),
             definition: None,
             duration_ms,
+            asked: built.asked.clone(),
         }
     }
 
     /// Of a test that is asked of what it reads now; `None` where its answer may differ each time.
     pub fn test_fingerprint(&self, manifest: &Manifest, index: usize) -> Option<String> {
         let test = &manifest.tests[index];
+        if manifest.text_asks(&test.text, &BTreeSet::new()) {
+            return None;
+        }
         let targets = test.text.targets.iter().flat_map(|target| with_needed(manifest, *target));
         self.asked(&self.texts.tests[index], targets)
     }
@@ -204,6 +215,9 @@ impl Judge {
     /// Of a unit test; its inputs may have got other types where they were built anew.
     pub fn unit_fingerprint(&self, manifest: &Manifest, index: usize) -> Option<String> {
         let test = &manifest.unit_tests[index];
+        if manifest.text_asks(&test.text, &test.given.keys().copied().collect()) {
+            return None;
+        }
         let inputs = manifest.unit_inputs(test).into_iter().filter(|id| *id != test.model);
         self.asked(&self.texts.unit_tests[index], inputs)
     }
@@ -256,6 +270,7 @@ impl Judge {
 
     /// As before anything was built.
     pub fn forget_built(&mut self) {
+        self.asked.clear();
         self.built.clear();
         self.taken.clear();
     }
@@ -317,6 +332,14 @@ impl Judge {
         Some(hash(&text))
     }
 
+    /// Why what it asked when it was built may be answered otherwise by now.
+    fn why_asked(&self, manifest: &Manifest, id: NodeId) -> Option<&str> {
+        match self.built.contains_key(&id) || self.asked.contains_key(&id) {
+            true => self.asked.get(&id).map(String::as_str),
+            false => self.entry(manifest, id)?.asked.as_deref(),
+        }
+    }
+
     /// Why a query may give other rows each time: by itself, or by what it reads.
     fn restless(&self, manifest: &Manifest, id: NodeId) -> Option<String> {
         if manifest.node(id).config.unlogged {
@@ -324,6 +347,9 @@ impl Judge {
         }
         if let Some(why) = self.texts.reads[id.0].as_ref().and_then(|reads| reads.restless(&self.functions)) {
             return Some(why);
+        }
+        if let Some(why) = self.why_asked(manifest, id) {
+            return Some(why.to_owned());
         }
         needed(manifest, id).into_iter().find_map(|parent| {
             let why = self.version(parent)?.restless.clone()?;

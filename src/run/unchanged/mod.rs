@@ -12,6 +12,7 @@ mod judge;
 mod known;
 mod reason;
 
+pub(super) use calls::{restless_question, stand_in};
 pub(super) use definition::text as definition_text;
 pub(super) use judge::{Judge, Verdict};
 pub(super) use known::{Facts, Texts};

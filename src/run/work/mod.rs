@@ -23,7 +23,7 @@ use super::schedule::Schedule;
 use super::start::make_room;
 use super::task::{Built, Done, Problem, Shared, Task};
 use super::unchanged::{Judge, definition_text};
-use super::{Begun, Observer, build, kept, load, unit, verify};
+use super::{Begun, Observer, asking, build, kept, load, unit, verify};
 use crate::database::kept::KeptNode;
 use crate::database::ledger::Published;
 use crate::database::{Canceller, DatabaseError, Session};
@@ -263,7 +263,7 @@ impl Crew<'_> {
         {
             return self.leave(index, spent);
         }
-        if let Some(Built { id, delta: None, content: Some(now), kept: None }) = &done.built
+        if let Some(Built { id, delta: None, content: Some(now), kept: None, .. }) = &done.built
             && self.before.get(id) == Some(now)
         {
             // The rows that came are those that are published; the new table is swept with the run's schema.
@@ -271,7 +271,7 @@ impl Crew<'_> {
         }
         if let Some(built) = &done.built {
             let by = built.kept.as_ref();
-            self.judge.built_by(&manifest, built.id, by.map_or(self.run.id, |kept| kept.built_by));
+            self.judge.built_by(&manifest, built, by.map_or(self.run.id, |kept| kept.built_by));
             let took = match by {
                 Some(kept) => kept.duration_ms,
                 None => i64::try_from(spent.took.as_millis()).ok(),
@@ -344,6 +344,24 @@ async fn open_sessions(run: &Begun, tasks: usize) -> Result<Vec<Session>, Databa
     futures_util::future::try_join_all(opening).await
 }
 
+/// Builds a node. What it asks is asked before anything of it is made, its hooks among it.
+async fn built(shared: &Shared, session: &Session, id: NodeId) -> Result<Done, Problem> {
+    let heard = match shared.manifest.asks(id) {
+        true => asking::of_node(shared, session, id).await?,
+        false => asking::Heard::default(),
+    };
+    let done = match shared.manifest.node(id).materialization {
+        Materialization::Load => build::around(shared, session, id, load::load(shared, session, id)).await,
+        _ => build::around(shared, session, id, build::build(shared, session, id)).await,
+    };
+    done.map(|mut done| {
+        if let Some(built) = &mut done.built {
+            built.asked = heard.restless;
+        }
+        done
+    })
+}
+
 async fn carry_out(shared: &Shared, session: &Session, task: Task, kept: Option<KeptNode>) -> Done {
     if let (Task::Build(id), Some(kept)) = (task, kept) {
         match kept::take(shared, session, id, kept).await {
@@ -354,12 +372,7 @@ async fn carry_out(shared: &Shared, session: &Session, task: Task, kept: Option<
     let outcome = match task {
         Task::Test(index) => verify::test(shared, session, index).await,
         Task::UnitTest(index) => unit::before_the_build(shared, session, index).await,
-        Task::Build(id) => match shared.manifest.node(id).materialization {
-            Materialization::Load => {
-                build::around(shared, session, id, load::load(shared, session, id)).await
-            }
-            _ => build::around(shared, session, id, build::build(shared, session, id)).await,
-        },
+        Task::Build(id) => built(shared, session, id).await,
     };
     let mut done = outcome.unwrap_or_else(|problem| Done::failed(*problem));
     if let Some(problem) = &mut done.problem {

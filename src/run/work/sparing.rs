@@ -60,7 +60,9 @@ impl Crew<'_> {
     fn kept(&self, id: NodeId) -> Option<KeptNode> {
         let (run, manifest) = (self.run, &self.run.manifest);
         let kept = run.kept.node(manifest, id)?;
-        let same = !run.plan.added_to.contains(&id) && self.judge.would_be(manifest, id, kept);
+        // What a node asked then may be answered otherwise now.
+        let same =
+            !run.plan.added_to.contains(&id) && !manifest.asks(id) && self.judge.would_be(manifest, id, kept);
         same.then(|| kept.clone())
     }
 

@@ -1,4 +1,4 @@
-{# The macros of dbt-utils that models call and that need no database to be written out. #}
+{# The macros of dbt-utils that models call and that ask the database nothing. #}
 
 {# md5 over the fields as text with `-` between them; the same key as dbt-utils gives. #}
 {% macro dbt_utils__generate_surrogate_key(field_list) -%}
@@ -60,14 +60,14 @@ width_bucket(({{ expr }})::numeric, ({{ min_value }})::numeric, ({{ max_value }}
 {%- endmacro %}
 
 {% macro dbt_utils__pivot(column, values, alias=true, agg='sum', cmp='=', prefix='', suffix='', then_value=1, else_value=0, quote_identifiers=true, distinct=false) -%}
-{%- for value in values %}
+{%- for value in values if value is not none %}
 {{ agg }}({% if distinct %}distinct {% endif %}case when {{ column }} {{ cmp }} {{ literal(value) }} then {{ then_value }} else {{ else_value }} end)
-{%- if alias %} as {% if quote_identifiers %}"{{ prefix }}{{ value | replace('"', '""') }}{{ suffix }}"{% else %}{{ prefix }}{{ dbt_utils.slugify(value) }}{{ suffix }}{% endif %}{% endif %}{% if not loop.last %},{% endif %}
+{%- if alias %} as {% if quote_identifiers %}"{{ prefix }}{{ value | string | replace('"', '""') }}{{ suffix }}"{% else %}{{ prefix }}{{ dbt_utils.slugify(value) }}{{ suffix }}{% endif %}{% endif %}{% if not loop.last %},{% endif %}
 {%- endfor %}
 {%- endmacro %}
 
 {% macro dbt_utils__slugify(string) -%}
-{{ string | lower | replace(' ', '_') | replace('-', '_') | replace('.', '_') | replace('/', '_') }}
+{{ string | string | lower | replace(' ', '_') | replace('-', '_') | replace('.', '_') | replace('/', '_') }}
 {%- endmacro %}
 
 {% macro dbt_utils__get_url_host(field) -%}

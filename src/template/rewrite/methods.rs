@@ -23,6 +23,13 @@ const METHODS: &[(&str, &str, &[&str])] = &[
     ("values", "values", &[]),
     ("render", "elt_render", &[]),
     ("get", "elt_get", &["key", "default"]),
+    ("strftime", "elt_strftime", &["format"]),
+    ("print_table", "print_table", &[]),
+    ("is_string", "is_string", &[]),
+    ("is_integer", "is_integer", &[]),
+    ("is_float", "is_float", &[]),
+    ("is_numeric", "is_numeric", &[]),
+    ("is_number", "is_number", &[]),
 ];
 
 impl Rewriter<'_> {
@@ -32,6 +39,11 @@ impl Rewriter<'_> {
         let name = &source[word.clone()];
         let dot = source[..word.start].rfind('.').unwrap_or(word.start);
         let no_arguments = source[arguments.clone()].trim().is_empty();
+        if name == "items" && no_arguments && self.reads_results {
+            self.copy(copied..dot);
+            self.insert(" | items", word.start);
+            return behind;
+        }
         if name == "items" && no_arguments {
             // Tera walks a map itself.
             self.copy(copied..dot);

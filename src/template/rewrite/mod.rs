@@ -6,6 +6,7 @@
 mod arguments;
 mod changes;
 mod definitions;
+mod maps;
 mod methods;
 mod objects;
 mod statements;
@@ -75,6 +76,9 @@ pub(super) fn package(source: &str, signatures: &Signatures, package: &str) -> R
     Rewriter { package: Some(package), ..Rewriter::new(source, signatures, false) }.run()
 }
 
+/// Words of templates that may walk over the results of queries.
+const RESULTS: &[&str] = &["execute", "run_query", "load_result", "get_query_results", ".rows", ".columns"];
+
 struct Rewriter<'a> {
     source: &'a str,
     signatures: &'a Signatures,
@@ -86,6 +90,10 @@ struct Rewriter<'a> {
     in_macro: bool,
     /// Variables that are changed after they were set, as by `{% do names.append(x) %}`.
     changed: Vec<&'a str>,
+    /// The arguments of the `{% call statement(…) %}` that is open.
+    statement_call: Option<Range<usize>>,
+    /// Results of queries may be walked over.
+    reads_results: bool,
     /// The package whose file it is; its own macros come first.
     package: Option<&'a str>,
     out: Rewritten,
@@ -100,6 +108,8 @@ impl<'a> Rewriter<'a> {
             unmarked_depth: 0,
             in_macro: false,
             changed: changes::changed(source),
+            statement_call: None,
+            reads_results: RESULTS.iter().any(|word| source.contains(word)),
             package: None,
             out: Rewritten::default(),
         }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::super::scan::{close_bracket, identifier_end, keyword, skip_spaces, split};
 use super::{Problem, Rewriter};
 
-/// Packages of dbt whose macros are built in under `package__name`, as far as they need no database.
+/// Packages of dbt whose macros are built in under `package__name`.
 const PACKAGES: &[&str] = &["dbt", "dbt_utils", "dbt_date", "dbt_expectations"];
 
 impl Rewriter<'_> {
@@ -51,7 +51,7 @@ impl Rewriter<'_> {
         let (object, part) = (&self.source[word.clone()], &self.source[start..end]);
         let open = skip_spaces(bytes, end);
         let is_call = bytes.get(open) == Some(&b'(');
-        let function = match (object, part) {
+        let (function, parameters): (&str, &[&str]) = match (object, part) {
             ("target", _) => {
                 self.copy(copied..word.start);
                 self.insert(&format!("target(part=\"{part}\")"), word.start);
@@ -61,9 +61,14 @@ impl Rewriter<'_> {
                 self.copy(copied..word.start);
                 return Some(start);
             }
-            ("exceptions", "raise_compiler_error") if is_call => "throw",
-            ("exceptions", "warn") if is_call => "elt_warn",
-            ("adapter", "quote") if is_call => "elt_quote",
+            ("exceptions", "raise_compiler_error") if is_call => ("throw", &["message"]),
+            ("exceptions", "warn") if is_call => ("elt_warn", &["message"]),
+            ("adapter", "quote") if is_call => ("elt_quote", &["message"]),
+            ("adapter", "get_columns_in_relation") if is_call => ("elt_columns", &["relation"]),
+            ("adapter", "load_relation") if is_call => ("load_relation", &["relation"]),
+            ("adapter", "get_relation") if is_call => {
+                ("elt_find_relation", &["database", "schema", "identifier"])
+            }
             ("adapter", "dispatch") if is_call => return self.dispatched(word, open, copied, limit),
             // A variable of the template's own may be called like an object.
             ("model" | "config" | "flags" | "graph" | "api", _)
@@ -80,7 +85,7 @@ impl Rewriter<'_> {
         self.copy(copied..word.start);
         self.insert(function, word.start);
         self.copy(open..open + 1);
-        self.keywords(part, open + 1..close, &["message"], false);
+        self.keywords(part, open + 1..close, parameters, false);
         self.copy(close..close + 1);
         Some(close + 1)
     }

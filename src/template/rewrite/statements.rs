@@ -2,16 +2,18 @@
 
 use std::ops::Range;
 
-use super::super::scan::{Tag, identifier_end, skip_spaces, split};
+use super::super::scan::{Tag, close_bracket, identifier_end, skip_spaces, split};
 use super::Rewriter;
 
 /// Statements of dbt that elt does not have, and what serves instead.
 const UNSUPPORTED: &[(&str, &str)] = &[
-    ("call", "pass the text as an argument: `{% set body %}…{% endset %}`"),
     ("import", "macros in `macros/` are known everywhere by name"),
     ("from", "macros in `macros/` are known everywhere by name"),
     ("materialization", "elt's materializations are built in"),
 ];
+
+/// Words that are no variables.
+const NOT_NAMES: &[&str] = &["execute", "true", "false", "True", "False", "none", "None", "this", "loop"];
 
 impl Rewriter<'_> {
     pub(super) fn statement(&mut self, tag: &Tag) {
@@ -24,6 +26,17 @@ impl Rewriter<'_> {
             self.problem(start..end, message, *instead);
         }
         match word {
+            "call" => self.call_statement(tag, start..end),
+            "endcall" => {
+                self.unmarked_depth = self.unmarked_depth.saturating_sub(1);
+                let written = self.statement_call.take().unwrap_or(start..start);
+                self.copy(tag.whole.start..start);
+                self.insert("endset", start);
+                self.copy(end..tag.whole.end);
+                self.insert("{{ elt_statement(sql=elt_sql, ", written.start);
+                self.keywords("statement", written, &["name", "fetch_result", "auto_begin"], false);
+                self.insert(") }}", tag.whole.start);
+            }
             "macro" | "test" | "data_test" => {
                 self.unmarked_depth += 1;
                 self.in_macro = word == "macro";
@@ -45,6 +58,11 @@ impl Rewriter<'_> {
             "do" => self.do_statement(tag, end..tag.inner.end),
             "set" if self.changes(tag, end..tag.inner.end) => {}
             "for" => self.for_statement(tag, end..tag.inner.end),
+            "if" | "elif" if self.reads_results => {
+                self.copy(tag.whole.start..end);
+                self.condition(end..tag.inner.end);
+                self.copy(tag.inner.end..tag.whole.end);
+            }
             _ => {
                 self.block_of_text(word, end..tag.inner.end);
                 self.copy(tag.whole.start..start);
@@ -52,6 +70,27 @@ impl Rewriter<'_> {
                 self.copy(tag.inner.end..tag.whole.end);
             }
         }
+    }
+
+    /// `{% call statement('name', fetch_result=true) %}`: the text up to its end is the SQL.
+    fn call_statement(&mut self, tag: &Tag, word: Range<usize>) {
+        let source = self.source;
+        let start = skip_spaces(source.as_bytes(), word.end);
+        let called = &source[start..identifier_end(source.as_bytes(), start)];
+        let open = start + called.len();
+        let close = close_bracket(source.as_bytes(), open, tag.inner.end).filter(|_| called == "statement");
+        match close {
+            Some(close) => self.statement_call = Some(open + 1..close),
+            None => {
+                let message = "`{% call %}` is known with `statement(…)` alone".to_owned();
+                let hint = "pass the text as an argument: `{% set body %}…{% endset %}`";
+                self.problem(word.clone(), message, hint);
+            }
+        }
+        self.unmarked_depth += 1;
+        self.copy(tag.whole.start..word.start);
+        self.insert("set elt_sql ", word.start);
+        self.copy(tag.inner.end..tag.whole.end);
     }
 
     /// The name and the parameters of a macro; what a parameter is by default, callers say.
@@ -105,13 +144,15 @@ impl Rewriter<'_> {
             self.problem(rest.start..within.start, message, "set another variable to it, and change that");
         }
         let container = within.end..rest.end;
-        let walks_a_map = source[container.clone()].trim_end().ends_with(".items()");
+        let walks_a_map = source[container.clone()].trim_end().ends_with(".items()") && !self.reads_results;
         let filter = of("if").filter(|filter| filter.start > within.end && of("else").is_none());
         match (trimmed.as_slice(), filter) {
             ([name], Some(filter)) => {
+                let (opens, closes) = self.around_container(container.clone());
                 self.copy(tag.whole.start..within.end);
-                self.insert(&format!(" [{name} for {name} in"), within.end);
+                self.insert(&format!(" [{name} for {name} in{opens}"), within.end);
                 self.expression(container.start..filter.start);
+                self.insert(closes, filter.start);
                 self.expression(filter.start..container.end);
                 self.insert("]", container.end);
                 self.copy(tag.inner.end..tag.whole.end);
@@ -128,7 +169,48 @@ impl Rewriter<'_> {
                     self.insert(&taken, tag.whole.end);
                 }
             }
+            ([_], None) => {
+                let (opens, closes) = self.around_container(container.clone());
+                self.copy(tag.whole.start..within.end);
+                self.insert(opens, within.end);
+                self.expression(container.clone());
+                self.insert(closes, container.end);
+                self.copy(tag.inner.end..tag.whole.end);
+            }
             _ => self.plain_statement(tag),
+        }
+    }
+
+    /// What a loop walks over may be the result of a query, also where a macro gives it.
+    fn around_container(&self, container: Range<usize>) -> (&'static str, &'static str) {
+        let text = self.source[container].trim_start();
+        let called = &text[..identifier_end(text.as_bytes(), 0)];
+        let returned = self.signatures.get(called).is_some_and(|signature| signature.returns);
+        if self.reads_results || returned { (" elt_each(of=", ") ") } else { ("", "") }
+    }
+
+    /// `if results and not other`: to tera a table without rows is as true as another.
+    fn condition(&mut self, range: Range<usize>) {
+        let source = self.source;
+        let words = word_places(source, range.clone());
+        let joins = words.iter().filter(|place| matches!(&source[(*place).clone()], "and" | "or"));
+        let mut start = range.start;
+        for end in joins.cloned().chain(std::iter::once(range.end..range.end)) {
+            let operand = &source[start..end.start];
+            let bare = operand.trim_start();
+            let bare = bare.strip_prefix("not ").unwrap_or(bare).trim_start();
+            let name = start + operand.len() - bare.len();
+            if is_name(bare.trim_end()) && !NOT_NAMES.contains(&bare.trim_end()) {
+                self.copy(start..name);
+                self.insert("elt_truth(of=", name);
+                self.copy(name..name + bare.trim_end().len());
+                self.insert(")", name + bare.trim_end().len());
+                self.copy(name + bare.trim_end().len()..end.end);
+            } else {
+                self.expression(start..end.start);
+                self.copy(end.clone());
+            }
+            start = end.end;
         }
     }
 

@@ -84,8 +84,8 @@ fn words_of_logic_are_no_calls_and_ranges_have_two_ends() {
 
 #[test]
 fn too_many_arguments_are_told_with_their_place() {
-    let rewritten = macros("{{ ref('a', 'b', 'c') }}", &Signatures::new());
-    assert_eq!(rewritten.problems[0].span, 17..20);
+    let rewritten = macros("{{ source('a', 'b', 'c') }}", &Signatures::new());
+    assert_eq!(rewritten.problems[0].span, 20..23);
     assert!(rewritten.problems[0].message.contains("takes 2 by position"));
 }
 
@@ -110,13 +110,10 @@ fn what_there_is_not_is_told_with_the_nearest_name() {
     assert_eq!(hint, "did you mean `cents`?");
     assert_eq!(told("{{ cent() }}").0, message);
     assert_eq!(told("{{ cent(column=1) }}").0, message);
-    assert_eq!(
-        told("{{ run_query('select 1').columns[0].values() }}").0,
-        "there is no macro or function `run_query`"
-    );
+    assert_eq!(told("{{ local_md5('x').y[0].values() }}").0, "there is no macro or function `local_md5`");
     assert_eq!(told("{{ run_started_at.strftime('%Y') }}").0, "there is no `run_started_at`");
     assert_eq!(told("{{ modules.datetime.datetime.now() }}").0, "there is no `modules.datetime`");
-    assert_eq!(told("{{ adapter.get_relation(1, 2) }}").0, "there is no `adapter.get_relation`");
+    assert_eq!(told("{{ adapter.drop_relation(1, 2) }}").0, "there is no `adapter.drop_relation`");
     assert_eq!(told("{{ codegen.x('a') }}").0, "there is no package `codegen`, and no method `x`");
     let (message, hint) = told("{{ cents(colum='a') }}");
     assert_eq!((message.as_str(), hint.as_str()), ("`cents` takes no `colum`", "did you mean `column`?"));
@@ -190,6 +187,38 @@ fn macros_that_return_are_called_for_their_value() {
     let source = "{% macro m() %}{{ return(['a']) }}{% endmacro %}{% for x in m() %}{% endfor %}";
     assert_eq!(
         macros(source, &signatures(source)).text,
-        "{% component m() %}{{ elt_return(value=(['a'])) }}{% endcomponent %}{% for x in elt_returned(of=<m />) %}{% endfor %}"
+        "{% component m() %}{{ elt_return(value=(['a'])) }}{% endcomponent %}{% for x in elt_each(of= elt_returned(of=<m />) ) %}{% endfor %}"
+    );
+}
+
+#[test]
+fn questions_are_functions_and_statements_are_asked_where_they_end() {
+    assert_eq!(
+        plain("{% set x = run_query('select 1').columns[0].values()[0] %}"),
+        "{% set x = run_query(sql='select 1')[\"columns\"][0] | values[0] %}"
+    );
+    assert_eq!(
+        plain("{%- call statement('a', fetch_result=True) -%} select 1 {%- endcall %}"),
+        "{%- set elt_sql -%} select 1 {%- endset %}{{ elt_statement(sql=elt_sql, name='a', fetch_result=True) }}"
+    );
+    assert_eq!(plain("{% if execute %}"), "{% if elt_execute() %}");
+    assert_eq!(
+        plain("{% if found and not other or execute and found.rows %}"),
+        "{% if elt_truth(of=found) and not elt_truth(of=other) or elt_execute() and found.rows %}"
+    );
+    assert_eq!(
+        plain("{% if execute %}{% for row in found %}{% endfor %}{% endif %}"),
+        "{% if elt_execute() %}{% for row in elt_each(of= found ) %}{% endfor %}{% endif %}"
+    );
+}
+
+#[test]
+fn parts_of_relations_and_names_as_keys_are_understood() {
+    assert_eq!(plain("{{ ref('a').schema }}"), "{{ ref(name='a') | elt_part(part=\"schema\") }}");
+    assert_eq!(plain("{{ a.identifier ~ b.c }}"), "{{ a | elt_part(part=\"identifier\") ~ b.c }}");
+    assert_eq!(plain("{{ a.schema is defined }}"), "{{ a.schema is defined }}");
+    assert_eq!(
+        plain("{{ {a.b: 1, 'c': ref('d')} }}"),
+        "{{ {...elt_entry(key=(a.b), value=( 1)), ...elt_entry(key=( 'c'), value=( ref(name='d'))), } }}"
     );
 }

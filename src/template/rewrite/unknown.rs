@@ -7,32 +7,15 @@ use super::words::FUNCTIONS;
 use super::{Problem, Rewriter};
 use crate::diagnostic::did_you_mean;
 
-const ASKS: &str = "it asks the database while it is compiled, and elt compiles without one: write the columns \
-                    or values out, or keep them in `vars:`";
-
-/// Macros of dbt's packages that ask the database what columns, values or tables it has.
-const ASKS_THE_DATABASE: &[&str] = &[
-    "star",
-    "union_relations",
-    "unpivot",
-    "get_column_values",
-    "get_filtered_columns_in_relation",
-    "get_query_results_as_dict",
-    "get_relations_by_pattern",
-    "get_relations_by_prefix",
-    "get_single_value",
-    "nullcheck_table",
-];
-
 /// Those of [`REFUSED`] that are no functions.
 const VALUES: &[&str] = &["run_started_at", "invocation_id", "dbt_version"];
 
 /// Words of dbt that elt does not have, and what serves instead.
 const REFUSED: &[(&str, &str)] = &[
-    ("run_query", ASKS),
-    ("statement", ASKS),
-    ("load_result", ASKS),
-    ("load_relation", ASKS),
+    (
+        "statement",
+        "write `{% call statement('name', fetch_result=true) %}…{% endcall %}`, or `run_query('…')`",
+    ),
     ("caller", "pass the text as an argument: `{% set body %}…{% endset %}`"),
     ("run_started_at", "write `now()`: in PostgreSQL it is the time at which the transaction began"),
     ("invocation_id", "the runs are in the table `elt.runs`; a load keeps its own by `metadata=['_run_id']`"),
@@ -43,9 +26,12 @@ const REFUSED: &[(&str, &str)] = &[
     ("joiner", "write `{% if not loop.last %}, {% endif %}`, or `names | join(', ')`"),
 ];
 
+const ADAPTER: &str = "there are `adapter.get_columns_in_relation`, `get_relation`, `quote` and `dispatch`; for \
+                       anything else ask with `run_query('…')`";
+
 /// Objects of dbt, and what serves instead of what they know.
 const OBJECTS: &[(&str, &str)] = &[
-    ("adapter", ASKS),
+    ("adapter", ADAPTER),
     ("api", "write the SQL, or a macro of your own in macros/"),
     ("config", "what a model configures is not known while it is compiled: keep the value in `vars:`"),
     ("exceptions", "there are `exceptions.raise_compiler_error('…')` and `exceptions.warn('…')`"),
@@ -120,7 +106,7 @@ impl Rewriter<'_> {
     /// A part of one of dbt's objects that elt does not have.
     pub(super) fn unknown_part(&mut self, object: &str, part: &str, span: Range<usize>) {
         let instead =
-            OBJECTS.iter().find(|(known, _)| *known == object).map_or(ASKS, |(_, instead)| *instead);
+            OBJECTS.iter().find(|(known, _)| *known == object).map_or(ADAPTER, |(_, instead)| *instead);
         self.problem(span, format!("there is no `{object}.{part}`"), instead);
     }
 
@@ -128,14 +114,9 @@ impl Rewriter<'_> {
     pub(super) fn unknown_macro(&mut self, package: &str, name: &str, span: Range<usize>) {
         let message = format!("elt has no macro `{package}.{name}`");
         let known = self.signatures.keys().filter_map(|known| known.strip_prefix(&format!("{package}__")));
-        let asks = ASKS_THE_DATABASE.contains(&name);
-        let hint = if asks {
-            ASKS.to_owned()
-        } else {
-            did_you_mean(name, known)
-                .unwrap_or_else(|| "write the SQL, or a macro of your own in macros/".into())
-        };
-        let called = (!asks).then(|| format!("{package}__{name}"));
+        let hint = did_you_mean(name, known)
+            .unwrap_or_else(|| "write the SQL, or a macro of your own in macros/".into());
+        let called = Some(format!("{package}__{name}"));
         self.out.problems.push(Problem { span, message, hint, called });
     }
 }

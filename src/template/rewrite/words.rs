@@ -21,6 +21,11 @@ pub(super) const FUNCTIONS: &[(&str, &[&str])] = &[
     ("fromjson", &["string", "default"]),
     ("zip", &["first", "second", "third", "fourth"]),
     ("set", &["items", "default"]),
+    ("run_query", &["sql"]),
+    ("load_result", &["name"]),
+    ("load_relation", &["relation"]),
+    ("elt_relation", &["schema", "identifier"]),
+    ("elt_told", &["relation"]),
 ];
 
 /// Filters likewise.
@@ -57,6 +62,12 @@ impl Rewriter<'_> {
             if matches!(byte, b'\'' | b'"' | b'`') {
                 at = end_of_string(bytes, at, byte).min(range.end);
                 previous = byte;
+                continue;
+            }
+            if byte == b'{'
+                && let Some(after) = self.map_of_names(at, copied, range.end)
+            {
+                (at, copied, previous) = (after, after, b'}');
                 continue;
             }
             if byte == b'}' && bytes.get(at + 1) == Some(&b'}') {
@@ -154,8 +165,7 @@ impl Rewriter<'_> {
             (_, false) => {
                 let instead = match name {
                     "None" => "none",
-                    // Whatever is compiled here is compiled to be run.
-                    "execute" => "true",
+                    "execute" => "elt_execute()",
                     "project_name" => "target(part=\"project_name\")",
                     _ => {
                         self.refuses(name, word);
@@ -172,6 +182,11 @@ impl Rewriter<'_> {
     /// `call(…).part` or `list[0].part`: tera takes a part of a call in square brackets alone.
     fn part_of_call(&mut self, word: Range<usize>, copied: usize) -> Option<usize> {
         let before = self.source[..word.start].trim_end().strip_suffix('.')?.trim_end();
+        if self.is_part_of_relation(before, word.clone()) {
+            self.copy(copied..before.len());
+            self.insert(&format!(" | elt_part(part=\"{}\")", &self.source[word.clone()]), word.start);
+            return Some(word.end);
+        }
         let mut chain = before;
         while !chain.ends_with([')', ']']) {
             let name = chain.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
@@ -180,6 +195,27 @@ impl Rewriter<'_> {
         self.copy(copied..before.len());
         self.insert(&format!("[\"{}\"]", &self.source[word.clone()]), word.start);
         Some(word.end)
+    }
+
+    /// `ref('x').name` or `relation.schema`: a relation is a text, whose parts tera does not know.
+    fn is_part_of_relation(&self, before: &str, word: Range<usize>) -> bool {
+        let (name, behind) = (&self.source[word.clone()], self.source[word.end..].trim_start());
+        if behind.starts_with(['.', '[', '=']) && !behind.starts_with("==") || behind.starts_with("is ") {
+            return false;
+        }
+        let named = ["ref", "source"].into_iter().any(|function| {
+            let bytes = before.as_bytes();
+            before.rfind(&format!("{function}(")).is_some_and(|at| {
+                close_bracket(bytes, at + function.len(), bytes.len()) == Some(bytes.len() - 1)
+            })
+        });
+        match name {
+            "schema" | "identifier" | "database" => {
+                named || before.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+            }
+            "name" | "table" => named,
+            _ => false,
+        }
     }
 
     /// A call of a macro or a function: of the file's own package first, then of the project, then of dbt.

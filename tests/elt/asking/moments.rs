@@ -1,0 +1,147 @@
+//! When models ask: at work, of what this run builds, and not twice for nothing.
+
+use super::{ARCHIVE, ORDERS, told};
+use crate::support::Project;
+
+const PIVOTED: &str = "{{ config(materialized='table') }}
+select {{ dbt_utils.pivot('method', dbt_utils.get_column_values(ref('orders'), 'method'), then_value='amount') }}
+from {{ ref('orders') }}";
+
+#[tokio::test]
+async fn models_ask_what_this_run_builds_and_nothing_twice() {
+    let project = Project::new(&[
+        ("models/stage/orders.sql", ORDERS),
+        ("models/stage/archive.sql", ARCHIVE),
+        ("models/prod/pivoted.sql", PIVOTED),
+        ("models/prod/starred.sql", "select {{ dbt_utils.star(ref('archive')) }} from {{ ref('archive') }}"),
+        (
+            "models/prod/catalogue.sql",
+            "{{ config(materialized='table') }}\n\
+             {% set found = run_query(\"select count(*) as n from information_schema.tables where table_schema = 'nowhere'\") %}\n\
+             select {% if execute %}{{ found.rows[0][0] }}{% else %}0{% endif %} as n",
+        ),
+        (
+            "models/prod/clocked.sql",
+            "{{ config(materialized='table') }}\nselect '{{ dbt_utils.get_single_value('select now()') }}' as at",
+        ),
+    ])
+    .await;
+    project.good(&["run"]);
+    let columns = "select string_agg(attname, ' ' order by attnum) from pg_attribute where attrelid = 'prod.pivoted'::regclass and attnum > 0";
+    assert_eq!(project.value(columns).await, "card it's \"cash\"");
+    project.good(&["run"]).says("2 built, 4 unchanged");
+    insta::assert_snapshot!(project.good(&["plan"]).stdout, @r"
+    build    table  prod.catalogue  never skipped: it asks the database by a query that reads information_schema.tables, which is named by neither ref nor source
+    build    table  prod.clocked    never skipped: it asks the database by a query that calls now()
+
+    2 to build, 4 unchanged
+    ");
+    // A new value is a new column in the same run.
+    project.write("models/stage/orders.sql", &ORDERS.replace("(3, 'card'", "(3, 'coupon'"));
+    project.good(&["run"]);
+    assert_eq!(project.value(columns).await.split(' ').count(), 4);
+    assert!(project.value(columns).await.contains("coupon"));
+}
+
+#[tokio::test]
+async fn a_check_has_no_rows_and_blames_nobody_for_that() {
+    let project = Project::new(&[
+        ("models/stage/orders.sql", ORDERS),
+        (
+            "models/stage/chosen.sql",
+            "select * from {{ ref('orders') }} where method in ('{{ dbt_utils.get_column_values(ref('orders'), 'method') | join(\"','\") }}')",
+        ),
+        (
+            "models/stage/few.sql",
+            "select * from {{ ref('orders') }} where id in ({{ dbt_utils.get_column_values(ref('orders'), 'id') | join(', ') }})",
+        ),
+        ("models/stage/of_few.sql", "select * from {{ ref('few') }}"),
+        ("models/stage/starred.sql", "select {{ dbt_utils.star(ref('orders')) }} from {{ ref('orders') }}"),
+        ("models/stage/of_starred.sql", "select amount, nothing from {{ ref('starred') }}"),
+    ])
+    .await;
+    let ended = project.elt(&["check"]).expect(1);
+    insta::assert_snapshot!(told(&ended.stderr), @r#"
+    error[unknown-column]: column "nothing" does not exist
+     --> models/stage/of_starred.sql:1:16
+      |
+    1 | select amount, nothing from {{ ref('starred') }}
+      |                ^^^^^^^
+
+    note: not judged, for what they read is wrong or not known yet: stage.of_few
+    note: can be judged only with data, for what they ask the database has no rows in a check: stage.few
+    "#);
+}
+
+#[tokio::test]
+async fn compile_and_show_and_unit_tests_answer_in_their_own_ways() {
+    let project = Project::new(&[
+        ("models/stage/orders.sql", ORDERS),
+        ("models/prod/pivoted.sql", PIVOTED),
+        (
+            "models/prod/tests.yml",
+            "unit_tests:\n\
+             \x20 - name: values_of_the_given_rows\n    model: pivoted\n    given:\n      - input: ref('orders')\n        rows:\n          - {method: gold, amount: 2}\n          - {method: gold, amount: 3}\n    expect:\n      rows:\n        - {gold: 5}\n\
+             \x20 - name: values_that_are_overridden\n    model: pivoted\n    overrides:\n      macros:\n        dbt_utils.get_column_values: [card, tin]\n    given:\n      - input: ref('orders')\n        rows:\n          - {method: tin, amount: 2}\n    expect:\n      rows:\n        - {card: 0, tin: 2}\n",
+        ),
+        (
+            "tests/every_method.sql",
+            "{% set methods = dbt_utils.get_column_values(ref('orders'), 'method') %}\n\
+             select * from {{ ref('orders') }} where {{ methods | length }} not in (0, 2)",
+        ),
+    ])
+    .await;
+    let compiled = project.good(&["compile", "--select", "pivoted"]).stdout;
+    insta::assert_snapshot!(compiled, @r#"
+    -- prod.pivoted (models/prod/pivoted.sql)
+    -- asks the database while it renders; this is what is known without an answer
+
+    select 
+    from "stage"."orders"
+    "#);
+    project.good(&["run"]);
+    project.good(&["test"]);
+    insta::assert_snapshot!(project.good(&["show", "pivoted", "--query"]).stdout, @r#"
+     card  it's "cash"
+    12.50            4
+    "#);
+    let inline =
+        "select {{ dbt_utils.get_single_value('select count(*) from ' ~ ref('orders')) or 'null' }} as n";
+    insta::assert_snapshot!(project.good(&["show", "--inline", inline]).stdout, @r"
+    n
+    3
+    ");
+}
+
+#[tokio::test]
+async fn operations_and_hooks_may_change_what_they_ask() {
+    let macros = "{% macro fill(times) %}
+{% do run_query('create table if not exists notes (n int)') %}
+{% for i in range(times) %}{% do run_query('insert into notes values (1)') %}{% endfor %}
+{% set found = run_query('select count(*) as n from notes') %}
+{{ log('there are ' ~ found.rows[0].n, info=true) }}
+insert into notes values ({{ found.rows[0].n }})
+{% endmacro %}
+{% macro noted(relation) %}{% if execute %}
+{% set n = run_query('select count(*) from ' ~ relation).columns[0].values()[0] %}
+{% do run_query('insert into notes values (100)') %}
+insert into notes values ({{ 1000 + n }})
+{% endif %}{% endmacro %}";
+    let project = Project::new(&[
+        ("macros/m.sql", macros),
+        (
+            "models/stage/orders.sql",
+            &ORDERS.replace("materialized='table'", "materialized='table', post_hook=\"{{ noted(this) }}\""),
+        ),
+    ])
+    .await;
+    let told = project.good(&["run-operation", "fill", "--args", "{times: 2}"]);
+    let told = told.says("there are 2");
+    assert_eq!(told.stderr.matches("there are").count(), 1, "{}", told.stderr);
+    assert_eq!(project.value("select string_agg(n::text, ' ' order by n) from notes").await, "1 1 2");
+    project.good(&["run"]);
+    assert_eq!(
+        project.value("select string_agg(n::text, ' ' order by n) from notes").await,
+        "1 1 2 100 1003"
+    );
+}
