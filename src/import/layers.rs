@@ -12,6 +12,8 @@ pub struct Candidate<'a> {
     pub refs: Vec<String>,
     /// It reads a source, or a seed that becomes a raw load.
     pub reads_raw: bool,
+    /// A stage model of another package reads it.
+    pub read_by_stage: bool,
 }
 
 /// Folder names that mean: not for others to read.
@@ -47,7 +49,10 @@ pub fn decide(candidates: &[Candidate<'_>]) -> Vec<Layer> {
     let index: HashMap<&str, usize> =
         candidates.iter().enumerate().map(|(index, candidate)| (candidate.name, index)).collect();
     let mut waiting: Vec<usize> = (0..candidates.len())
-        .filter(|index| candidates[*index].reads_raw || candidates[*index].is_inner())
+        .filter(|index| {
+            let candidate = &candidates[*index];
+            candidate.reads_raw || candidate.read_by_stage || candidate.is_inner()
+        })
         .collect();
     let mut stage: HashSet<usize> = waiting.iter().copied().collect();
     // Stage cannot refer to prod: what a stage model reads is stage, too.
@@ -83,7 +88,7 @@ mod tests {
 
     fn candidate<'a>(name: &'a str, folder: &'a str, refs: &[&str], reads_raw: bool) -> Candidate<'a> {
         let refs = refs.iter().map(|name| (*name).to_owned()).collect();
-        Candidate { name, folders: vec![folder], refs, reads_raw }
+        Candidate { name, folders: vec![folder], refs, reads_raw, read_by_stage: false }
     }
 
     #[test]

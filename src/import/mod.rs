@@ -8,6 +8,7 @@ mod columns;
 mod cut;
 mod dbt;
 mod describe;
+mod installed;
 mod layers;
 mod packages;
 mod place;
@@ -84,7 +85,9 @@ pub fn import(import: &Import<'_>) -> Result<Imported, ImportError> {
     }
     let mut findings = Vec::new();
     let mut files = place::place(&project, &mut findings);
-    let packages = packages::read(&project, &folder, &mut findings);
+    let installed = installed::read(&project, &mut findings);
+    installed::place(&installed, &mut files, &mut findings);
+    let packages = packages::read(&project, &folder, &installed, &mut findings);
     let (profile, offline) = profile::read(&project, &import.profile_dirs, &mut findings);
     files.insert("profiles.yml".into(), Placed { text: offline, original: None });
     let setting = Setting { target: None, ..import.setting.clone() };
@@ -127,7 +130,13 @@ pub fn import(import: &Import<'_>) -> Result<Imported, ImportError> {
 }
 
 fn is_model(path: &str) -> bool {
-    path.starts_with("models/") && path.ends_with(".sql")
+    inside(path).starts_with("models/") && path.ends_with(".sql")
+}
+
+/// The path inside of the package that a file is of.
+fn inside(path: &str) -> &str {
+    let of_package = path.strip_prefix(installed::FOLDER).and_then(|rest| rest.strip_prefix('/'));
+    of_package.and_then(|rest| rest.split_once('/')).map_or(path, |(_, inside)| inside)
 }
 
 fn write(folder: &Path, files: &Files) -> io::Result<()> {

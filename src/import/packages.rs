@@ -7,10 +7,11 @@ use std::path::{Component, Path, PathBuf};
 use serde_json::Value;
 
 use super::dbt::Dbt;
+use super::installed::{self, Installed};
 use super::place::finding;
 use super::report::{Finding, Kind};
 use crate::deps::{self, Mode};
-use crate::project::packages::LOCK;
+use crate::project::packages::{LOCK, own_name};
 use crate::project::{Setting, yaml};
 
 /// `packages.yml` of the new project.
@@ -22,8 +23,12 @@ pub struct Packages {
     pub awaited: Vec<String>,
 }
 
-pub fn read(dbt: &Dbt, folder: &Path, findings: &mut Vec<Finding>) -> Packages {
+/// `installed` are taken with their models, and are no more asked for where they came from.
+pub fn read(dbt: &Dbt, folder: &Path, installed: &[Installed], findings: &mut Vec<Finding>) -> Packages {
     let mut packages = Packages { local: String::new(), of_git: String::new(), awaited: Vec::new() };
+    for package in installed {
+        packages.local.push_str(&format!("  - local: {}/{}\n", installed::FOLDER, package.dbt.name));
+    }
     let Some((file, text)) = &dbt.packages else { return packages };
     let values: Value = yaml::read(text).unwrap_or_default();
     for entry in values.get("packages").and_then(Value::as_array).into_iter().flatten() {
@@ -36,6 +41,19 @@ pub fn read(dbt: &Dbt, folder: &Path, findings: &mut Vec<Finding>) -> Packages {
             let line = line.map_or(0, |at| at + 1);
             findings.push(finding(kind, file, line, format!("the package {name}"), why));
         };
+        let names = match kind {
+            "local" => own_name(&dbt.root.join(name)).into_iter().collect(),
+            _ => names_of(name),
+        };
+        if let Some(taken) = installed.iter().find(|package| names.contains(&package.dbt.name)) {
+            let why = format!(
+                "it is {}/{}, with its models; what is new there comes by another import",
+                installed::FOLDER,
+                taken.dbt.name
+            );
+            told(Kind::Changed, &why);
+            continue;
+        }
         match kind {
             "git" => {
                 packages.of_git.push_str(&format!("  - git: {}\n", Value::from(name)));

@@ -40,6 +40,15 @@ pub struct SourceTable {
 }
 
 pub fn place(dbt: &Dbt, findings: &mut Vec<Finding>) -> Files {
+    place_beside(dbt, None, findings)
+}
+
+/// The same of a package. Its seeds are rules, for what is loaded is read from the project's own folder.
+pub fn place_package(dbt: &Dbt, read_by_stage: &HashSet<String>, findings: &mut Vec<Finding>) -> Files {
+    place_beside(dbt, Some(read_by_stage), findings)
+}
+
+fn place_beside(dbt: &Dbt, read_by_stage: Option<&HashSet<String>>, findings: &mut Vec<Finding>) -> Files {
     let mut files = Files::new();
     let described: Vec<(&DbtFile, Value)> = [&dbt.models, &dbt.seeds, &dbt.snapshots]
         .into_iter()
@@ -48,9 +57,11 @@ pub fn place(dbt: &Dbt, findings: &mut Vec<Finding>) -> Files {
         .map(|file| (file, yaml::read(&file.text).unwrap_or(Value::Null)))
         .collect();
     let sources = source_tables(&described);
-    let loads = seeds::place(dbt, &sources, &mut files, findings);
+    let loaded: &[SourceTable] = if read_by_stage.is_some() { &[] } else { &sources };
+    let loads = seeds::place(dbt, loaded, &mut files, findings);
     let models = models(dbt, &described, findings);
-    let placed = place_models(dbt, &models, &sources, &loads, &mut files, findings);
+    let known = Known { sources: &sources, loads: &loads, read_by_stage };
+    let placed = place_models(dbt, &models, &known, &mut files, findings);
     for (file, values) in &described {
         place_properties(dbt, file, values, &placed, &mut files, findings);
     }
@@ -147,15 +158,23 @@ fn dbt_path(dbt: &Dbt, file: &DbtFile, inside: &[&str]) -> Vec<String> {
     folders.chain(inside.iter().copied()).map(str::to_owned).collect()
 }
 
+/// What layers hang on besides the models.
+struct Known<'a> {
+    sources: &'a [SourceTable],
+    loads: &'a HashSet<String>,
+    /// Of a package: what stage models of others read.
+    read_by_stage: Option<&'a HashSet<String>>,
+}
+
 /// Decides the layers; the new path of each model by its name.
 fn place_models(
     dbt: &Dbt,
     models: &[Model],
-    sources: &[SourceTable],
-    loads: &HashSet<String>,
+    known: &Known<'_>,
     files: &mut Files,
     findings: &mut Vec<Finding>,
 ) -> HashMap<String, String> {
+    let Known { sources, loads, read_by_stage } = known;
     let candidates: Vec<Candidate<'_>> = models
         .iter()
         .map(|model| {
@@ -163,6 +182,7 @@ fn place_models(
             Candidate {
                 name: &model.name,
                 folders: model.folders.iter().map(String::as_str).collect(),
+                read_by_stage: read_by_stage.is_some_and(|names| names.contains(&model.name)),
                 reads_raw: refs.iter().any(|name| loads.contains(name))
                     || read.iter().any(|(source, table)| {
                         sources.iter().any(|known| known.source == *source && known.name == *table)

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::dbt::Dbt;
-use super::{Files, is_model};
+use super::{Files, inside, is_model};
 use crate::project::Layer;
 
 /// How much a finding asks of the reader; the most urgent first.
@@ -57,7 +57,8 @@ pub fn markdown(project: &Dbt, files: &Files, findings: &[Finding]) -> String {
     text.push_str("\n## Where the models are\n\n| layer | model | came from |\n|---|---|---|\n");
     for layer in Layer::ALL {
         let folder = format!("models/{layer}/");
-        for (path, file) in files.iter().filter(|(path, _)| is_model(path) && path.starts_with(&folder)) {
+        let of_layer = |path: &str| is_model(path) && inside(path).starts_with(&folder);
+        for (path, file) in files.iter().filter(|(path, _)| of_layer(path)) {
             let original = file.original.as_deref().unwrap_or("a seed");
             text.push_str(&format!("| {layer} | `{path}` | `{original}` |\n"));
         }

@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 use super::report::{Finding, Kind};
-use super::{Files, cut};
+use super::{Files, cut, inside};
 use crate::diagnostic::{Diagnostic, Location, Severity};
 use crate::manifest::compile;
 use crate::manifest::select::NamedSelectors;
@@ -73,7 +73,9 @@ fn calls_one(place: &Location, packages: &[String]) -> bool {
 fn drop_what_says_nothing(folder: &Path, files: &mut Files) -> io::Result<()> {
     let empty: Vec<String> = files
         .iter()
-        .filter(|(path, file)| path.ends_with(".yml") && *path != "profiles.yml" && says_nothing(&file.text))
+        .filter(|(path, file)| {
+            path.ends_with(".yml") && inside(path) != "profiles.yml" && says_nothing(&file.text)
+        })
         .map(|(path, _)| path.clone())
         .collect();
     for path in empty {
@@ -114,7 +116,7 @@ fn problems(folder: &Path, setting: &Setting) -> (Vec<Diagnostic>, usize) {
 fn is_of_yaml(problem: &Diagnostic) -> bool {
     problem.location.as_ref().is_some_and(|place| {
         let path = &place.file.path;
-        path != "profiles.yml" && (path.ends_with(".yml") || path.ends_with(".yaml"))
+        inside(path) != "profiles.yml" && (path.ends_with(".yml") || path.ends_with(".yaml"))
     })
 }
 
@@ -127,8 +129,8 @@ fn take_out(files: &mut Files, problem: &Diagnostic, findings: &mut Vec<Finding>
     let line = file.text[..at.min(file.text.len())].matches('\n').count() + 1;
     let original = file.original.clone().unwrap_or_else(|| path.clone());
     let is_yaml = path.ends_with(".yml") || path.ends_with(".yaml");
-    let cut = match path.split('/').next() {
-        _ if path == "profiles.yml" => return false,
+    let cut = match inside(path).split('/').next() {
+        _ if inside(path) == "profiles.yml" => return false,
         _ if is_yaml => cut::yaml(&file.text, at),
         Some("macros") => cut::block(&file.text, at),
         Some("tests") => None,
