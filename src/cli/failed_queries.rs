@@ -1,10 +1,12 @@
 //! The queries of failed tests as files, so that they can be pasted where rows are looked at.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::artifacts::Artifacts;
+use super::inspect::ASKS;
 use crate::diagnostic::Diagnostic;
 use crate::manifest::{Manifest, NodeId, Test, hash};
 use crate::name::Relation;
@@ -76,6 +78,9 @@ fn text(asked: &Asked<'_>, records: &[NodeRecord], test: &Test, problem: &Diagno
              -- The rows that were found are kept by --store-failures.\n",
             built.join(", ")
         ));
+    }
+    if manifest.text_asks(&test.text, &BTreeSet::new()) {
+        text.push_str(ASKS);
     }
     text + manifest.test_query(test, asked.name).text.trim() + "\n;\n"
 }

@@ -59,15 +59,19 @@ pub async fn compile(context: &Context, arguments: &Compile) -> Outcome {
         }
         for test in tests {
             let written = format!("tests/{}.sql", test.name.replace('/', "_"));
-            compiled.tell(&test.name, &test.file.path, &written, &manifest.test_query(test, &name))?;
+            let sql = manifest.test_query(test, &name);
+            let asks = manifest.text_asks(&test.text, &BTreeSet::new());
+            let sql = if asks { sql.wrap(ASKS, "") } else { sql };
+            compiled.tell(&test.name, &test.file.path, &written, &sql)?;
         }
         Ok::<(), Stop>(())
     })?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// What is known of a model without asking the database what it asks.
-const ASKS: &str = "-- asks the database while it renders; this is what is known without an answer\n";
+/// Stands before what is known of a text without asking the database what it asks.
+pub(super) const ASKS: &str =
+    "-- asks the database while it renders; this is what is known without an answer\n";
 
 /// Shows or writes what PostgreSQL would be given.
 struct Compiled<'a> {

@@ -40,7 +40,7 @@ pub(super) struct Asker<'a> {
 pub(super) struct Heard {
     pub answered: Answered,
     pub problems: Vec<Diagnostic>,
-    /// A query gave no row: what hangs on values could not be written.
+    /// A query gave no value: what hangs on values could not be written.
     pub found_nothing: bool,
     /// Why answers may differ although nothing was built in between.
     pub restless: Option<String>,
@@ -179,7 +179,9 @@ impl<'a> Asker<'a> {
                 heard.restless = self.restless(&question, &plain).await?;
             }
             let answer = self.answer(question.kind, &sql).await?;
-            heard.found_nothing |= matches!(&answer, Answer::Rows(table) if table.rows.is_empty());
+            // The largest of no values is NULL.
+            heard.found_nothing |=
+                matches!(&answer, Answer::Rows(table) if table.rows.iter().flatten().all(Option::is_none));
             Arc::make_mut(&mut answers).insert(question, answer);
         }
         let message = format!("the template asks more than {MAX_QUESTIONS} questions");

@@ -145,3 +145,46 @@ insert into notes values ({{ 1000 + n }})
         "1 1 2 100 1003"
     );
 }
+
+#[tokio::test]
+async fn views_and_added_rows_are_published_as_they_were_answered() {
+    let project = Project::new(&[
+        (
+            "models/raw/numbers.sql",
+            "{{ config(source='numbers.csv') }}\nn int, \"the \"\"name\"\"\" text",
+        ),
+        ("numbers.csv", "n,\"the \"\"name\"\"\"\n1,a\n2,b\n"),
+        (
+            "models/stage/grown.sql",
+            "{{ config(materialized='incremental', unique_key='n') }}\n\
+             {% set columns = adapter.get_columns_in_relation(this) | map(attribute='quoted') %}\n\
+             select {{ dbt_utils.star(ref('numbers')) }} from {{ ref('numbers') }}\n\
+             {% if is_incremental() %}where {{ columns | length }} = 2 and n > {{ dbt_utils.get_single_value('select max(n) from ' ~ this, default=0) }}{% endif %}",
+        ),
+        (
+            "models/stage/seen.sql",
+            "select {{ dbt_utils.get_column_values(ref('grown'), 'n', order_by='n') | join(' + ') or 0 }} as total, count(*) as rows from {{ ref('grown') }}",
+        ),
+        (
+            "models/prod/kept.sql",
+            "{{ config(materialized='materialized_view') }}\n\
+             select {{ dbt_utils.get_column_values(ref('grown'), 'n', order_by='n') | join(' + ') or 0 }} as total from {{ ref('grown') }}",
+        ),
+    ])
+    .await;
+    project.good(&["run"]);
+    let all = "select concat_ws(' ', s.total, s.rows, max(k.total), count(*)) from stage.seen s, prod.kept k group by s.total, s.rows";
+    assert_eq!(project.value(all).await, "3 2 3 2");
+    project.write("numbers.csv", "n,\"the \"\"name\"\"\"\n1,x\n2,y\n3,c\n");
+    project.good(&["run"]);
+    assert_eq!(project.value(all).await, "6 3 6 3");
+    assert_eq!(
+        project.value("select string_agg(\"the \"\"name\"\"\", '' order by n) from stage.grown").await,
+        "abc"
+    );
+    // What the build schema held is gone, and the view reads what is published.
+    assert_eq!(project.value("select count(*) from pg_namespace where nspname like 'elt_run%'").await, "0");
+    project.good(&["check"]);
+    project.good(&["run", "--full-refresh"]);
+    assert_eq!(project.value(all).await, "6 3 6 3");
+}
