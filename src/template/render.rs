@@ -58,7 +58,7 @@ impl Library {
             ]);
         }
         let signatures = self.with_local_macros(&file.text);
-        let rewritten = rewrite::model(
+        let mut rewritten = rewrite::model(
             &file.text,
             signatures.as_ref().unwrap_or(&self.signatures),
             self.package_of(&file.path),
@@ -70,7 +70,7 @@ impl Library {
         let prepared = Prepared {
             scope,
             name: &file.path,
-            text: rewritten.text.clone(),
+            text: std::mem::take(&mut rewritten.text),
             own_macros: signatures.is_some(),
             context: Context::new(),
             subject,

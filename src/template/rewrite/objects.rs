@@ -69,6 +69,9 @@ impl Rewriter<'_> {
             ("adapter", "get_relation") if is_call => {
                 ("elt_find_relation", &["database", "schema", "identifier"])
             }
+            ("api", "Relation") if self.source[end..].starts_with(".create(") => {
+                return self.named_relation(word, end + ".create".len(), copied, limit);
+            }
             ("adapter", "dispatch") if is_call => return self.dispatched(word, open, copied, limit),
             // A variable of the template's own may be called like an object.
             ("model" | "config" | "flags" | "graph" | "api", _)
@@ -86,6 +89,23 @@ impl Rewriter<'_> {
         self.insert(function, word.start);
         self.copy(open..open + 1);
         self.keywords(part, open + 1..close, parameters, false);
+        self.copy(close..close + 1);
+        Some(close + 1)
+    }
+
+    /// `api.Relation.create(…)`, whose bracket opens at `open`.
+    fn named_relation(
+        &mut self,
+        word: Range<usize>,
+        open: usize,
+        copied: usize,
+        limit: usize,
+    ) -> Option<usize> {
+        let close = close_bracket(self.source.as_bytes(), open, limit)?;
+        self.copy(copied..word.start);
+        self.insert("elt_relation", word.start);
+        self.copy(open..open + 1);
+        self.keywords("create", open + 1..close, &["database", "schema", "identifier", "type"], false);
         self.copy(close..close + 1);
         Some(close + 1)
     }

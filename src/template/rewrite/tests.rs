@@ -216,6 +216,10 @@ fn questions_are_functions_and_statements_are_asked_where_they_end() {
 fn parts_of_relations_and_names_as_keys_are_understood() {
     assert_eq!(plain("{{ ref('a').schema }}"), "{{ ref(name='a') | elt_part(part=\"schema\") }}");
     assert_eq!(plain("{{ a.identifier ~ b.c }}"), "{{ a | elt_part(part=\"identifier\") ~ b.c }}");
+    assert_eq!(
+        plain("{{ api.Relation.create('db', schema=s, identifier=ref('x').name) }}"),
+        "{{ elt_relation(database='db', schema=s, identifier=ref(name='x') | elt_part(part=\"name\")) }}"
+    );
     assert_eq!(plain("{{ a.schema is defined }}"), "{{ a.schema is defined }}");
     assert_eq!(
         plain("{{ {a.b: 1, 'c': ref('d')} }}"),

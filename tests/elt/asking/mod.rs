@@ -159,7 +159,8 @@ async fn relations_are_looked_for_and_questions_follow_from_answers() {
             "{% set known = adapter.get_relation(database=ref('orders').database, schema=ref('orders').schema, identifier=ref('orders').name) %}\n\
              {% set unknown = adapter.get_relation(target.database, 'stage', 'nowhere') %}\n\
              {% set before = load_relation(this) is not none %}\n\
-             select count(*) as n, {{ unknown is none }} as none_there, {{ before }} as stood_before from {{ known or ref('orders') }}",
+             {% set made = api.Relation.create(database=target.database, schema='stage', identifier='a \"b\"') %}\n\
+             select count(*) as n, '{{ made }}' as made, {{ unknown is none }} as none_there, {{ before }} as stood_before from {{ known or ref('orders') }}",
         ),
         (
             // The first answer says what the second question is.
@@ -173,9 +174,9 @@ async fn relations_are_looked_for_and_questions_follow_from_answers() {
     ])
     .await;
     project.good(&["run"]);
-    let there = "select concat_ws(' ', n, none_there, stood_before) from stage.there";
-    assert_eq!(project.value(there).await, "3 t f");
+    let there = "select concat_ws(' ', n, made, none_there, stood_before) from stage.there";
+    assert_eq!(project.value(there).await, "3 \"stage\".\"a \"\"b\"\"\" t f");
     assert_eq!(project.value("select name || n from stage.rounds").await, "card6");
     project.good(&["run"]);
-    assert_eq!(project.value(there).await, "3 t t");
+    assert_eq!(project.value(there).await, "3 \"stage\".\"a \"\"b\"\"\" t t");
 }
