@@ -186,6 +186,8 @@ impl Begun {
             match publish::nothing(&self.control, id, &built.passed, &self.manifest, &outcome.nodes).await {
                 Ok(()) => {
                     outcome.status = RunStatus::Succeeded;
+                    // A run that died may have left keys unproved.
+                    outcome.notes.extend(publish::validate(&self.control, &self.manifest).await);
                     load::tidy(&self.place, &self.manifest, &self.plan.build, id);
                 }
                 Err(error) => {

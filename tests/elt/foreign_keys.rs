@@ -138,6 +138,11 @@ async fn rows_are_added_on_both_sides_and_keys_stay() {
     let project = shop().await;
     project.write("models/stage/customers.sql", &incremental("id, name", "people"));
     project.write("models/stage/orders.sql", &incremental("id, customer_id", "orders"));
+    project.write(
+        "models/prod/counted.sql",
+        "{{ config(materialized='materialized_view', indexes=[{'columns': ['customer_id'], 'unique': true}]) }} \
+         select customer_id, count(*) as n from {{ ref('orders') }} group by 1",
+    );
     project.good(&["run"]);
     let wanted = "stage.orders FOREIGN KEY (customer_id) REFERENCES stage.customers(id) DEFERRABLE true";
     let oids = "select 'stage.customers'::regclass::oid || ' ' || 'stage.orders'::regclass::oid";
@@ -166,6 +171,14 @@ async fn rows_are_added_on_both_sides_and_keys_stay() {
     project.good(&["run", "--full-refresh"]);
     assert_eq!(keys(&project).await, wanted);
     assert_eq!(project.value("select count(*) from prod.seen").await, "4");
+
+    let counted =
+        "select string_agg(concat_ws(':', customer_id, n), ' ' order by customer_id) from prod.counted";
+    assert_eq!(project.value(counted).await, "1:1 2:1 3:1 4:1 1");
+    // Only the parent is replaced, what reads its child is made anew with it.
+    project.database.run("update crm.orders set customer_id = 1 where id = 11").await;
+    project.good(&["run", "--full-refresh", "--select", "customers counted"]);
+    assert_eq!(keys(&project).await, wanted);
 
     // Configured later, a key is made on the table that stands; configured no more, it goes.
     let keyless = ORDERS_YAML
@@ -300,4 +313,64 @@ async fn a_key_that_cannot_be_made_is_told_before_anything_is_built() {
         .expect(2)
         .says("error[bad-contract]: `b` cannot point to `a`: operator does not exist: text = integer")
         .says("nothing was run");
+}
+
+#[tokio::test]
+async fn a_key_that_a_dead_run_left_unproved_is_proved_by_the_next() {
+    let project = shop().await;
+    project.good(&["run"]);
+    let wanted = keys(&project).await;
+    project
+        .database
+        .run(
+            "alter table stage.orders drop constraint orders_customer_id_fkey; \
+             alter table stage.orders add foreign key (customer_id) references stage.customers (id) deferrable not valid",
+        )
+        .await;
+    assert!(keys(&project).await.ends_with("false"));
+    project.good(&["run", "--select", "seen"]);
+    assert_eq!(keys(&project).await, wanted);
+
+    // What others hung on a table is theirs, and is in the way as ever.
+    project.database.run("create table crm.notes (customer int references stage.customers (id))").await;
+    project
+        .elt(&["run"])
+        .expect(1)
+        .says("the foreign key to stage.customers of the table crm.notes depends on a relation that this run replaces");
+    project.database.run("drop table crm.notes").await;
+
+    // While somebody reads the table that stays, the run waits and readers go on.
+    let reader = project.database.session().await;
+    reader.run("begin; select * from stage.orders").await.expect("it can be read");
+    let mut run = project.start(&["run", "--full-refresh", "--select", "customers"]);
+    let waits = "select count(*) from elt.runs where status = 'running'";
+    while project.value(waits).await == "0" {
+        assert!(run.try_wait().expect("it can be asked").is_none(), "it must not end before the reader");
+    }
+    assert_eq!(project.value("select count(*) from stage.orders").await, "3");
+    reader.run("commit").await.expect("it ends");
+    assert!(run.wait().expect("it ends").success());
+    assert_eq!(keys(&project).await, wanted);
+}
+
+#[tokio::test]
+async fn a_developers_copy_points_to_its_own_tables_alone() {
+    let project = shop().await;
+    project.write(
+        "profiles.yml",
+        "target: prod\ntargets:\n  prod: {}\n  alice: {schema_prefix: alice_, defer: prod}\n",
+    );
+    project.good(&["run"]);
+    project.good(&["run", "--target", "alice", "--select", "orders"]).says(
+        "foreign keys to what is read from elsewhere are not made: alice_stage.orders to stage.customers",
+    );
+    let wanted = "stage.orders FOREIGN KEY (customer_id) REFERENCES stage.customers(id) DEFERRABLE true";
+    assert_eq!(keys(&project).await, wanted);
+    project.good(&["run", "--target", "alice"]);
+    let own =
+        "alice_stage.orders FOREIGN KEY (customer_id) REFERENCES alice_stage.customers(id) DEFERRABLE true";
+    assert_eq!(keys(&project).await, format!("{own}; {wanted}"));
+    // What it promised before holds of what is read there, too.
+    project.database.run("insert into crm.orders values (13, 9)").await;
+    project.elt(&["run", "--target", "alice", "--select", "orders"]).expect(1).says("Key (customer_id)=(9)");
 }

@@ -34,6 +34,7 @@ use moving::{Moving, Stop, not_ours, recreate};
 pub(super) use obstacles::failed;
 use obstacles::{after_lost_commit, cancelled, locked};
 pub(super) use overview::tell_tests;
+pub(super) use ties::validate;
 
 /// How long, in all, to try for the locks.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -77,7 +78,7 @@ pub(super) async fn publish(
         match attempt(session, publication).await {
             Ok(mut published) => {
                 published.notes.extend(overlooked);
-                published.notes.extend(ties::validate(session, publication.manifest).await);
+                published.notes.extend(validate(session, publication.manifest).await);
                 return Ok(published);
             }
             Err(stop) => {
