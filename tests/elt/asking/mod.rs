@@ -149,6 +149,55 @@ select '{{ ids | join(',') }}' as ids,
     ");
 }
 
+/// The example of dbt's own tutorial: a macro that asks, and gives what it found.
+const TUTORIAL: &str = "{% macro get_column_values(column_name, relation) %}
+{% set relation_query %}
+select distinct
+{{ column_name }}
+from {{ relation }}
+order by 1
+{% endset %}
+{% set results = run_query(relation_query) %}
+{% if execute %}
+{# Return the first column #}
+{% set results_list = results.columns[0].values() %}
+{% else %}
+{% set results_list = [] %}
+{% endif %}
+{{ return(results_list) }}
+{% endmacro %}
+{% macro get_kinds() %}{{ return(get_column_values('kind', ref('payments'))) }}{% endmacro %}";
+
+#[tokio::test]
+async fn a_macro_that_asks_gives_what_it_found_also_after_a_failed_run() {
+    let project = Project::new(&[
+        ("macros/get.sql", TUTORIAL),
+        (
+            "models/stage/payments.sql",
+            "{{ config(materialized='table') }}\nselect 1 as id, 'coupon' as kind, 3 as amount union all select 1, 'card', 4",
+        ),
+        (
+            "models/prod/kinds.sql",
+            "{%- set kinds = get_kinds() -%}\n\
+             select id\n\
+             {%- for kind in kinds %}, sum(case when kind = '{{kind}}' then amount end) as {{kind}}_amount{% endfor %}\n\
+             from {{ ref('payments') }} group by 1",
+        ),
+        ("tests/one.sql", "select * from {{ ref('kinds') }} where card_amount <> 5"),
+    ])
+    .await;
+    project.elt(&["run"]).expect(1).says("test-failed");
+    project.write(
+        "models/stage/payments.sql",
+        "select 1 as id, 'coupon' as kind, 3 as amount union all select 1, 'card', 5",
+    );
+    project.good(&["retry"]);
+    assert_eq!(
+        project.value("select concat_ws(' ', id, card_amount, coupon_amount) from prod.kinds").await,
+        "1 5 3"
+    );
+}
+
 #[tokio::test]
 async fn relations_are_looked_for_and_questions_follow_from_answers() {
     let project = Project::new(&[
