@@ -7,7 +7,8 @@ use super::config;
 use super::entries::{Argument, DependsOn, DocsBlock, Exposure, Macro, Nothing, SHOWN, Source, UnitTest};
 use super::manifest::{BUILTIN, Writer, inside};
 use super::nodes::columns;
-use crate::manifest::{self as compiled, Body};
+use crate::manifest::{self as compiled, Body, Node};
+use crate::name::Relation;
 use crate::project::Rows;
 use crate::template;
 
@@ -16,40 +17,52 @@ impl<'a> Writer<'a> {
         let mut sources = IndexMap::new();
         for id in self.manifest.ids() {
             let node = self.manifest.node(id);
-            let Body::Source { schema, table, description } = &node.body else { continue };
-            let (package, path) = self.manifest.package_of(&node.file.path);
-            let source = Source {
-                database: self.database,
-                schema: schema.as_str(),
-                name: table,
-                resource_type: "source",
-                package_name: package,
-                path,
-                original_file_path: path,
-                unique_id: self.ids[id.0].clone(),
-                fqn: self.manifest.fqn(id),
-                source_name: &node.domain,
-                source_description: description,
-                loader: "",
-                identifier: node.name.as_str(),
-                quoting: Nothing {},
-                loaded_at_field: node.config.loaded_at_field.as_deref(),
-                freshness: node.config.freshness.as_ref(),
-                external: None,
-                description: &node.description,
-                columns: columns(&node.columns),
-                meta: config::meta(&node.config.meta),
-                source_meta: Nothing {},
-                tags: &node.config.tags,
-                config: config::of_source(node, self.secrets),
-                patch_path: None,
-                unrendered_config: Nothing {},
-                relation_name: self.relation(&self.manifest.published(id)),
-                created_at: self.created_at,
-            };
-            sources.insert(source.unique_id.clone(), source);
+            if matches!(node.body, Body::Source { .. }) {
+                let source = self.source(node, &self.manifest.published(id));
+                sources.insert(source.unique_id.clone(), source);
+            }
         }
         sources
+    }
+
+    /// A source, switched off or not.
+    pub fn source(&self, node: &'a Node, relation: &Relation) -> Source<'a> {
+        let (schema, table, description) = match &node.body {
+            Body::Source { schema, table, description } => {
+                (schema.as_str(), table.as_str(), description.as_str())
+            }
+            _ => ("", "", ""),
+        };
+        let (package, path) = self.manifest.package_of(&node.file.path);
+        Source {
+            database: self.database,
+            schema,
+            name: table,
+            resource_type: "source",
+            package_name: package,
+            path,
+            original_file_path: path,
+            unique_id: self.manifest.id_of(node),
+            fqn: self.manifest.fqn_of(node),
+            source_name: &node.domain,
+            source_description: description,
+            loader: "",
+            identifier: node.name.as_str(),
+            quoting: Nothing {},
+            loaded_at_field: node.config.loaded_at_field.as_deref(),
+            freshness: node.config.freshness.as_ref(),
+            external: None,
+            description: &node.description,
+            columns: columns(&node.columns),
+            meta: config::meta(&node.config.meta),
+            source_meta: Nothing {},
+            tags: &node.config.tags,
+            config: config::of_source(node, self.secrets),
+            patch_path: None,
+            unrendered_config: Nothing {},
+            relation_name: self.relation(relation),
+            created_at: self.created_at,
+        }
     }
 
     pub fn macro_entry(&self, one: template::Macro) -> (String, Macro<'a>) {

@@ -10,6 +10,7 @@ use super::entries::{
 };
 use super::manifest::{Writer, inside, targets};
 use crate::manifest::{self as compiled, Body, Node, NodeId, hash};
+use crate::name::Relation;
 use crate::project::{ColumnProperties, Constraint, ConstraintKind, Materialization};
 
 impl<'a> Writer<'a> {
@@ -42,14 +43,33 @@ impl<'a> Writer<'a> {
     /// What config switches off: with all that is known without a compiled text.
     pub fn disabled(&self) -> IndexMap<String, Vec<Value>> {
         let mut disabled: IndexMap<String, Vec<Value>> = IndexMap::new();
+        let mut off = |id: String, entry: &dyn Fn() -> serde_json::Result<Value>| {
+            let mut entry = entry().unwrap_or_default();
+            entry["config"]["enabled"] = false.into();
+            disabled.entry(id).or_default().push(entry);
+        };
         for node in &self.manifest.disabled {
+            if let Body::Source { schema, .. } = &node.body {
+                let relation = Relation::new(schema.clone(), node.name.clone());
+                let entry = self.source(node, &relation);
+                off(self.manifest.id_of(node), &|| serde_json::to_value(&entry));
+                continue;
+            }
             let mut entry = self.entry(node);
             entry.depends_on.nodes = Some(Vec::new());
-            let id = entry.unique_id.clone();
-            let mut entry = serde_json::to_value(entry).unwrap_or_default();
-            entry["config"]["enabled"] = false.into();
-            entry["language"] = "sql".into();
-            disabled.entry(id).or_default().push(entry);
+            off(entry.unique_id.clone(), &|| {
+                let mut entry = serde_json::to_value(&entry)?;
+                entry["language"] = "sql".into();
+                Ok(entry)
+            });
+        }
+        for test in &self.manifest.disabled_tests {
+            let entry = self.test(test);
+            off(entry.unique_id.clone(), &|| serde_json::to_value(&entry));
+        }
+        for exposure in &self.manifest.disabled_exposures {
+            let (id, entry) = self.exposure(exposure);
+            off(id, &|| serde_json::to_value(&entry));
         }
         disabled
     }

@@ -111,10 +111,26 @@ impl Reader<'_> {
         join_words(&mut all, words.clone());
         let mut config = self.config(&without_test_words(&all), &entry.place);
         config.tags.extend(entry.tags.iter().cloned());
+        let written = arguments.clone();
+        let parts: Vec<&str> =
+            [entry.name.as_str(), name.as_str()].into_iter().chain(entry.column.as_deref()).collect();
+        let test_name = own_name.unwrap_or_else(|| parts.join("_"));
         if config.enabled == Some(false) {
+            self.disabled_test(Claim {
+                description,
+                name: test_name,
+                kind: &entry.name,
+                package: entry.package.clone(),
+                called,
+                config,
+                place: entry.place.clone(),
+                subject: Some(id),
+                column: entry.column.clone(),
+                arguments: written,
+                words: all,
+            });
             return None;
         }
-        let written = arguments.clone();
         let mut call = Map::from_iter([("model".to_owned(), Value::from(model))]);
         if let Some(column) = &entry.column {
             match Ident::new(column) {
@@ -130,15 +146,13 @@ impl Reader<'_> {
         let subject = Subject { name: &name, ..Subject::default() };
         let rendered =
             self.project.library.render_test(&called, &call, config.only.as_deref(), subject, &entry.place);
-        let parts: Vec<&str> =
-            [entry.name.as_str(), name.as_str()].into_iter().chain(entry.column.as_deref()).collect();
         // What the test's own text configures holds where YAML says nothing, and folders where neither does.
         let mut all = folders;
         join_words(&mut all, rendered.as_ref().map(|rendered| rendered.config.clone()).unwrap_or_default());
         join_words(&mut all, words);
         let claim = Claim {
             description,
-            name: own_name.unwrap_or_else(|| parts.join("_")),
+            name: test_name,
             kind: &entry.name,
             package: entry.package.clone(),
             called,
@@ -172,9 +186,7 @@ impl Reader<'_> {
         join_words(&mut words, described.map(|test| test.config.clone()).unwrap_or_default());
         join_words(&mut words, rendered.as_ref().map(|rendered| rendered.config.clone()).unwrap_or_default());
         let config = self.config(&without_test_words(&words), &place);
-        if config.enabled == Some(false) {
-            return None;
-        }
+        let is_on = config.enabled != Some(false);
         let claim = Claim {
             description: described.map(|test| test.description.clone()).unwrap_or_default(),
             name: name.clone(),
@@ -188,7 +200,36 @@ impl Reader<'_> {
             arguments: Map::new(),
             words,
         };
+        if !is_on {
+            self.disabled_test(claim);
+            return None;
+        }
         self.test(claim, rendered, rank)
+    }
+
+    /// It is written down and nothing more: what it refers to may not be there.
+    fn disabled_test(&mut self, claim: Claim<'_>) {
+        let home = claim.subject.unwrap_or(NodeId(0));
+        let Ok(judged) = TestConfig::read(&Map::new()) else { return };
+        if home.0 < self.nodes.len() {
+            self.disabled_tests.push(Test {
+                name: claim.name,
+                kind: claim.kind.to_owned(),
+                package: claim.package,
+                called: claim.called,
+                judged,
+                description: claim.description,
+                text: Text { rendered: Rendered::default(), targets: Vec::new() },
+                file: claim.place.file.clone(),
+                place: claim.place,
+                home,
+                subject: claim.subject,
+                column: claim.column,
+                arguments: claim.arguments,
+                config: claim.config,
+                words: claim.words,
+            });
+        }
     }
 
     fn test(

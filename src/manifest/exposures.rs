@@ -8,6 +8,10 @@ impl Reader<'_> {
     pub(super) fn exposures(&mut self) -> Vec<Exposure> {
         let mut exposures: Vec<Exposure> = Vec::new();
         for written in &self.project.exposures {
+            if !written.enabled {
+                self.disabled_exposures.push(Exposure { written: written.clone(), parents: Vec::new() });
+                continue;
+            }
             if let Some(other) = exposures.iter().find(|other| other.written.name == written.name) {
                 let message = format!("`{}` is exposed twice, also at {}", written.name, other.written.place);
                 self.problems.push(Diagnostic::error("described-twice", message).at(written.place.clone()));

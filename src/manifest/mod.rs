@@ -152,8 +152,10 @@ pub struct Manifest {
     pub project: String,
     pub packages: Vec<Package>,
     pub nodes: Vec<Node>,
-    /// Models and sources that their config switches off; they refer to nothing here.
+    /// What config switches off; it refers to nothing here.
     pub disabled: Vec<Node>,
+    pub disabled_tests: Vec<Test>,
+    pub disabled_exposures: Vec<Exposure>,
     /// Before and after a run.
     pub run_hooks: Hooks,
     pub tests: Vec<Test>,

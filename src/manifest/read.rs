@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::endpoints;
 use super::folders::FolderConfig;
 use super::graph::{check_layers, order};
-use super::{Manifest, Node, NodeId};
+use super::{Exposure, Manifest, Node, NodeId, Test};
 use crate::diagnostic::{Diagnostic, Location, did_you_mean};
 use crate::name::Ident;
 use crate::project::{Config, Keys, Project, Properties, Version};
@@ -20,6 +20,8 @@ pub fn compile(project: &Project) -> (Manifest, Vec<Diagnostic>) {
         properties: HashMap::new(),
         nodes: Vec::new(),
         disabled: Vec::new(),
+        disabled_tests: Vec::new(),
+        disabled_exposures: Vec::new(),
         references: Vec::new(),
         by_name: HashMap::new(),
         sources: HashMap::new(),
@@ -49,6 +51,8 @@ pub fn compile(project: &Project) -> (Manifest, Vec<Diagnostic>) {
         project: project.name.clone(),
         packages: project.packages.clone(),
         disabled: reader.disabled,
+        disabled_tests: reader.disabled_tests,
+        disabled_exposures: reader.disabled_exposures,
         exposures,
         unit_tests,
         nodes: reader.nodes,
@@ -76,6 +80,8 @@ pub(super) struct Reader<'a> {
     pub nodes: Vec<Node>,
     /// What the config switches off.
     pub disabled: Vec<Node>,
+    pub disabled_tests: Vec<Test>,
+    pub disabled_exposures: Vec<Exposure>,
     /// The unresolved references of each node's texts: full, then incremental.
     pub references: Vec<Vec<Vec<Reference>>>,
     pub by_name: HashMap<String, NodeId>,

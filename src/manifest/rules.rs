@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::read::Reader;
 use super::{Body, Hooks, Node, endpoints};
 use crate::diagnostic::{Diagnostic, Location};
+use crate::name::Ident;
 use crate::project::{Config, FolderKind, Layer, Materialization, Properties, Rule, join_words};
 use crate::template::Subject;
 
@@ -38,7 +39,7 @@ const WORDS: &[&str] = &[
 
 impl Reader<'_> {
     pub(super) fn rules(&mut self) {
-        for rule in &self.project.rules {
+        for rule in self.project.rules.iter().chain(&self.project.disabled_rules) {
             let properties = self.properties.get(rule.name.as_str()).copied();
             let mut words = self.folder_words_at(FolderKind::Rules, &rule.file.path, &rule.name);
             let of_yaml = properties.map(|own| self.rendered_words(own)).unwrap_or_default();
@@ -47,6 +48,9 @@ impl Reader<'_> {
             let place = properties.map_or_else(|| start.clone(), |own| own.config_place.clone());
             let config = self.config(&words, &place);
             if config.enabled == Some(false) {
+                if let Ok(name) = Ident::new(&*rule.name) {
+                    self.disabled.push(node_of(rule, properties, name, config, words));
+                }
                 continue;
             }
             self.check_rule(rule, properties, &words, &config, &place);
@@ -59,25 +63,9 @@ impl Reader<'_> {
                 after: self.hooks(&config.post_hook, &files, subject),
             };
             self.add(&rule.name, None, start, Vec::new(), |name| Node {
-                name,
-                layer: Layer::Stage,
-                domain: String::new(),
-                file: rule.file.clone(),
-                materialization: Materialization::Seed,
-                config,
-                words,
-                yaml_words: properties.map(|own| own.config.clone()).unwrap_or_default(),
-                description: properties.map(|own| own.description.clone()).unwrap_or_default(),
-                described_in: properties.map(|own| own.place.file.clone()),
-                columns: properties.map(|own| own.columns.clone()).unwrap_or_default(),
                 endpoint: endpoints::of(properties),
-                constraints: Vec::new(),
-                foreign_keys: Vec::new(),
-                version: None,
-                deprecation_date: None,
                 hooks,
-                body: Body::Rule(rule.clone()),
-                parents: Vec::new(),
+                ..node_of(rule, properties, name, config, words)
             });
         }
     }
@@ -122,5 +110,36 @@ impl Reader<'_> {
         if let Some(own) = properties.filter(|_| config.contract.enforced) {
             self.check_contract(own, Materialization::Seed);
         }
+    }
+}
+
+/// A rules file as a node that is neither served nor has hooks.
+fn node_of(
+    rule: &Rule,
+    properties: Option<&Properties>,
+    name: Ident,
+    config: Config,
+    words: Map<String, Value>,
+) -> Node {
+    Node {
+        name,
+        layer: Layer::Stage,
+        domain: String::new(),
+        file: rule.file.clone(),
+        materialization: Materialization::Seed,
+        config,
+        words,
+        yaml_words: properties.map(|own| own.config.clone()).unwrap_or_default(),
+        description: properties.map(|own| own.description.clone()).unwrap_or_default(),
+        described_in: properties.map(|own| own.place.file.clone()),
+        columns: properties.map(|own| own.columns.clone()).unwrap_or_default(),
+        endpoint: None,
+        constraints: Vec::new(),
+        foreign_keys: Vec::new(),
+        version: None,
+        deprecation_date: None,
+        hooks: Hooks::default(),
+        body: Body::Rule(rule.clone()),
+        parents: Vec::new(),
     }
 }

@@ -32,23 +32,19 @@ impl Reader<'_> {
             self.fill_in(&mut words, &table.place);
             let Value::Object(words) = words else { continue };
             let config = self.config(&words, &table.place);
-            if config.enabled == Some(false) {
-                continue;
-            }
-            if config.loaded_at_field.is_some() && config.loaded_at_query.is_some() {
+            let is_on = config.enabled != Some(false);
+            if is_on && config.loaded_at_field.is_some() && config.loaded_at_query.is_some() {
                 let message =
                     format!("`{}.{}` has a loaded_at_field and a loaded_at_query", table.source, table.name);
                 let problem = Diagnostic::error("bad-config", message).at(table.place.clone());
                 self.problems.push(problem.hint("keep one of them"));
             }
-            if let Some(id) = self.loaded_here(table, &schema, &name) {
+            if let Some(id) = self.loaded_here(table, &schema, &name).filter(|_| is_on) {
                 self.fresh_as_declared(id, config);
                 self.sources.insert(named, id);
                 continue;
             }
-            self.sources.insert(named, NodeId(self.nodes.len()));
-            self.references.push(Vec::new());
-            self.nodes.push(Node {
+            let node = Node {
                 name,
                 layer: Layer::Raw,
                 domain: table.source.clone(),
@@ -72,7 +68,14 @@ impl Reader<'_> {
                     description: table.source_description.clone(),
                 },
                 parents: Vec::new(),
-            });
+            };
+            if !is_on {
+                self.disabled.push(node);
+                continue;
+            }
+            self.sources.insert(named, NodeId(self.nodes.len()));
+            self.references.push(Vec::new());
+            self.nodes.push(node);
         }
     }
 

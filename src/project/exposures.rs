@@ -74,6 +74,8 @@ pub enum Maturity {
 #[derive(Debug, Clone)]
 pub struct Exposure {
     pub name: String,
+    /// What is not is written down alone.
+    pub enabled: bool,
     pub kind: ExposureType,
     pub owner: Map<String, Value>,
     pub label: Option<String>,
@@ -87,19 +89,17 @@ pub struct Exposure {
 }
 
 impl WrittenExposure {
-    /// `None` where it is not enabled.
-    pub(super) fn read(self, file: &Arc<SourceFile>) -> Result<Option<Exposure>, Diagnostic> {
-        if self.config.enabled == Some(false) {
-            return Ok(None);
-        }
+    pub(super) fn read(self, file: &Arc<SourceFile>) -> Result<Exposure, Diagnostic> {
         let mut depends_on = Vec::new();
-        for written in &self.depends_on {
+        let enabled = self.config.enabled != Some(false);
+        for written in self.depends_on.iter().filter(|_| enabled) {
             let at = yaml::place(file, written);
             depends_on.push((reference(&written.value, &at)?, at));
         }
         let mut meta = self.meta;
         meta.extend(self.config.meta);
-        Ok(Some(Exposure {
+        Ok(Exposure {
+            enabled,
             place: place(file, &self.name),
             name: self.name.value,
             kind: self.kind,
@@ -111,7 +111,7 @@ impl WrittenExposure {
             tags: self.tags.list().into_iter().chain(self.config.tags.list()).collect(),
             meta,
             depends_on,
-        }))
+        })
     }
 }
 

@@ -96,6 +96,8 @@ pub struct Project {
     pub packages: Vec<packages::Package>,
     pub models: Vec<ModelFile>,
     pub rules: Vec<Rule>,
+    /// Those that config switches off: they are not read.
+    pub disabled_rules: Vec<Rule>,
     /// Names of all files of rules, also of those that cannot be read.
     pub rule_names: BTreeSet<String>,
     /// `tests/**/*.sql`: queries that must return no rows.
@@ -188,6 +190,7 @@ impl Project {
             found.docs.iter().flat_map(|file| docs_blocks::read(file, &mut problems)).collect();
         docs_blocks::resolve(&docs_blocks, &mut properties, &mut sources, &mut exposures, &mut problems);
         let project_name = name.clone();
+        let mut disabled_rules = Vec::new();
         let rules = found
             .rules
             .iter()
@@ -201,7 +204,12 @@ impl Project {
                     );
                     folder_config(&tree, &path)
                 });
-                rules::read(file, own, &folders.unwrap_or_default(), &mut problems)
+                let folders = folders.unwrap_or_default();
+                if let Some(rule) = rules::disabled(file, own, &folders) {
+                    disabled_rules.push(rule);
+                    return None;
+                }
+                rules::read(file, own, &folders, &mut problems)
             })
             .collect();
         let project = Self {
@@ -212,6 +220,7 @@ impl Project {
             target,
             models,
             rules,
+            disabled_rules,
             rule_names: found.rules.iter().map(|file| stem(&file.path).to_owned()).collect(),
             singular_tests: found.tests,
             described_tests: singular,

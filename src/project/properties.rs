@@ -187,7 +187,7 @@ pub(super) fn read(file: &Arc<SourceFile>, fixtures: &[Arc<SourceFile>]) -> Resu
         described.unit_tests.extend(test.read(file, fixtures)?);
     }
     for exposure in written.exposures {
-        described.exposures.extend(exposure.read(file)?);
+        described.exposures.push(exposure.read(file)?);
     }
     Ok(described)
 }

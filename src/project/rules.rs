@@ -33,6 +33,22 @@ struct Line {
     cells: Vec<String>,
 }
 
+/// A file that config switches off, whatever it holds.
+pub(super) fn disabled(
+    file: &Arc<SourceFile>,
+    own: Option<&Properties>,
+    folders: &Map<String, Value>,
+) -> Option<Rule> {
+    let said = own.and_then(|own| own.config.get("enabled")).or_else(|| folders.get("enabled"));
+    let name = super::stem(&file.path).to_owned();
+    (said == Some(&Value::Bool(false))).then(|| Rule {
+        name,
+        file: file.clone(),
+        columns: Vec::new(),
+        delimiter: ',',
+    })
+}
+
 pub(super) fn read(
     file: &Arc<SourceFile>,
     own: Option<&Properties>,
@@ -41,9 +57,6 @@ pub(super) fn read(
 ) -> Option<Rule> {
     let before = problems.len();
     let word = |word: &str| own.and_then(|own| own.config.get(word)).or_else(|| folders.get(word));
-    if word("enabled") == Some(&Value::Bool(false)) {
-        return None;
-    }
     let delimiter = match word("delimiter").and_then(Value::as_str).map(|text| text.replace("\\t", "\t")) {
         None => ',',
         Some(text) if text.len() == 1 => text.chars().next().unwrap_or(','),

@@ -231,3 +231,50 @@ async fn what_is_wrong_with_exposures_docs_blocks_and_names_is_told() {
     project.write("profiles.yml", "name: my shop\n");
     project.elt(&["ls"]).expect(2).says("the project's name `my shop` is no identifier");
 }
+
+#[tokio::test]
+async fn what_is_switched_off_is_told_apart_whatever_it_is() {
+    let project = Project::new(&[
+        ("profiles.yml", "name: shop\ntarget: dev\n"),
+        ("models/prod/a.sql", "select 1 as id"),
+        (
+            "models/prod/a.yml",
+            "sources:
+  - name: till
+    tables: [{name: days, config: {enabled: false}}, {name: hours}]
+models:
+  - name: a
+    columns:
+      - name: id
+        tests: [{unique: {config: {enabled: false}}}, not_null]
+exposures:
+  - {name: board, type: dashboard, owner: {name: ann}, depends_on: [metric('gone')], config: {enabled: false}}
+",
+        ),
+        ("tests/off.sql", "{{ config(enabled=false) }} select * from {{ ref('gone') }}"),
+        ("rules/old.csv", "this, is: \"no table"),
+        ("rules/old.yml", "rules: [{name: old, config: {enabled: false}}]"),
+    ])
+    .await;
+    project.good(&["run", "--select", "a"]);
+    let manifest = artifact(&project, "manifest.json");
+    let disabled = manifest["disabled"].as_object().unwrap();
+    let mut told: Vec<String> = disabled
+        .iter()
+        .map(|(id, all)| format!("{} {} {}", all[0]["resource_type"], id, all[0]["config"]["enabled"]))
+        .collect();
+    told.sort();
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    "exposure" exposure.shop.board false
+    "seed" seed.shop.old false
+    "source" source.shop.till.days false
+    "test" test.shop.off false
+    "test" test.shop.unique_a_id.68a9fe67d2 false
+    "#);
+    for (id, all) in disabled {
+        assert_eq!(all[0]["unique_id"], id.as_str());
+    }
+    for part in ["nodes", "sources", "exposures"] {
+        assert!(manifest[part].as_object().unwrap().keys().all(|id| !disabled.contains_key(id)), "{part}");
+    }
+}
