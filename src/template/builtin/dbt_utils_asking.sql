@@ -66,18 +66,28 @@ order by {{ order_by }}
 {{ return(found) }}
 {%- endmacro %}
 
-{% macro dbt_utils__get_relations_by_pattern(schema_pattern, table_pattern, exclude='', database='') -%}
-{%- set found = [] -%}
-{%- if execute -%}
-{%- set sql -%}
-select n.nspname as schema_name, c.relname as name
+{# What a run is building, or has put away, is no relation for others. #}
+{% macro dbt_utils__get_tables_by_pattern_sql(schema_pattern, table_pattern, exclude='', database='') -%}
+select n.nspname as table_schema, c.relname as table_name,
+    case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'f' then 'external' else 'table' end as table_type
 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-where c.relkind in ('r', 'v', 'm', 'p', 'f')
+where c.relkind in ('r', 'v', 'm', 'p', 'f') and not pg_is_other_temp_schema(n.oid)
+  and n.nspname !~ '^elt_(run|old|check)_[0-9]'
   and n.nspname ilike {{ literal(schema_pattern) }} and c.relname ilike {{ literal(table_pattern) }}
   and c.relname not ilike {{ literal(exclude) }}
 order by 1, 2
-{%- endset -%}
-{%- for row in run_query(sql) -%}{%- do found.append(elt_relation(row[0], row[1])) -%}{%- endfor -%}
+{%- endmacro %}
+
+{% macro dbt_utils__get_tables_by_prefix_sql(schema, prefix, exclude='', database='') -%}
+{{ dbt_utils.get_tables_by_pattern_sql(schema, prefix ~ '%', exclude) }}
+{%- endmacro %}
+
+{% macro dbt_utils__get_relations_by_pattern(schema_pattern, table_pattern, exclude='', database='') -%}
+{%- set found = [] -%}
+{%- if execute -%}
+{%- for row in run_query(dbt_utils.get_tables_by_pattern_sql(schema_pattern, table_pattern, exclude)) -%}
+{%- do found.append(elt_relation(row[0], row[1])) -%}
+{%- endfor -%}
 {%- endif -%}
 {{ return(found) }}
 {%- endmacro %}
@@ -171,3 +181,10 @@ from {{ relation }} where false
 {% macro dbt_utils__nullcheck_table(relation) -%}
 select {% if execute %}{{ dbt_utils.nullcheck(adapter.get_columns_in_relation(relation)) }}{% else %}*{% endif %} from {{ relation }}
 {%- endmacro %}
+
+{# How many borders of the part lie between the two; 1 before it can be asked. #}
+{% macro dbt_utils__get_intervals_between(start_date, end_date, datepart) -%}
+{{ return(dbt_utils.get_single_value('select ' ~ dbt.datediff(start_date, end_date, datepart), default=1)) }}
+{%- endmacro %}
+
+{% macro dbt_utils__log_info(message) -%}{{ log(message, info=true) }}{%- endmacro %}

@@ -50,12 +50,13 @@ async fn macros_of_dbt_utils_ask_for_columns_and_values() {
             "{% set all = dbt_utils.get_query_results_as_dict('select id, method from ' ~ ref('orders') ~ ' order by id') %}\n\
              {% set most = dbt_utils.get_single_value('select max(amount) from ' ~ ref('orders')) %}\n\
              {% set none_of = dbt_utils.get_single_value('select 1 where false', default=-1) %}\n\
-             select '{{ (all.id or []) | join('+') }}' as ids, {{ most or 0 }} as most, {{ none_of or 0 }} as none_of,\n\
+             select {{ dbt_utils.get_intervals_between(\"date '2024-01-01'\", \"date '2024-01-03'\", 'day') }} as days,\n\
+             '{{ (all.id or []) | join('+') }}' as ids, {{ most or 0 }} as most, {{ none_of or 0 }} as none_of,\n\
              {{ dbt_utils.get_filtered_columns_in_relation(ref('orders'), except=['id']) | length }} as others",
         ),
         (
             "models/prod/found.sql",
-            "{% set relations = dbt_utils.get_relations_by_pattern('st%', 'arch%') %}\n\
+            "{% set relations = dbt_utils.get_relations_by_pattern('%', 'arch%') %}\n\
              {% do relations.extend(dbt_utils.get_relations_by_prefix('nothing', 'a')) %}\n\
              {% for relation in relations %}\n\
              select '{{ relation }}' as name, '{{ relation.identifier }}' as identifier, count(*) as rows from {{ relation }}\n\
@@ -85,8 +86,8 @@ async fn macros_of_dbt_utils_ask_for_columns_and_values() {
         "1 amount 10.50|1 is_paid true|1 method card"
     );
     assert_eq!(
-        project.value("select concat_ws(' ', ids, most, none_of, others) from prod.asked").await,
-        "1+2+3 10.5 -1 4"
+        project.value("select concat_ws(' ', days, ids, most, none_of, others) from prod.asked").await,
+        "2 1+2+3 10.5 -1 4"
     );
     // The second run finds what the first has published.
     project.good(&["run"]);
