@@ -28,14 +28,15 @@ impl Reader<'_> {
         }
         let whole = self.properties.get(node.model_name()).map(|own| own.place.clone());
         let whole = whole.unwrap_or_else(|| Location::start_of(&node.file));
+        let at = |place: &Location, one: &Constraint| {
+            let written = one.to.as_deref().or(one.expression.as_deref()).unwrap_or_default();
+            place.closer("foreign_key").closer(written)
+        };
         let of_columns = node.columns.iter().flat_map(|column| {
             let on = vec![column.name.clone()];
-            column.constraints.iter().map(move |one| (one.clone(), on.clone(), column.place.clone()))
+            column.constraints.iter().map(move |one| (one.clone(), on.clone(), at(&column.place, one)))
         });
-        let of_all = node.constraints.iter().map(|one| {
-            let written = one.to.as_deref().or(one.expression.as_deref()).unwrap_or_default();
-            (one.clone(), one.columns.clone(), whole.closer("foreign_key").closer(written))
-        });
+        let of_all = node.constraints.iter().map(|one| (one.clone(), one.columns.clone(), at(&whole, one)));
         let written: Vec<_> =
             of_columns.chain(of_all).filter(|(one, ..)| one.kind == ConstraintKind::ForeignKey).collect();
         let mut keys = Vec::new();
@@ -83,6 +84,10 @@ impl Reader<'_> {
         if !keeps_keys(target) {
             let kind = target.materialization.name();
             return Err(wrong(format!("points to `{target_name}`, which is a {kind}"), "make it a table"));
+        }
+        if target.config.unlogged && !node.config.unlogged {
+            let hint = "PostgreSQL lets only unlogged tables point to one";
+            return Err(wrong(format!("points to `{target_name}`, which is unlogged"), hint));
         }
         let to_columns = match named.is_empty() {
             false => named,

@@ -100,10 +100,10 @@ async fn rows_that_point_to_nothing_fail_with_their_values_before_anything_is_pu
     let ended = project.elt(&["run"]).expect(1);
     insta::assert_snapshot!(told(&ended.stderr), @r#"
     error[constraint]: 3 rows of `orders` point to nothing in `customers`
-     --> models/stage/orders.yml:6:16
+     --> models/stage/orders.yml:6:84
       |
     6 |       - {name: customer_id, data_type: int, constraints: [{type: foreign_key, to: "ref('customers')", to_columns: [id]}]}
-      |                ^^^^^^^^^^^
+      |                                                                                    ^^^^^^^^^^^^^^^^
       |
       = help: Key (customer_id)=(7) is not present in table stage.customers.
               Key (customer_id)=(8) is not present in table stage.customers.
@@ -114,10 +114,10 @@ async fn rows_that_point_to_nothing_fail_with_their_values_before_anything_is_pu
     let ended = project.elt(&["run", "--select", "customers"]).expect(1);
     insta::assert_snapshot!(told(&ended.stderr), @r#"
     error[constraint]: 1 row of stage.orders, which this run leaves as it is, would point to nothing in the new `customers`
-     --> models/stage/orders.yml:6:16
+     --> models/stage/orders.yml:6:84
       |
     6 |       - {name: customer_id, data_type: int, constraints: [{type: foreign_key, to: "ref('customers')", to_columns: [id]}]}
-      |                ^^^^^^^^^^^
+      |                                                                                    ^^^^^^^^^^^^^^^^
       |
       = help: Key (customer_id)=(2) is not present in table stage.customers.
               build it, too: --select customers orders
@@ -280,6 +280,10 @@ async fn a_key_that_cannot_be_made_is_told_before_anything_is_built() {
         ("models/prod/a.sql", "{{ config(materialized='table') }} select 1 as id, 'x' as word"),
         ("models/prod/b.sql", "{{ config(materialized='table') }} select 1 as n"),
         ("models/prod/c.sql", "select 1 as n"),
+        (
+            "models/prod/d.sql",
+            "{{ config(materialized='table', unlogged=true, indexes=[{'columns': ['n'], 'unique': true}]) }} select 1 as n",
+        ),
         ("models/prod/b.yml", &of("to: ref('a'), to_columns: [id]")),
     ])
     .await;
@@ -298,6 +302,7 @@ async fn a_key_that_cannot_be_made_is_told_before_anything_is_built() {
     for (key, told) in [
         ("to: ref('aa')", "there is no model or rule `aa`"),
         ("to: ref('c'), to_columns: [n]", "`b`: a foreign key points to `c`, which is a view"),
+        ("to: ref('d'), to_columns: [n]", "`b`: a foreign key points to `d`, which is unlogged"),
         ("to: ref('a')", "`b`: a foreign key says not which columns of `a` it points to"),
         ("to: ref('a'), to_columns: [id, word]", "`b`: a foreign key has 1 columns and points to 2"),
         ("expression: 'a (id)'", "`b`: a foreign key points to `a (id)`, which is no model, rule or source"),

@@ -190,13 +190,16 @@ async fn versions_and_foreign_keys_are_taken() {
       - {name: id, data_type: int}
       - name: customer_id
         data_type: int
-        constraints: [{type: foreign_key, to: ref('customers'), to_columns: [id]}]
+        constraints:
+          - {type: foreign_key, to: ref('customers'), to_columns: [id]}
+          - {type: foreign_key, expression: analytics.customers (id)}
       - {name: old, data_type: text}
 ",
         ),
     ])
     .await;
-    project.good(&["import", "dbt", "--out", "elt"]).says("0 to mend");
+    let ended = project.good(&["import", "dbt", "--out", "elt"]).says("0 to mend");
+    ended.says("a foreign key points to `analytics.customers (id)`, which is no model, rule or source");
     project.good(&["run", "--project-dir", "elt"]);
     let key = "select pg_get_constraintdef(oid) from pg_constraint where conrelid = 'prod.orders'::regclass";
     assert_eq!(
