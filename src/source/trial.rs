@@ -13,9 +13,9 @@ use super::{Fetched, Inference, Location, RowPlace, SourceError, Target, columns
 /// Of each kind of format one name, and what its bytes are read as.
 const NAMES: [&str; 8] = ["a.csv", "a.json", "a.jsonl", "a.zip", "a.xlsx", "a.parquet", "a.tsv", "export"];
 /// Types that elt reads itself, and one that it does not: boolean, bytea, the integers, text, json, floats,
-/// date, time, timestamps, numeric, uuid, jsonb, inet.
-const TYPES: [u32; 18] =
-    [16, 17, 20, 21, 23, 25, 114, 700, 701, 1082, 1083, 1114, 1184, 1700, 2950, 3802, 869, 1043];
+/// date, time, timestamps, interval, numeric, uuid, jsonb, inet.
+const TYPES: [u32; 19] =
+    [16, 17, 20, 21, 23, 25, 114, 700, 701, 1082, 1083, 1114, 1184, 1186, 1700, 2950, 3802, 869, 1043];
 /// Unpacks to no more.
 const MAX_UNPACKED_BYTES: u64 = 1 << 20;
 
