@@ -17,6 +17,7 @@ use crate::engine::Engine;
 use crate::manifest::{Body, Manifest, NodeId};
 use crate::project::Project;
 use crate::run::{self, Request};
+use crate::template::Asking;
 use crate::watch::Watcher;
 
 #[derive(Debug, Clone, Args)]
@@ -228,10 +229,16 @@ fn signatures(manifest: &Manifest) -> Signatures {
             .map(|column| (&column.name, &column.data_type, &column.description))
             .collect();
         let relation = manifest.published(id).plain();
-        (node.label(), format!("{relation}\n{body}\n{:?}\n{columns:?}\n{}", node.config, node.description))
+        let asks = manifest.asking_identity(id);
+        (
+            node.label(),
+            format!("{relation}\n{body}\n{asks:?}\n{:?}\n{columns:?}\n{}", node.config, node.description),
+        )
     });
     let tests = manifest.tests.iter().map(|test| {
-        (format!("test {}", test.name), format!("{}\n{:?}", test.text.rendered.marked, test.judged))
+        let rendered = &test.text.rendered;
+        let asks = rendered.asking.as_ref().map(Asking::identity);
+        (format!("test {}", test.name), format!("{}\n{asks:?}\n{:?}", rendered.marked, test.judged))
     });
     let units = manifest.unit_tests.iter();
     let units = units.map(|test| (format!("unit test {}", test.written.name), test.written.checksum()));

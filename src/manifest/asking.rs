@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::graph::place_of_name;
+use super::identity::hash;
 use super::{Body, Manifest, Node, NodeId, Text};
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::template::{Reference, Rendered};
@@ -45,7 +46,18 @@ impl Manifest {
         self.node(id).texts().any(|text| self.text_asks(text, &BTreeSet::new()))
     }
 
-    /// The same of a single text. The nodes of `given` are relations even if they are ephemeral.
+    /// What tells the texts of a node that ask from others, so far as their SQL does not.
+    pub fn asking_identity(&self, id: NodeId) -> Option<String> {
+        let inner = |text: &Text| self.asking_inside(text, &BTreeSet::new());
+        let own = self.node(id).texts();
+        let ephemeral: BTreeSet<NodeId> = self.node(id).texts().flat_map(inner).collect();
+        let all = own.chain(ephemeral.iter().flat_map(|id| self.node(*id).texts()));
+        let asking: Vec<String> =
+            all.filter_map(|text| Some(text.rendered.asking.as_ref()?.identity())).collect();
+        (!asking.is_empty()).then(|| hash(&asking.join("\n")))
+    }
+
+    /// Whether a single text asks. The nodes of `given` are relations even if they are ephemeral.
     pub fn text_asks(&self, text: &Text, given: &BTreeSet<NodeId>) -> bool {
         text.asks() || !self.asking_inside(text, given).is_empty()
     }

@@ -1,7 +1,7 @@
 //! The macros of a project, and which of them a text calls. Read from the text as it is written: a call in a
 //! branch that was not taken counts, too.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::Library;
@@ -64,6 +64,22 @@ impl Library {
     /// The names of the macros that a file's template calls, each once.
     pub fn calls(&self, file: &SourceFile) -> Vec<String> {
         self.calls_within(&file.text, self.package_of(&file.path))
+    }
+
+    /// The texts of all macros that a file's template calls, by itself and through others.
+    pub(super) fn reached_from(&self, file: &SourceFile) -> String {
+        let known = self.by_name.get_or_init(|| {
+            self.macros().into_iter().map(|one| (one.name.clone(), (one.text, one.calls))).collect()
+        });
+        let (mut reached, mut text, mut open) = (BTreeSet::new(), String::new(), self.calls(file));
+        while let Some(name) = open.pop() {
+            let Some((own, calls)) = known.get(&name) else { continue };
+            if reached.insert(name) {
+                text.push_str(own);
+                open.extend(calls.iter().cloned());
+            }
+        }
+        text
     }
 
     fn calls_within(&self, text: &str, package: Option<&str>) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! The library of a project: elt's own macros, those of packages and of the project, read together.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tera::ErrorKind;
 
@@ -31,6 +31,7 @@ impl Library {
             files: HashMap::new(),
             of_packages: BTreeSet::new(),
             folders: Vec::new(),
+            by_name: OnceLock::new(),
             unusable: BTreeMap::new(),
             scope: Arc::new(scope),
         }
@@ -67,6 +68,7 @@ impl Library {
             of_packages: of_packages.texts.iter().map(|(file, _)| file.path.clone()).collect(),
             folders: packages.iter().map(|one| (format!("{}/", one.folder), one.name.clone())).collect(),
             unusable: of_packages.unusable,
+            by_name: OnceLock::new(),
             ..Self::without_macros(scope)
         };
         let mut problems = Vec::new();

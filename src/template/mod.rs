@@ -21,7 +21,7 @@ mod values;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value};
 use tera::Tera;
@@ -130,6 +130,8 @@ pub struct Library {
     folders: Vec<(String, String)>,
     /// Why a package's macro cannot be used.
     unusable: BTreeMap<String, String>,
+    /// Text and calls of each macro, read when first asked for.
+    by_name: OnceLock<HashMap<String, (String, Vec<String>)>>,
     scope: Arc<Scope>,
 }
 

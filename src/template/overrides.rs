@@ -1,7 +1,7 @@
 //! A model rendered as a unit test asks: with other variables, another environment, and macros that write a
 //! given text or return a given value whatever they are called with.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value};
 
@@ -46,7 +46,7 @@ impl Library {
 
     /// The library with other bodies in some macros.
     fn with_macros(&self, macros: &[(&str, &Value)]) -> Result<Self, Vec<Diagnostic>> {
-        let mut library = self.clone();
+        let mut library = Self { by_name: OnceLock::new(), ..self.clone() };
         let mut problems = Vec::new();
         for (name, value) in macros {
             let body = match value {

@@ -133,9 +133,27 @@ impl Asking {
         Self(Arc::new(again))
     }
 
-    /// The template, as far as it tells one from another.
+    /// The template in tera's spelling.
     pub fn text(&self) -> &str {
         &self.0.text
+    }
+
+    /// Changes when anything does that it may write, also what stands where nothing was rendered yet: its text,
+    /// the macros that it calls, and the variables that these name. It may hold secrets.
+    pub fn identity(&self) -> String {
+        let Again { library, scope, text, placing, .. } = &*self.0;
+        let mut identity = text.clone();
+        if let Placing::In(file, _) = placing {
+            identity.push_str(&library.reached_from(file));
+        }
+        let vars = scope.vars.iter().map(|(name, value)| (name, value.to_string()));
+        let env = scope.env.iter().map(|(name, value)| (name, value.clone()));
+        let named: Vec<String> = vars
+            .chain(env)
+            .filter(|(name, _)| identity.contains(name.as_str()))
+            .map(|(name, value)| format!("\n{name}={value}"))
+            .collect();
+        identity + &named.concat()
     }
 
     /// Renders with what is known by now. `execute` is true.

@@ -33,6 +33,9 @@ pub(super) struct Definition {
     kind: &'static str,
     relation: String,
     sql: String,
+    /// Of what asks the database, where the SQL is not all that it may come to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asks: Option<String>,
     /// As added to, where that differs.
     incremental_sql: Option<String>,
     /// Of a rules file.
@@ -91,6 +94,7 @@ impl Definition {
             kind: materialization.name(),
             relation: manifest.published(id).to_string(),
             sql: manifest.query(id, false, &published).text,
+            asks: manifest.asking_identity(id),
             incremental_sql,
             text,
             words: busy_words(words),
@@ -140,10 +144,10 @@ fn constraint(constraint: &Constraint) -> Value {
     json!([format!("{kind:?}"), name, expression, columns, to, to_columns])
 }
 
-/// Of one that asks, its template.
+/// Of one that asks, what tells it from others.
 fn hook_text(manifest: &Manifest, hook: &Hook) -> String {
     match &hook.text.rendered.asking {
-        Some(asking) => asking.text().to_owned(),
+        Some(asking) => hash(&asking.identity()),
         None => manifest.hook_sql(hook, &|target| manifest.published(target)).text,
     }
 }

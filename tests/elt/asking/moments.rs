@@ -44,6 +44,40 @@ async fn models_ask_what_this_run_builds_and_nothing_twice() {
 }
 
 #[tokio::test]
+async fn what_is_changed_where_nothing_is_asked_yet_is_built_anew() {
+    let model = |sign: &str| {
+        format!(
+            "{{{{ config(materialized='table') }}}}\n-- depends_on: {{{{ ref('orders') }}}}\n\
+             {{% if execute %}}select {{{{ least() }}}} {sign} {{{{ var('more', 0) }}}} as n{{% else %}}select 1 as n{{% endif %}}"
+        )
+    };
+    let least = |of: &str| {
+        format!(
+            "{{% macro least() %}}{{{{ inner() }}}}{{% endmacro %}}{{% macro inner() %}}{{{{ dbt_utils.get_single_value('select {of}(id) from ' ~ ref('orders')) }}}}{{% endmacro %}}"
+        )
+    };
+    let project = Project::new(&[
+        ("models/stage/orders.sql", ORDERS),
+        ("models/stage/asked.sql", &model("+")),
+        ("macros/m.sql", &least("min")),
+    ])
+    .await;
+    project.good(&["run"]);
+    project.good(&["run"]).says("2 unchanged");
+    let n = "select n from stage.asked";
+    assert_eq!(project.value(n).await, "1");
+    project.write("models/stage/asked.sql", &model("-"));
+    project.good(&["run", "--vars", "{more: 5}"]);
+    assert_eq!(project.value(n).await, "-4");
+    project.good(&["run", "--vars", "{more: 6}"]);
+    assert_eq!(project.value(n).await, "-5");
+    project.write("macros/m.sql", &least("max"));
+    project.good(&["run", "--vars", "{more: 6}"]);
+    assert_eq!(project.value(n).await, "-3");
+    project.good(&["run", "--vars", "{more: 6}"]).says("2 unchanged");
+}
+
+#[tokio::test]
 async fn a_check_has_no_rows_and_blames_nobody_for_that() {
     let project = Project::new(&[
         ("models/stage/orders.sql", ORDERS),
