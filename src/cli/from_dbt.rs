@@ -72,6 +72,24 @@ const OPTIONS: &[(&str, Means)] = &[
 const EMPTY: &str = "elt check: PostgreSQL judges every model, test and contract without a row, and nothing is left \
                      behind; empty tables are never published";
 
+/// Options that dbt takes for every command and that change nothing about these.
+const IDLE: &[(&str, &[&str])] = &[
+    ("ls", &["--threads", "--fail-fast", "--defer", "--favor-state"]),
+    ("compile", &["--threads", "--fail-fast"]),
+    ("freshness", &["--threads", "--fail-fast", "--defer", "--favor-state"]),
+    ("show", &["--threads", "--fail-fast"]),
+    ("retry", &["--fail-fast", "--defer", "--favor-state", "--state"]),
+    ("run-operation", &["--threads", "--fail-fast", "--defer", "--favor-state", "--state"]),
+    (
+        "docs",
+        &["--threads", "--fail-fast", "--defer", "--favor-state", "--state", "--no-compile", "--static"],
+    ),
+    ("deps", &["--threads", "--fail-fast", "--defer", "--favor-state", "--state"]),
+    ("debug", &["--threads", "--fail-fast", "--defer", "--favor-state", "--state", "--connection"]),
+    ("clean", &["--threads", "--fail-fast", "--defer", "--favor-state", "--state"]),
+    ("seed", &["--show"]),
+];
+
 /// Options of elt's own that a value follows, where they may stand before the command.
 const VALUED: &[&str] = &["--project-dir", "--target", "-t", "--vars", "--target-path"];
 
@@ -123,6 +141,7 @@ pub(super) fn arguments(written: impl Iterator<Item = OsString>) -> Result<Vec<O
             });
             match found {
                 Some((words, Same(own))) => {
+                    command = own.first().map(|own| (*own).to_owned());
                     arguments.extend(own.iter().map(Into::into));
                     if words.len() == 2 {
                         written.next();
@@ -148,7 +167,15 @@ pub(super) fn arguments(written: impl Iterator<Item = OsString>) -> Result<Vec<O
             arguments.extend(value.map(OsString::from));
             continue;
         }
-        match OPTIONS.iter().find(|(option, _)| *option == name).map(|(_, means)| means) {
+        let means = OPTIONS.iter().find(|(option, _)| *option == name).map(|(_, means)| means);
+        let own = if let Some(Same(own)) = means { own[0] } else { name };
+        if is_idle(command.as_deref(), own) {
+            if value.is_none() && matches!(name, "--threads" | "--state") {
+                written.next();
+            }
+            continue;
+        }
+        match means {
             Some(Nothing) => {}
             Some(NothingOfValue) => {
                 if value.is_none() {
@@ -169,6 +196,10 @@ pub(super) fn arguments(written: impl Iterator<Item = OsString>) -> Result<Vec<O
         }
     }
     Ok(arguments)
+}
+
+fn is_idle(command: Option<&str>, option: &str) -> bool {
+    IDLE.iter().any(|(known, options)| command == Some(*known) && options.contains(&option))
 }
 
 fn instead(word: &str, hint: &str) -> Stop {
@@ -204,6 +235,10 @@ mod tests {
         );
         assert_eq!(read("--log-format text run"), "run");
         assert_eq!(read("show --select orders --limit 5"), "show --query orders --limit 5");
+        assert_eq!(read("list --threads 4 -x --state s --vars {}"), "ls --state s --vars {}");
+        assert_eq!(read("source freshness --single-threaded --threads=2"), "freshness");
+        assert_eq!(read("docs generate --threads 8 --static"), "docs");
+        assert_eq!(read("run-operation m --args {} --state s --defer"), "run-operation m --args {}");
         assert_eq!(read("run --select snapshot list"), "run --select snapshot list");
         assert_eq!(read("complete -- elt run -m"), "complete -- elt run -m");
         assert_eq!(read("import shop --profiles-dir x"), "import shop --profiles-dir x");
