@@ -1,9 +1,9 @@
 //! Readers of prod see the whole old state or the whole new one, and never an error, while runs publish.
 
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::{Ended, Project};
 
@@ -82,4 +82,35 @@ async fn an_older_snapshot_is_waited_for_and_never_finds_a_table_empty() {
     reader.run("commit").await.expect("the reader ends");
     Ended::new(&["run"], run.wait_with_output().expect("it ends")).expect(0);
     assert_eq!(project.value("select n from prod.b").await, "2");
+}
+
+#[tokio::test]
+async fn an_autovacuum_of_a_published_table_gives_way() {
+    let project = Project::new(&[(
+        "models/stage/big.sql",
+        "{{ config(materialized='table') }} select generate_series(1, 200000) as n, 'a' as a",
+    )])
+    .await;
+    let embedded = |arguments: &[&str]| {
+        let mut command = project.command(arguments);
+        Ended::new(arguments, command.env_remove("DATABASE_URL").output().expect("the binary starts"))
+    };
+    embedded(&["run"]).expect(0);
+    // A server that vacuums at once what is new, and then takes minutes for it.
+    let settings = project.root.join(".elt/cluster/data/postgresql.auto.conf");
+    let slow =
+        "autovacuum_naptime = 1s\nautovacuum_vacuum_cost_delay = 100ms\nautovacuum_vacuum_cost_limit = 1\n";
+    std::fs::write(settings, slow).expect("the server is at rest");
+    let mut holding = project.command(&["serve", "--port", "0"]);
+    let mut holding = holding.env_remove("DATABASE_URL").stderr(Stdio::null()).spawn().expect("it starts");
+    let at_it = "select count(*) as n from pg_stat_progress_vacuum where relid = 'stage.big'::regclass";
+    let until = Instant::now() + Duration::from_secs(60);
+    while !embedded(&["show", "--inline", at_it, "-o", "csv"]).expect(0).stdout.contains('1') {
+        assert!(Instant::now() < until, "no autovacuum came");
+    }
+    let ended = embedded(&["run", "--full-refresh"]).expect(0);
+    assert!(ended.stderr.contains("Published 1 relation"), "{ended}");
+    // The last one stops the server.
+    Command::new("kill").arg(holding.id().to_string()).status().expect("kill is there");
+    holding.wait().expect("it ends");
 }

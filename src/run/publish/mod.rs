@@ -32,7 +32,7 @@ use crate::project::{Layer, Materialization};
 use late::Late;
 use moving::{Moving, Stop, not_ours, recreate};
 pub(super) use obstacles::failed;
-use obstacles::{after_lost_commit, cancelled, locked};
+use obstacles::{after_lost_commit, cancelled, end_autovacuums, locked};
 pub(super) use overview::tell_tests;
 pub(super) use ties::validate;
 
@@ -98,6 +98,9 @@ pub(super) async fn publish(
             () = cancel.cancelled() => return Err(cancelled()),
         }
         pause = (pause * 2).min(Duration::from_secs(1));
+        if let Err(error) = end_autovacuums(session, publication).await {
+            tracing::debug!(%error, "an autovacuum may be in the way");
+        }
     }
 }
 
@@ -290,9 +293,7 @@ pub(super) async fn refusal(
 
 /// Less than the time after which the server looks for deadlocks.
 async fn lock_wait(session: &Session) -> Result<u64, DatabaseError> {
-    let sql = "select setting from pg_settings where name = 'deadlock_timeout'";
-    let milliseconds = session.value(sql).await?.and_then(|text| text.parse::<u64>().ok()).unwrap_or(1000);
-    Ok((milliseconds / 2).clamp(1, LOCK_WAIT_MS))
+    Ok((catalog::deadlock_timeout(session).await? / 2).clamp(1, LOCK_WAIT_MS))
 }
 
 /// Views of this run that were built over an incremental model's old and new rows read the published table

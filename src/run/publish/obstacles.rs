@@ -18,17 +18,36 @@ pub(super) fn cancelled() -> Box<Diagnostic> {
     Box::new(Diagnostic::error("cancelled", "cancelled while waiting to publish; prod is as it was"))
 }
 
+/// PostgreSQL ends an autovacuum that somebody waits for, but only when it looks for deadlocks, and the tries to
+/// publish give up before that. This lock waits longer and keeps neither readers nor writers out.
+pub(super) async fn end_autovacuums(
+    session: &Session,
+    publication: &Publication<'_>,
+) -> Result<(), DatabaseError> {
+    let stand = standing(session, publication).await?;
+    let wait = catalog::deadlock_timeout(session).await? + 500;
+    for table in catalog::being_vacuumed(session, &stand).await? {
+        session.run(&format!("begin; set local lock_timeout = '{wait}ms'")).await?;
+        let waited = session.run(&format!("lock table {table} in share update exclusive mode")).await;
+        session.run("rollback").await?;
+        waited?;
+    }
+    Ok(())
+}
+
+/// What stands where something is to be published.
+async fn standing(session: &Session, publication: &Publication<'_>) -> Result<Vec<u32>, DatabaseError> {
+    let relations: Vec<Relation> =
+        publication.built.iter().map(|built| publication.manifest.published(built.id)).collect();
+    Ok(catalog::existing(session, &relations).await?.iter().map(|one| one.oid).collect())
+}
+
 pub(super) async fn locked(
     session: &Session,
     publication: &Publication<'_>,
     error: &DatabaseError,
 ) -> Box<Diagnostic> {
-    let relations: Vec<Relation> =
-        publication.built.iter().map(|built| publication.manifest.published(built.id)).collect();
-    let oids = match catalog::existing(session, &relations).await {
-        Ok(existing) => existing.iter().map(|one| one.oid).collect(),
-        Err(_) => Vec::new(),
-    };
+    let oids = standing(session, publication).await.unwrap_or_default();
     let holders = catalog::lock_holders(session, &oids).await.unwrap_or_default();
     in_use(error, &holders)
 }
