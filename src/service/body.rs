@@ -9,7 +9,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use actix_web::web::{Bytes, BytesMut};
 use actix_web::{HttpMessage, HttpRequest};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 
 use super::problem::Problem;
 use super::state::State;
@@ -41,12 +41,7 @@ async fn read_within(request: &HttpRequest, payload: &mut Payload, state: &State
     if announced.is_some_and(|length: usize| length > state.body_limit) {
         return Err(too_large(state.body_limit));
     }
-    let mut reading = std::pin::pin!(collect(payload, state.body_limit));
-    // Nearly every body came with its headers; only for the others is a timer set up.
-    if let Some(body) = (&mut reading).now_or_never() {
-        return body;
-    }
-    tokio::time::timeout(state.request_timeout, reading)
+    tokio::time::timeout(state.request_timeout, collect(payload, state.body_limit))
         .await
         .unwrap_or_else(|_| Err(Problem::from_status(StatusCode::REQUEST_TIMEOUT)))
 }
