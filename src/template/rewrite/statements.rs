@@ -146,6 +146,10 @@ impl Rewriter<'_> {
         let container = within.end..rest.end;
         let walks_a_map = source[container.clone()].trim_end().ends_with(".items()") && !self.reads_results;
         let filter = of("if").filter(|filter| filter.start > within.end && of("else").is_none());
+        if let ([_, _, ..], Some(filter)) = (trimmed.as_slice(), &filter) {
+            let message = "a loop over several names takes no `if`".to_owned();
+            self.problem(filter.clone(), message, "put `{% if … %}` inside of the loop");
+        }
         match (trimmed.as_slice(), filter) {
             ([name], Some(filter)) => {
                 let (opens, closes) = self.around_container(container.clone());

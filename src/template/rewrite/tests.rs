@@ -19,6 +19,29 @@ fn dbt_calls_become_keyword_calls() {
 }
 
 #[test]
+fn a_choice_without_else_is_one_for_nothing() {
+    assert_eq!(plain("{{ ',' if not loop.last }}"), "{{ ',' if not loop.last  else \"\"}}");
+    assert_eq!(plain("{{ 'a' if b else 'c' }}"), "{{ 'a' if b else 'c' }}");
+    assert_eq!(plain("{{ 'a' if b else 'c' if d }}"), "{{ 'a' if b else 'c' if d  else \"\"}}");
+    assert_eq!(
+        plain("{{ 'x' ~ (',' if a) ~ cents('a' if b, 4) }}"),
+        "{{ 'x' ~ (',' if a else \"\") ~ <cents column={'a' if b else \"\"} scale={4} /> }}"
+    );
+    assert_eq!(plain("{% set a = ['x' if b, 'if'] %}"), "{% set a = ['x' if b else \"\", 'if'] %}");
+    assert_eq!(plain("{{ {'a': 1 if b} }}"), "{{ {'a': 1 if b else \"\"} }}");
+    assert_eq!(
+        plain("{%- if a -%}{% elif (b) %}{% else %}{% endif %}"),
+        "{%- if a -%}{% elif (b) %}{% else %}{% endif %}"
+    );
+    assert_eq!(
+        plain("{% for a in b if a %}{{ a }}{% endfor %}"),
+        "{% for a in [a for a in b if a ]%}{{ a }}{% endfor %}"
+    );
+    let told = macros("{% for a, b in c if a %}{% endfor %}", &Signatures::new()).problems;
+    assert_eq!(told[0].message, "a loop over several names takes no `if`");
+}
+
+#[test]
 fn maps_may_end_where_maps_and_tags_end() {
     assert_eq!(plain("{{ config(a={'b': {'c': 1}}) }} x }}"), "{{ config(a={'b': {'c': 1} }) }} x }}");
     assert_eq!(plain("{{ {'a': {}}}}"), "{{ {'a': {} } }}");

@@ -57,8 +57,22 @@ impl Rewriter<'_> {
         let mut at = range.start;
         let mut copied = range.start;
         let mut previous = b' ';
+        // Of each open bracket, how many `if` still lack their `else`.
+        let mut choices = vec![0];
+        let first_word = skip_spaces(bytes, range.start);
         while at < range.end {
             let byte = bytes[at];
+            if matches!(byte, b')' | b']' | b'}' | b',') && choices.last().is_some_and(|lacking| *lacking > 0)
+            {
+                self.copy(copied..at);
+                copied = at;
+                self.or_nothing(&mut choices, at);
+            }
+            match byte {
+                b'(' | b'[' | b'{' => choices.push(0),
+                b')' | b']' | b'}' if choices.len() > 1 => drop(choices.pop()),
+                _ => {}
+            }
             if matches!(byte, b'\'' | b'"' | b'`') {
                 at = end_of_string(bytes, at, byte).min(range.end);
                 previous = byte;
@@ -67,6 +81,7 @@ impl Rewriter<'_> {
             if byte == b'{'
                 && let Some(after) = self.map_of_names(at, copied, range.end)
             {
+                choices.pop();
                 (at, copied, previous) = (after, after, b'}');
                 continue;
             }
@@ -90,6 +105,12 @@ impl Rewriter<'_> {
                 previous = b')';
             } else {
                 at = end;
+                match (&self.source[at_word..end], choices.last_mut()) {
+                    // At the beginning it is a statement's own word.
+                    ("if", Some(lacking)) if at_word > first_word => *lacking += 1,
+                    ("else", Some(lacking)) => *lacking = lacking.saturating_sub(1),
+                    _ => {}
+                }
                 // Behind `is` stands a test: `x is divisible_by(3)` calls no function.
                 previous = match &self.source[at_word..end] {
                     "is" => TEST,
@@ -99,6 +120,17 @@ impl Rewriter<'_> {
             }
         }
         self.copy(copied..range.end);
+        self.or_nothing(&mut choices, range.end);
+    }
+
+    /// `x if y` is nothing where `y` is not; to tera each `if` has an `else`.
+    fn or_nothing(&mut self, choices: &mut [usize], at: usize) {
+        if let Some(lacking) = choices.last_mut() {
+            let instead = " else \"\"".repeat(std::mem::take(lacking));
+            if !instead.is_empty() {
+                self.insert(&instead, at);
+            }
+        }
     }
 
     /// Rewrites what begins with the word at `word`, having copied what stands before it; the place to go
