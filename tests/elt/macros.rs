@@ -63,7 +63,7 @@ async fn variables_change_and_values_have_methods() {
         {%- do names.append(name.upper()) -%}{%- set ns.total = ns.total + n -%}{%- do map.update({'z': n}) -%}\n\
         {%- endfor -%}\n\
         {%- set _ = names.extend(['end']) -%}\n\
-        select '{{ ','.join(names) }}' as names, {{ ns.total }} as total, {{ map.get('z') }} as z,\n\
+        select '{{ ','.join(names) + '' }}' as names, {{ ns.total }} as total, {{ map.get('z') }} as z,\n\
         {{ map.get('nothing', 7) }} as seven,\n\
         '{% for key, value in map.items() %}{{ key }}{{ value }}{% endfor %}' as pairs,\n\
         '{% for x in ['a', 'b', 'c'] if x != 'b' %}{{ x }}{{ '+' if not loop.last }}{% endfor %}' as few,\n\

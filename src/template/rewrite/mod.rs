@@ -10,6 +10,7 @@ mod maps;
 mod methods;
 mod objects;
 mod statements;
+mod texts;
 mod unknown;
 mod words;
 

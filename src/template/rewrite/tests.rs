@@ -42,6 +42,17 @@ fn a_choice_without_else_is_one_for_nothing() {
 }
 
 #[test]
+fn texts_are_added_by_a_tilde_and_numbers_by_a_plus() {
+    assert_eq!(plain("{{ 'a' + b + \"c\" }}"), "{{ 'a' ~ b ~ \"c\" }}");
+    assert_eq!(plain("{{ a + b + '_c' }}"), "{{ a ~ b ~ '_c' }}");
+    assert_eq!(plain("{{ (a + 1) ~ 'b' ~ d['e'] + 2 }}"), "{{ (a + 1) ~ 'b' ~ d['e'] + 2 }}");
+    assert_eq!(plain("{{ cents('a' + b, 1 + c) }}"), "{{ <cents column={'a' ~ b} scale={1 + c} /> }}");
+    assert_eq!(plain("{% if a + 1 == 2 and b == 'c' %}"), "{% if a + 1 == 2 and b == 'c' %}");
+    assert_eq!(plain("{{ 'abc' | length + 1 }}"), "{{ 'abc' | length + 1 }}");
+    assert_eq!(plain("{% set a = 'x' + b if c else 1 + 2 %}"), "{% set a = 'x' ~ b if c else 1 + 2 %}");
+}
+
+#[test]
 fn maps_may_end_where_maps_and_tags_end() {
     assert_eq!(plain("{{ config(a={'b': {'c': 1}}) }} x }}"), "{{ config(a={'b': {'c': 1} }) }} x }}");
     assert_eq!(plain("{{ {'a': {}}}}"), "{{ {'a': {} } }}");

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::super::scan::{close_bracket, end_of_string, identifier_end, skip_spaces, split};
 use super::Rewriter;
+use super::texts::joining;
 
 /// Functions that dbt calls by position, and their parameters' names here.
 pub(super) const FUNCTIONS: &[(&str, &[&str])] = &[
@@ -60,6 +61,7 @@ impl Rewriter<'_> {
         // Of each open bracket, how many `if` still lack their `else`.
         let mut choices = vec![0];
         let first_word = skip_spaces(bytes, range.start);
+        let joining = joining(self.source, range.clone());
         while at < range.end {
             let byte = bytes[at];
             if matches!(byte, b')' | b']' | b'}' | b',') && choices.last().is_some_and(|lacking| *lacking > 0)
@@ -67,6 +69,11 @@ impl Rewriter<'_> {
                 self.copy(copied..at);
                 copied = at;
                 self.or_nothing(&mut choices, at);
+            }
+            if byte == b'+' && joining.contains(&at) {
+                self.copy(copied..at);
+                self.insert("~", at);
+                copied = at + 1;
             }
             match byte {
                 b'(' | b'[' | b'{' => choices.push(0),
