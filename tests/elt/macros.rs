@@ -65,7 +65,7 @@ async fn variables_change_and_values_have_methods() {
         {%- set _ = names.extend(['end']) -%}\n\
         select '{{ ','.join(names) + '' }}' as names, {{ ns.total }} as total, {{ map.get('z') }} as z,\n\
         {{ map.get('nothing', 7) }} as seven,\n\
-        '{% for key, value in map.items() %}{{ key }}{{ value }}{% endfor %}' as pairs,\n\
+        '{% for key, value in map.items() %}{{ key }}{{ value }}{% endfor %}{% for key in map %}{{ key }}{% endfor %}' as pairs,\n\
         '{% for x in ['a', 'b', 'c'] if x != 'b' %}{{ x }}{{ '+' if not loop.last }}{% endfor %}' as few,\n\
         '{{ 'a b'.split()[1] }}{{ 'a-b'.split('-') | last }}{{ 'abc'.startswith('ab') }}' as parts,\n\
         '{{ tojson({'a': [1, none]}) }}' as json, {{ fromjson('[1, 5]')[1] }} as five";
@@ -74,7 +74,7 @@ async fn variables_change_and_values_have_methods() {
     let told = project
         .value("select concat_ws(' ', names, total, z, seven, pairs, few, parts, json, five) from stage.a")
         .await;
-    assert_eq!(told, "X,Y,Z,end 6 3 7 a1z3 a+c bbtrue {\"a\":[1,null]} 5");
+    assert_eq!(told, "X,Y,Z,end 6 3 7 a1z3az a+c bbtrue {\"a\":[1,null]} 5");
 }
 
 #[tokio::test]

@@ -185,12 +185,11 @@ impl Rewriter<'_> {
         }
     }
 
-    /// What a loop walks over may be the result of a query, also where a macro gives it.
+    /// What a loop walks over may be the result of a query, or a map, of which tera gives the values and Python
+    /// the keys.
     fn around_container(&self, container: Range<usize>) -> (&'static str, &'static str) {
         let text = self.source[container].trim_start();
-        let called = &text[..identifier_end(text.as_bytes(), 0)];
-        let returned = self.signatures.get(called).is_some_and(|signature| signature.returns);
-        if self.reads_results || returned { (" elt_each(of=", ") ") } else { ("", "") }
+        if text.starts_with('[') || text.starts_with("range(") { ("", "") } else { (" elt_each(of=", ") ") }
     }
 
     /// `if results and not other`: to tera a table without rows is as true as another.

@@ -35,7 +35,7 @@ fn a_choice_without_else_is_one_for_nothing() {
     );
     assert_eq!(
         plain("{% for a in b if a %}{{ a }}{% endfor %}"),
-        "{% for a in [a for a in b if a ]%}{{ a }}{% endfor %}"
+        "{% for a in [a for a in elt_each(of= b ) if a ]%}{{ a }}{% endfor %}"
     );
     let told = macros("{% for a, b in c if a %}{% endfor %}", &Signatures::new()).problems;
     assert_eq!(told[0].message, "a loop over several names takes no `if`");
@@ -213,7 +213,10 @@ fn loops_take_rows_apart_and_leave_some_out() {
         plain("{% for a, b in zip(x, y) -%}"),
         "{% for elt_row in elt_rows(of= zip(first=x, second=y) )-%}{%- set a = elt_row[0] -%}{%- set b = elt_row[1] -%}"
     );
-    assert_eq!(plain("{% for a in xs if a != 'b' %}"), "{% for a in [a for a in xs if a != 'b' ]%}");
+    assert_eq!(
+        plain("{% for a in xs if a != 'b' %}"),
+        "{% for a in [a for a in elt_each(of= xs ) if a != 'b' ]%}"
+    );
 }
 
 #[test]
