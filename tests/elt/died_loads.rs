@@ -4,7 +4,6 @@
 use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixStream};
@@ -14,16 +13,6 @@ use crate::support::Project;
 const SCHEMAS: &str = r"select coalesce(string_agg(nspname, ' ' order by nspname), '') from pg_namespace where nspname like 'elt\_%'";
 const LEFT: &str =
     "select (select count(*) from elt.begun_loads) || ' ' || (select count(*) from elt.begun_load_files)";
-
-async fn wait_for(project: &Project, sql: &str, value: &str) {
-    for _ in 0..600 {
-        if project.value(sql).await == value {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("{sql} did not become {value}");
-}
 
 /// Other bytes, of which nothing tells that they are others.
 fn change_unseen(project: &Project, path: &str, text: &str) {
@@ -40,7 +29,7 @@ async fn kill_at_b(project: &Project) {
     project.database.run("update public.control set slow = true").await;
     let mut run = project.start(&["run"]);
     let waits = "select count(*)::text from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()";
-    wait_for(project, waits, "1").await;
+    project.wait_for(waits, "1").await;
     run.kill().expect("SIGKILL can be sent");
     run.wait().expect("it ends");
     project.database.run("update public.control set slow = false").await;
@@ -264,8 +253,8 @@ async fn rows_of_another_database_go_on_from_the_greatest_cursor_that_came() {
     let (project, narrow) = shop().await;
     narrow.stop_after(40 * MIB);
     let mut run = project.start(&["run"]);
-    wait_for(&project, "select (to_regclass('elt_run_1.r') is not null)::text", "true").await;
-    wait_for(&project, "select (count(*) > 50)::text from elt_run_1.r", "true").await;
+    project.wait_for("select (to_regclass('elt_run_1.r') is not null)::text", "true").await;
+    project.wait_for("select (count(*) > 50)::text from elt_run_1.r", "true").await;
     run.kill().expect("SIGKILL can be sent");
     run.wait().expect("it ends");
 

@@ -1,6 +1,6 @@
 //! What must not reach prod does not, and the user is told where it went wrong.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::support::{Ended, Project};
 
@@ -189,7 +189,7 @@ async fn a_second_run_is_refused_and_told_who_holds_the_lock() {
     let slow = "{{ config(materialized='table') }} select 1 as n from pg_sleep(60)";
     let project = Project::new(&[("models/prod/b.sql", slow)]).await;
     let first = project.start(&["run"]);
-    wait_for(&project, "select count(*) from elt.runs where status = 'running'", "1").await;
+    project.wait_for("select count(*) from elt.runs where status = 'running'", "1").await;
     project.elt(&["run"]).expect(2).says("run 1 (run by ").says("is under way since");
     project.elt(&["load"]).expect(2).says("there is nothing to load");
     signal(first.id(), "INT");
@@ -206,11 +206,11 @@ async fn ctrl_c_cancels_on_the_server_and_leaves_nothing() {
     let run = project.start(&["run"]);
     let sleeping = "select count(*) from pg_stat_activity where query like '%pg_sleep(60)%' and state = 'active' \
                     and datname = current_database() and pid <> pg_backend_pid()";
-    wait_for(&project, sleeping, "1").await;
+    project.wait_for(sleeping, "1").await;
     signal(run.id(), "INT");
     let ended = Ended::new(&["run"], run.wait_with_output().expect("it ends"));
     ended.expect(1).says("Cancelled").says("prod is as it was");
-    wait_for(&project, sleeping, "0").await;
+    project.wait_for(sleeping, "0").await;
     assert_eq!(project.value("select status from elt.runs").await, "cancelled");
     assert_eq!(litter(&project).await, "0");
 }
@@ -322,22 +322,6 @@ async fn secrets_are_never_told() {
 /// Schemas of runs that are still there.
 async fn litter(project: &Project) -> String {
     project.value(r"select count(*) from pg_namespace where nspname like 'elt\_%'").await
-}
-
-/// Waits until a query gives a value; panics after ten seconds.
-async fn wait_for(project: &Project, sql: &str, value: &str) {
-    let until = Instant::now() + Duration::from_secs(10);
-    let session = project.database.session().await;
-    loop {
-        // The table asked about may not be there yet.
-        if let Ok(Some(found)) = session.value(sql).await
-            && found == value
-        {
-            return;
-        }
-        assert!(Instant::now() < until, "{sql} did not become {value}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 fn signal(process: u32, name: &str) {

@@ -1,7 +1,5 @@
 //! Rows from another PostgreSQL.
 
-use std::time::Duration;
-
 use crate::support::Project;
 
 async fn project(model: &str) -> Project {
@@ -95,20 +93,10 @@ async fn ctrl_c_ends_the_query_on_the_other_server_too() {
     let running = project.start(&["run"]);
     let asleep = "select count(*)::text from pg_stat_activity where application_name = 'elt load' \
                   and datname = current_database() and state = 'active'";
-    wait_for(&project, asleep, "1").await;
+    project.wait_for(asleep, "1").await;
     let killed = std::process::Command::new("kill").args(["-INT", &running.id().to_string()]).status();
     assert!(killed.is_ok_and(|status| status.success()));
     let ended = running.wait_with_output().expect("it ends");
     assert!(!ended.status.success());
-    wait_for(&project, asleep, "0").await;
-}
-
-async fn wait_for(project: &Project, sql: &str, value: &str) {
-    for _ in 0..600 {
-        if project.value(sql).await == value {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("{sql} did not become {value}");
+    project.wait_for(asleep, "0").await;
 }

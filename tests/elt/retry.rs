@@ -1,7 +1,5 @@
 //! `elt retry` goes on from what a failed run had built, where that is what it would build now.
 
-use std::time::{Duration, Instant};
-
 use crate::support::{Ended, Project};
 
 const TABLE: &str = "{{ config(materialized='table') }}";
@@ -135,7 +133,7 @@ async fn a_run_that_was_killed_is_gone_on_from_too() {
     let project = chain().await;
     project.write("models/prod/b.sql", &slow(60));
     let mut run = project.start(&["run"]);
-    wait_for(&project, "select count(*) from elt.kept_nodes", "3").await;
+    project.wait_for("select count(*) from elt.kept_nodes", "3").await;
     let a = file_of(&project, "a").await;
     run.kill().expect("SIGKILL can be sent");
     run.wait().expect("it ends");
@@ -147,9 +145,7 @@ async fn a_run_that_was_killed_is_gone_on_from_too() {
 
     project.write("models/prod/b.sql", &slow(61));
     let run = project.start(&["run", "--full-refresh"]);
-    wait_for(
-        &project,
-        "select count(*) from pg_stat_activity where query like '%pg_sleep(61)%' and pid <> pg_backend_pid()",
+    project.wait_for("select count(*) from pg_stat_activity where query like '%pg_sleep(61)%' and pid <> pg_backend_pid()",
         "1",
     )
     .await;
@@ -376,15 +372,4 @@ async fn what_stands_on_something_that_is_built_again_is_built_again() {
     assert_eq!(project.value("select pg_get_viewdef('stage.over'::regclass) like '%elt_run%'").await, "f");
     assert_eq!(project.value("select n from stage.slow").await, "1");
     assert_eq!(project.value(SCHEMAS).await, "");
-}
-
-/// Waits until a query gives a value; panics after ten seconds.
-async fn wait_for(project: &Project, sql: &str, value: &str) {
-    let until = Instant::now() + Duration::from_secs(10);
-    let session = project.database.session().await;
-    // The table asked about may not be there yet.
-    while !session.value(sql).await.is_ok_and(|found| found.as_deref() == Some(value)) {
-        assert!(Instant::now() < until, "{sql} did not become {value}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -106,6 +107,17 @@ impl Project {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary starts")
+    }
+
+    /// Waits until a query gives a value; panics after ten seconds.
+    pub async fn wait_for(&self, sql: &str, value: &str) {
+        let until = Instant::now() + Duration::from_secs(10);
+        let session = self.database.session().await;
+        // The table asked about may not be there yet.
+        while !session.value(sql).await.is_ok_and(|found| found.as_deref() == Some(value)) {
+            assert!(Instant::now() < until, "{sql} did not become {value}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// One value of the database.
