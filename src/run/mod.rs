@@ -208,7 +208,6 @@ impl Begun {
                 records: &outcome.nodes,
                 ledger: &built.ledger,
                 passed: &built.passed,
-                elsewhere: &self.plan.elsewhere,
             };
             match publish::publish(&self.control, &publication, &cancel).await {
                 Ok(published) => {

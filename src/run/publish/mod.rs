@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::build::relation_word;
 use super::sweep::{build_schema, kind_word, old_schema};
 use super::task::{Built, Delta};
-use super::{Elsewhere, Place, Plan};
+use super::{Place, Plan};
 use crate::database::{DatabaseError, Session, catalog, history, ledger, progress};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::{Manifest, NodeId};
@@ -55,8 +55,6 @@ pub(super) struct Publication<'a> {
     pub ledger: &'a [ledger::Published],
     /// Tests that held, with what they held of.
     pub passed: &'a [(String, String)],
-    /// What this run reads of others.
-    pub elsewhere: &'a Elsewhere,
 }
 
 pub(super) struct Published {

@@ -95,7 +95,7 @@ impl Ties {
         let manifest = publication.manifest;
         let made = self.made.iter().filter_map(|(id, index)| {
             let key = &manifest.node(*id).foreign_keys[*index];
-            if publication.elsewhere.get(key.to).is_some() {
+            if publication.plan.elsewhere.get(key.to).is_some() {
                 return None;
             }
             let list = |names: &[crate::name::Ident]| {
@@ -117,7 +117,7 @@ impl Ties {
     pub fn left_out(&self, publication: &Publication<'_>) -> Option<String> {
         let manifest = publication.manifest;
         let there = self.made.iter().filter_map(|(id, index)| {
-            let to = publication.elsewhere.get(manifest.node(*id).foreign_keys[*index].to)?;
+            let to = publication.plan.elsewhere.get(manifest.node(*id).foreign_keys[*index].to)?;
             Some(format!("{} to {}", manifest.published(*id).plain(), to.plain()))
         });
         let there: Vec<String> = there.collect();
