@@ -9,13 +9,10 @@ use tokio::sync::mpsc;
 use super::super::failure::located;
 use super::super::task::Problem;
 use super::aside::Aside;
-use super::{Loading, Watcher, types};
+use super::{Loading, WAITING_CHUNKS, Watcher, types};
 use crate::database::DatabaseError;
 use crate::diagnostic::Diagnostic;
 use crate::source::{Destination, Fetched, Rows, SourceError};
-
-/// Parts of a file that may wait for the server: enough to keep both sides busy, little to hold.
-const WAITING_CHUNKS: usize = 8;
 
 pub(super) struct Copied {
     pub rows: u64,

@@ -32,6 +32,9 @@ pub(super) use access::tidy;
 pub(super) use content::content;
 use pieces::Loaded;
 
+/// Parts of a source that may wait for the server: enough to keep both sides busy, little to hold.
+const WAITING_CHUNKS: usize = 8;
+
 /// One load under way: what its steps need to know.
 pub(super) struct Loading<'a> {
     shared: &'a Shared,

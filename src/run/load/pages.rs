@@ -4,10 +4,9 @@
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+use super::WAITING_CHUNKS;
 use crate::database::DatabaseError;
 
-/// Chunks on their way from one server to the other.
-pub(super) const WAITING_CHUNKS: usize = 8;
 /// So much is copied at least until it is committed.
 const PAGE_BYTES: usize = 16 * 1024 * 1024;
 /// What a binary COPY begins with: its signature, no flags, no extension.
