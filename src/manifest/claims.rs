@@ -111,24 +111,24 @@ impl Reader<'_> {
         join_words(&mut all, words.clone());
         let mut config = self.config(&without_test_words(&all), &entry.place);
         config.tags.extend(entry.tags.iter().cloned());
-        let written = arguments.clone();
         let parts: Vec<&str> =
             [entry.name.as_str(), name.as_str()].into_iter().chain(entry.column.as_deref()).collect();
         let test_name = own_name.unwrap_or_else(|| parts.join("_"));
-        if config.enabled == Some(false) {
-            self.disabled_test(Claim {
-                description,
-                name: test_name,
-                kind: &entry.name,
-                package: entry.package.clone(),
-                called,
-                config,
-                place: entry.place.clone(),
-                subject: Some(id),
-                column: entry.column.clone(),
-                arguments: written,
-                words: all,
-            });
+        let mut claim = Claim {
+            description,
+            name: test_name,
+            kind: &entry.name,
+            package: entry.package.clone(),
+            called,
+            config,
+            place: entry.place.clone(),
+            subject: Some(id),
+            column: entry.column.clone(),
+            arguments: arguments.clone(),
+            words: all,
+        };
+        if claim.config.enabled == Some(false) {
+            self.disabled_test(claim);
             return None;
         }
         let mut call = Map::from_iter([("model".to_owned(), Value::from(model))]);
@@ -144,25 +144,18 @@ impl Reader<'_> {
         }
         call.extend(arguments);
         let subject = Subject { name: &name, ..Subject::default() };
-        let rendered =
-            self.project.library.render_test(&called, &call, config.only.as_deref(), subject, &entry.place);
+        let rendered = self.project.library.render_test(
+            &claim.called,
+            &call,
+            claim.config.only.as_deref(),
+            subject,
+            &entry.place,
+        );
         // What the test's own text configures holds where YAML says nothing, and folders where neither does.
         let mut all = folders;
         join_words(&mut all, rendered.as_ref().map(|rendered| rendered.config.clone()).unwrap_or_default());
         join_words(&mut all, words);
-        let claim = Claim {
-            description,
-            name: test_name,
-            kind: &entry.name,
-            package: entry.package.clone(),
-            called,
-            config,
-            place: entry.place.clone(),
-            subject: Some(id),
-            column: entry.column.clone(),
-            arguments: written,
-            words: all,
-        };
+        claim.words = all;
         self.test(claim, rendered, rank)
     }
 

@@ -35,7 +35,8 @@ use crate::endpoint::Endpoint;
 use crate::name::{Ident, Relation};
 use crate::project::packages::Package;
 use crate::project::{
-    ColumnProperties, Config, Constraint, Layer, Materialization, Rule, Target, TestConfig, Version,
+    ColumnProperties, Config, Constraint, Layer, Materialization, Properties, Rule, Target, TestConfig,
+    Version,
 };
 use crate::template::Rendered;
 
@@ -219,6 +220,50 @@ impl Test {
 }
 
 impl Node {
+    /// Of which nothing more is said.
+    fn bare(
+        name: Ident,
+        layer: Layer,
+        file: &Arc<SourceFile>,
+        materialization: Materialization,
+        config: Config,
+        body: Body,
+    ) -> Self {
+        Self {
+            name,
+            layer,
+            domain: String::new(),
+            file: file.clone(),
+            materialization,
+            config,
+            words: Map::new(),
+            yaml_words: Map::new(),
+            description: String::new(),
+            described_in: None,
+            columns: Vec::new(),
+            endpoint: None,
+            constraints: Vec::new(),
+            foreign_keys: Vec::new(),
+            hooks: Hooks::default(),
+            version: None,
+            deprecation_date: None,
+            body,
+            parents: Vec::new(),
+        }
+    }
+
+    /// With what YAML says of any node.
+    fn described(self, properties: Option<&Properties>) -> Self {
+        let Some(own) = properties else { return self };
+        Self {
+            yaml_words: own.config.clone(),
+            description: own.description.clone(),
+            described_in: Some(own.place.file.clone()),
+            columns: own.columns.clone(),
+            ..self
+        }
+    }
+
     /// Whether elt makes a relation of it.
     pub fn is_built(&self) -> bool {
         !matches!(self.body, Body::Source { .. }) && self.materialization != Materialization::Ephemeral

@@ -182,25 +182,12 @@ fn plain(
     body: Body,
 ) -> Node {
     Node {
-        name,
-        layer: model.layer,
         domain: model.domain.clone(),
-        file: model.file.clone(),
-        materialization,
-        config,
         words,
-        yaml_words: properties.map(|own| own.config.clone()).unwrap_or_default(),
-        description: properties.map(|own| own.description.clone()).unwrap_or_default(),
-        described_in: properties.map(|own| own.place.file.clone()),
-        columns: properties.map(|own| own.columns.clone()).unwrap_or_default(),
-        endpoint: None,
         constraints: properties.map(|own| own.constraints.clone()).unwrap_or_default(),
-        foreign_keys: Vec::new(),
         version: properties.and_then(|own| own.version.clone()),
         deprecation_date: properties.and_then(|own| own.deprecation_date.clone()),
-        hooks: Hooks::default(),
-        body,
-        parents: Vec::new(),
+        ..Node::bare(name, model.layer, &model.file, materialization, config, body).described(properties)
     }
 }
 

@@ -121,25 +121,7 @@ fn node_of(
     config: Config,
     words: Map<String, Value>,
 ) -> Node {
-    Node {
-        name,
-        layer: Layer::Stage,
-        domain: String::new(),
-        file: rule.file.clone(),
-        materialization: Materialization::Seed,
-        config,
-        words,
-        yaml_words: properties.map(|own| own.config.clone()).unwrap_or_default(),
-        description: properties.map(|own| own.description.clone()).unwrap_or_default(),
-        described_in: properties.map(|own| own.place.file.clone()),
-        columns: properties.map(|own| own.columns.clone()).unwrap_or_default(),
-        endpoint: None,
-        constraints: Vec::new(),
-        foreign_keys: Vec::new(),
-        version: None,
-        deprecation_date: None,
-        hooks: Hooks::default(),
-        body: Body::Rule(rule.clone()),
-        parents: Vec::new(),
-    }
+    let body = Body::Rule(rule.clone());
+    let bare = Node::bare(name, Layer::Stage, &rule.file, Materialization::Seed, config, body);
+    Node { words, ..bare.described(properties) }
 }

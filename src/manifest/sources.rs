@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::read::Reader;
-use super::{Body, Hooks, Node, NodeId};
+use super::{Body, Node, NodeId};
 use crate::diagnostic::Diagnostic;
 use crate::name::{Ident, Relation};
 use crate::project::{Config, Layer, Materialization, SourceTable};
@@ -44,30 +44,20 @@ impl Reader<'_> {
                 self.sources.insert(named, id);
                 continue;
             }
+            let body = Body::Source {
+                schema,
+                table: table.name.clone(),
+                description: table.source_description.clone(),
+            };
+            let file = &table.place.file;
             let node = Node {
-                name,
-                layer: Layer::Raw,
                 domain: table.source.clone(),
-                file: table.place.file.clone(),
-                materialization: Materialization::View,
-                config,
                 yaml_words: words.clone(),
                 words,
                 description: table.description.clone(),
-                described_in: Some(table.place.file.clone()),
+                described_in: Some(file.clone()),
                 columns: table.columns.clone(),
-                endpoint: None,
-                constraints: Vec::new(),
-                foreign_keys: Vec::new(),
-                version: None,
-                deprecation_date: None,
-                hooks: Hooks::default(),
-                body: Body::Source {
-                    schema,
-                    table: table.name.clone(),
-                    description: table.source_description.clone(),
-                },
-                parents: Vec::new(),
+                ..Node::bare(name, Layer::Raw, file, Materialization::View, config, body)
             };
             if !is_on {
                 self.disabled.push(node);
