@@ -379,6 +379,5 @@ pub(super) fn standing(row: &tokio_postgres::Row) -> Result<Existing, DatabaseEr
 }
 
 pub(super) fn relation(schema: &str, name: &str) -> Result<Relation, DatabaseError> {
-    let ident = |name: &str| Ident::new(name).map_err(|error| DatabaseError::new(error.to_string()));
-    Ok(Relation::new(ident(schema)?, ident(name)?))
+    Ok(Relation::new(Ident::new(schema)?, Ident::new(name)?))
 }

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::catalog::relation;
 use super::{DatabaseError, Session};
-use crate::name::{Ident, Relation};
+use crate::name::Relation;
 
 /// One relation as it stands.
 #[derive(Debug, Clone)]
@@ -43,11 +44,10 @@ pub async fn described(session: &Session, relations: &[Relation]) -> Result<Vec<
     let rows = session.client.query(sql, &[&schemas, &names]).await?;
     let oids: Vec<u32> = rows.iter().map(|row| row.get(0)).collect();
     let mut columns = columns(session, &oids).await?;
-    let ident = |name: &str| Ident::new(name).map_err(|error| DatabaseError::new(error.to_string()));
     rows.iter()
         .map(|row| {
             Ok(Described {
-                relation: Relation::new(ident(row.get(1))?, ident(row.get(2))?),
+                relation: relation(row.get(1), row.get(2))?,
                 kind: row.get::<_, i8>(3) as u8 as char,
                 owner: row.get(4),
                 comment: row.get(5),

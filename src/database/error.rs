@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::name::NameError;
+
 /// What PostgreSQL, or the way to it, answered. Boxed, for it travels in many results.
 #[derive(Debug, Clone)]
 pub struct DatabaseError(Box<Answer>);
@@ -75,6 +77,12 @@ impl fmt::Display for DatabaseError {
 }
 
 impl std::error::Error for DatabaseError {}
+
+impl From<NameError> for DatabaseError {
+    fn from(error: NameError) -> Self {
+        Self::new(error.to_string())
+    }
+}
 
 impl From<tokio_postgres::Error> for DatabaseError {
     fn from(error: tokio_postgres::Error) -> Self {

@@ -53,8 +53,7 @@ pub async fn standing(session: &Session, oids: &[u32]) -> Result<Vec<StandingKey
     rows.iter()
         .map(|row| {
             Ok(StandingKey {
-                name: Ident::new(row.get::<_, &str>(0))
-                    .map_err(|error| DatabaseError::new(error.to_string()))?,
+                name: Ident::new(row.get::<_, &str>(0))?,
                 child: relation(row.get(1), row.get(2))?,
                 child_oid: row.get(3),
                 child_owned: row.get(4),
@@ -93,10 +92,6 @@ pub async fn not_validated(
                where k.contype = 'f' and not k.convalidated and n.nspname = any($1::text[]) order by 1, 2, 3";
     let rows = session.client.query(sql, &[&schemas]).await?;
     rows.iter()
-        .map(|row| {
-            let name = Ident::new(row.get::<_, &str>(2));
-            let name = name.map_err(|error| DatabaseError::new(error.to_string()))?;
-            Ok((relation(row.get(0), row.get(1))?, name))
-        })
+        .map(|row| Ok((relation(row.get(0), row.get(1))?, Ident::new(row.get::<_, &str>(2))?)))
         .collect()
 }
