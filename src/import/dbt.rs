@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use super::ImportError;
+use crate::diagnostic::SourceFile;
 use crate::project::yaml;
 
 /// A file of the dbt project.
@@ -85,8 +87,9 @@ pub fn read(root: &Path) -> Result<Dbt, ImportError> {
         return Err(ImportError::NoProject(root.to_owned()));
     }
     let text = fs::read_to_string(&path).map_err(|error| ImportError::file(&path, error))?;
-    let settings: Map<String, Value> =
-        yaml::read(&text).map_err(|error| ImportError::file(&path, error.without_snippet()))?;
+    let file = Arc::new(SourceFile { path: "dbt_project.yml".into(), text: text.clone() });
+    let (settings, _): (Map<String, Value>, _) =
+        yaml::read_as_dbt(&file).map_err(|error| ImportError::file(&path, error.without_snippet()))?;
     let name = settings.get("name").and_then(Value::as_str).unwrap_or("imported").to_owned();
     let folders = |setting: &str, older: &str, usual: &str| -> Vec<String> {
         let written = settings.get(setting).or_else(|| settings.get(older)).and_then(Value::as_array);

@@ -12,12 +12,16 @@ struct Entry {
     column: usize,
 }
 
-/// Gives the entry of `name` under `models:` or `snapshots:` these words where it does not say them itself.
-/// False where no file describes it.
-pub fn add_config(files: &mut Files, name: &str, words: &Map<String, Value>) -> bool {
+/// Gives the entry of `name` under one of `sections` these words where it does not say them itself. False
+/// where no file describes it.
+pub fn add_config(files: &mut Files, sections: &[&str], name: &str, words: &Map<String, Value>) -> bool {
     for (_, file) in files.iter_mut().filter(|(path, _)| path.ends_with(".yml") || path.ends_with(".yaml")) {
+        if let Some(text) = in_flow(&file.text, name, "config", |own| missing_of(words, own)) {
+            file.text = text;
+            return true;
+        }
         let lines: Vec<&str> = file.text.lines().collect();
-        let Some(entry) = entry(&lines, &["models", "snapshots"], name) else { continue };
+        let Some(entry) = entry(&lines, sections, name) else { continue };
         let pad = " ".repeat(entry.column);
         let own = (entry.first..entry.end).find(|at| lines[*at].starts_with(&format!("{pad}config:")));
         let mut out: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
@@ -34,11 +38,10 @@ pub fn add_config(files: &mut Files, name: &str, words: &Map<String, Value>) -> 
                     .filter(says_something)
                     .take_while(|line| indent(line) > entry.column)
                     .collect();
-                let own = format!("{rest}\n{}", block.join("\n"));
-                let mut missing = words.clone();
-                missing.retain(|word, _| !own.contains(&format!("{word}:")));
+                let missing = missing_of(words, &format!("{rest}\n{}", block.join("\n")));
                 let inner = flow(&missing);
-                let inner = inner.trim_matches(['{', '}']);
+                let inner = inner.strip_prefix('{').and_then(|inner| inner.strip_suffix('}'));
+                let inner = inner.unwrap_or_default();
                 if missing.is_empty() {
                 } else if rest.starts_with('{') {
                     out[at] = lines[at].replacen('{', &format!("{{{inner}, "), 1);
@@ -56,6 +59,54 @@ pub fn add_config(files: &mut Files, name: &str, words: &Map<String, Value>) -> 
     false
 }
 
+/// The words that `own`, a config as written, does not say.
+fn missing_of(words: &Map<String, Value>, own: &str) -> Map<String, Value> {
+    let mut missing = words.clone();
+    missing.retain(|word, _| !own.contains(&format!("{word}:")));
+    missing
+}
+
+/// Gives an entry that is written in braces, `{name: orders, …}`, the words of `key` that it lacks. Nothing
+/// where no such entry is there.
+fn in_flow(
+    text: &str,
+    name: &str,
+    key: &str,
+    missing: impl Fn(&str) -> Map<String, Value>,
+) -> Option<String> {
+    let begins = |(at, _): &(usize, &str)| {
+        let rest = text[at + 1..].trim_start();
+        let rest = rest.strip_prefix("name")?.trim_start().strip_prefix(':')?.trim_start();
+        let rest = rest.trim_start_matches(['"', '\'']).strip_prefix(name)?;
+        rest.trim_start_matches(['"', '\'']).trim_start().starts_with([',', '}']).then_some(*at)
+    };
+    let at = text.match_indices('{').find_map(|found| begins(&found))?;
+    // An entry of a list under `models:` and the like, not one of the columns below it.
+    let line = &text[text[..at].rfind('\n').map_or(0, |end| end + 1)..at];
+    if line.contains("columns") || line.contains("tables") {
+        return None;
+    }
+    let mut depth = 0;
+    let end = text[at..].char_indices().find_map(|(index, c)| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        (depth == 0).then_some(at + index)
+    })?;
+    let own = text[at..end].find(&format!("{key}:")).map(|own| at + own + key.len() + 1);
+    let own_map = own.and_then(|own| Some((own, own + text[own..end].find('{')?)));
+    let missing = missing(own.map_or("", |own| &text[own..end]));
+    if missing.is_empty() {
+        return Some(text.to_owned());
+    }
+    let written = flow(&missing);
+    Some(match own_map {
+        Some((_, brace)) => {
+            let inner = written.trim_start_matches('{').strip_suffix('}').unwrap_or_default();
+            format!("{}{inner}, {}", &text[..=brace], &text[brace + 1..])
+        }
+        None => format!("{}{key}: {written}, {}", &text[..=at], &text[at + 1..]),
+    })
+}
+
 /// Whether a model is described with `versions:`.
 pub fn has_versions(files: &Files, name: &str) -> bool {
     files.iter().filter(|(path, _)| path.ends_with(".yml") || path.ends_with(".yaml")).any(|(_, file)| {
@@ -71,6 +122,16 @@ pub fn has_versions(files: &Files, name: &str) -> bool {
 /// the seed.
 pub fn add_types(files: &mut Files, name: &str, types: &[(String, String)]) -> bool {
     for (_, file) in files.iter_mut().filter(|(path, _)| path.ends_with(".yml") || path.ends_with(".yaml")) {
+        let listed = types.iter().map(|(name, kind)| (name.clone(), Value::from(kind.clone())));
+        let listed: Map<String, Value> = listed.collect();
+        let in_braces = |own: &str| match own.contains("column_types:") {
+            true => Map::new(),
+            false => Map::from_iter([("column_types".to_owned(), Value::Object(listed.clone()))]),
+        };
+        if let Some(text) = in_flow(&file.text, name, "config", in_braces) {
+            file.text = text;
+            return true;
+        }
         let lines: Vec<&str> = file.text.lines().collect();
         let Some(entry) = entry(&lines, &["seeds"], name) else { continue };
         let mut out: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
@@ -145,7 +206,8 @@ fn entry(lines: &[&str], sections: &[&str], name: &str) -> Option<Entry> {
 }
 
 fn is_item(line: &str, dash: usize, name: &str) -> bool {
-    line.get(dash..).and_then(|rest| rest.strip_prefix("- name:")).is_some_and(|rest| {
+    let key = |rest: &str| rest.strip_prefix("- name").map(|rest| rest.trim_start().to_owned());
+    line.get(dash..).and_then(key).as_deref().and_then(|rest| rest.strip_prefix(':')).is_some_and(|rest| {
         rest.split(" #").next().unwrap_or_default().trim().trim_matches(['"', '\'']) == name
     })
 }
@@ -194,7 +256,7 @@ mod tests {
         let mut plain = files(
             "models:\n  # the orders\n  - name: \"orders\" # here\n    columns:\n      - name: other\n  - name: other\n",
         );
-        assert!(add_config(&mut plain, "orders", &words));
+        assert!(add_config(&mut plain, &["models"], "orders", &words));
         insta::assert_snapshot!(plain["models/m.yml"].text, @r#"
         models:
           # the orders
@@ -205,23 +267,47 @@ mod tests {
           - name: other
         "#);
         let mut own = files("models:\n- name: orders\n  config:\n    materialized: view\n- name: b\n");
-        assert!(add_config(&mut own, "orders", &words));
+        assert!(add_config(&mut own, &["models"], "orders", &words));
         assert_eq!(
             own["models/m.yml"].text,
             "models:\n- name: orders\n  config:\n    tags: [a]\n    materialized: view\n- name: b\n"
         );
-        assert!(!add_config(&mut own, "nobody", &words));
+        assert!(!add_config(&mut own, &["models"], "nobody", &words));
         // What is commented out gives no indent, and another entry's words are not this one's.
         let mut cut = files(
             "models:\n  - name: orders\n    config:\n#      schema: s\n      meta: {a: 1}\n    columns:\n      - {name: b, config: {tags: [x]}}\n",
         );
-        assert!(add_config(&mut cut, "orders", &words));
+        assert!(add_config(&mut cut, &["models"], "orders", &words));
         assert!(
             cut["models/m.yml"]
                 .text
                 .contains("    config:\n      materialized: table\n      tags: [a]\n#      schema: s\n"),
             "{}",
             cut["models/m.yml"].text
+        );
+    }
+
+    #[test]
+    fn an_entry_in_braces_or_with_a_blank_before_its_colon_gets_its_words_too() {
+        let words = json!({"materialized": "table"}).as_object().unwrap().clone();
+        let mut flow = files("models: [{name: a}, {name: 'b', config: {tags: [x]}}]\n");
+        assert!(add_config(&mut flow, &["models"], "a", &words));
+        assert!(add_config(&mut flow, &["models"], "b", &words));
+        assert_eq!(
+            flow["models/m.yml"].text,
+            "models: [{config: {materialized: table}, name: a}, {name: 'b', config: {materialized: table, tags: [x]}}]\n"
+        );
+        let mut blank = files("models:\n  - name : a\n    description: b\n");
+        assert!(add_config(&mut blank, &["models"], "a", &words));
+        assert_eq!(
+            blank["models/m.yml"].text,
+            "models:\n  - name : a\n    config: {materialized: table}\n    description: b\n"
+        );
+        let mut seeds = files("seeds:\n  - {name: s, columns: [{name: a}]}\n");
+        assert!(add_types(&mut seeds, "s", &[("a".to_owned(), "integer".to_owned())]));
+        assert_eq!(
+            seeds["models/m.yml"].text,
+            "seeds:\n  - {config: {column_types: {a: integer}}, name: s, columns: [{name: a}]}\n"
         );
     }
 

@@ -58,14 +58,15 @@ fn place_beside(dbt: &Dbt, read_by_stage: Option<&HashSet<String>>, findings: &m
         .collect();
     let sources = source_tables(&described);
     let loaded: &[SourceTable] = if read_by_stage.is_some() { &[] } else { &sources };
-    let loads = seeds::place(dbt, loaded, &mut files, findings);
+    let seeds = seeds::Seeds::of(dbt, &described);
+    let loads = seeds.place(loaded, &mut files, findings);
     let models = models(dbt, &described, findings);
     let known = Known { sources: &sources, loads: &loads, read_by_stage };
     let placed = place_models(dbt, &models, &known, &mut files, findings);
     for (file, values) in &described {
         place_properties(dbt, file, values, &placed, &mut files, findings);
     }
-    seeds::type_rules(dbt, &loads, &mut files);
+    seeds.describe(&loads, &mut files);
     configure(dbt, &models, &placed, &mut files, findings);
     beside::place(dbt, &mut files, findings);
     settings::list(dbt, findings);
@@ -278,17 +279,15 @@ fn configure(
             let is_template = value.as_str().is_some_and(|text| text.contains("{{"));
             let elsewhere = DECIDED_ELSEWHERE.contains(&word.as_str());
             if usual {
-            } else if !is_template
-                && !elsewhere
-                && !Config::passes_over(&word)
-                && Config::read(&single, &nowhere).is_ok()
+            } else if !elsewhere
+                && Config::knows(&word)
+                && (is_template || Config::read(&single, &nowhere).is_ok())
             {
                 words.insert(word, value);
             } else if refused.insert(word.clone()) {
                 let why = match word.as_str() {
                     "alias" => "a relation is named as its file",
                     _ if elsewhere => BY_FOLDER,
-                    _ if is_template => "a value of a template is not read here",
                     _ => "elt's config has no such word",
                 };
                 let what = format!("`{word}` for folders of {tree}");
@@ -308,7 +307,7 @@ fn configure(
         let shared = model.name.rsplit_once("_v").map(|(name, _)| name);
         let shared = shared.filter(|name| describe::has_versions(files, name));
         let mut names = std::iter::once(model.name.as_str()).chain(shared);
-        if !names.any(|name| describe::add_config(files, name, &words)) {
+        if !names.any(|name| describe::add_config(files, &["models", "snapshots"], name, &words)) {
             own_file.push_str(&format!("  - name: {}\n    config: {}\n", model.name, describe::flow(&words)));
         }
     }

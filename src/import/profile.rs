@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::dbt::Dbt;
 use super::describe::flow_text;
 use super::report::{Finding, Kind};
+use super::settings;
 use crate::project::yaml;
 
 /// The profile to keep; and one without connections, to read the project with.
@@ -77,6 +78,7 @@ pub fn read(dbt: &Dbt, folders: &[PathBuf], findings: &mut Vec<Finding>) -> (Str
             own.push_str(&format!("  - {}\n", Value::from(statement)));
         }
     }
+    own.push_str(&settings::of_tests(dbt));
     (format!("{text}{own}"), own)
 }
 
@@ -150,8 +152,29 @@ fn url(target: &str, output: &Value, findings: &mut Vec<Finding>) -> Option<Stri
     };
     let (user, host) = (part(&["user"], "postgres"), part(&["host"], "localhost"));
     let (port, database) = (part(&["port"], "5432"), part(&["dbname", "database"], "postgres"));
-    let mode = part(&["sslmode"], "");
-    let query = if mode.is_empty() { String::new() } else { format!("?sslmode={mode}") };
+    let mut query: Vec<String> = ["sslmode", "sslrootcert", "connect_timeout", "keepalives_idle"]
+        .into_iter()
+        .map(|word| (word, part(&[word], "")))
+        // dbt's 0 is what the system says.
+        .filter(|(word, value)| !(value.is_empty() || *word == "keepalives_idle" && value == "0"))
+        .map(|(word, value)| format!("{word}={}", encoded(&value)))
+        .collect();
+    let of_session: Vec<String> = ["search_path", "role"]
+        .into_iter()
+        .map(|word| (word, part(&[word], "")))
+        .filter(|(_, value)| !value.is_empty())
+        // A blank within a value ends it, unless it is escaped.
+        .map(|(word, value)| format!("-c {word}={}", value.replace(", ", ",").replace(' ', "\\ ")))
+        .collect();
+    if !of_session.is_empty() {
+        query.push(format!("options={}", encoded(&of_session.join(" "))));
+    }
+    for word in ["sslcert", "sslkey"].into_iter().filter(|word| !part(&[word], "").is_empty()) {
+        let why =
+            "elt shows the server no certificate of its own: let a password or the socket say who it is";
+        findings.push(not_taken(format!("`{word}` of the target `{target}`"), why.into()));
+    }
+    let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
     Some(format!("postgres://{}{password}@{host}:{port}/{}{query}", encoded(&user), encoded(&database)))
 }
 

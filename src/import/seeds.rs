@@ -1,7 +1,7 @@
 //! What becomes of seeds: those that a source names are loaded into raw, the others are rules.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
@@ -11,30 +11,112 @@ use super::report::{Finding, Kind};
 use super::{Files, Placed, columns, describe};
 use crate::project::folder_config;
 
-/// Places every seed. The names of those that are loaded into raw.
-pub fn place(
-    dbt: &Dbt,
-    sources: &[SourceTable],
-    files: &mut Files,
-    findings: &mut Vec<Finding>,
-) -> HashSet<String> {
-    let mut loads = HashSet::new();
-    for seed in dbt.seeds.iter().filter(|file| file.ends_with(".csv")) {
-        let words = words(dbt, seed);
-        let always = words.get("enabled").is_none_or(|enabled| *enabled == Value::Bool(true));
-        match sources.iter().find(|table| table.identifier == seed.stem()) {
-            Some(source) => {
-                load(seed, &words, source, files, findings);
-                loads.insert(seed.stem().to_owned());
-                let condition = if always { "" } else { "; in dbt it is not always enabled" };
-                let what = format!("the seed `{}` is loaded into raw", seed.stem());
-                let why = format!("the source `{}.{}` reads it{condition}", source.source, source.name);
-                findings.push(finding(Kind::Changed, &seed.path, 0, what, why));
+/// What `dbt_project.yml` may say of folders of seeds that a rule keeps.
+const KEPT: &[&str] = &[
+    "enabled",
+    "tags",
+    "meta",
+    "docs",
+    "group",
+    "access",
+    "indexes",
+    "unlogged",
+    "persist_docs",
+    "grants",
+    "pre_hook",
+    "pre-hook",
+    "post_hook",
+    "post-hook",
+    "full_refresh",
+];
+
+/// The seeds of a project and what is said of them.
+pub struct Seeds<'a> {
+    dbt: &'a Dbt,
+    /// The `config:` of each in YAML.
+    configured: HashMap<&'a str, &'a Map<String, Value>>,
+}
+
+impl<'a> Seeds<'a> {
+    pub fn of(dbt: &'a Dbt, described: &'a [(&DbtFile, Value)]) -> Self {
+        let entries = described.iter().flat_map(|(_, values)| values.get("seeds").and_then(Value::as_array));
+        let config =
+            |entry: &'a Value| Some((entry.get("name")?.as_str()?, entry.get("config")?.as_object()?));
+        Self { dbt, configured: entries.flatten().filter_map(config).collect() }
+    }
+
+    fn files(&self) -> impl Iterator<Item = &'a DbtFile> + use<'a> {
+        self.dbt.seeds.iter().filter(|file| file.ends_with(".csv"))
+    }
+
+    /// Places every seed. The names of those that are loaded into raw.
+    pub fn place(
+        &self,
+        sources: &[SourceTable],
+        files: &mut Files,
+        findings: &mut Vec<Finding>,
+    ) -> HashSet<String> {
+        let mut loads = HashSet::new();
+        for seed in self.files() {
+            let of_folders = words(self.dbt, seed);
+            let words = self.words(seed);
+            let always = words.get("enabled").is_none_or(|enabled| *enabled == Value::Bool(true));
+            match sources.iter().find(|table| table.identifier == seed.stem()) {
+                Some(source) => {
+                    load(seed, &words, source, files, findings);
+                    loads.insert(seed.stem().to_owned());
+                    let condition = if always { "" } else { "; in dbt it is not always enabled" };
+                    let what = format!("the seed `{}` is loaded into raw", seed.stem());
+                    let why = format!("the source `{}.{}` reads it{condition}", source.source, source.name);
+                    findings.push(finding(Kind::Changed, &seed.path, 0, what, why));
+                }
+                None => rule(seed, &of_folders, files, findings),
             }
-            None => rule(seed, &words, always, files, findings),
+        }
+        loads
+    }
+
+    /// What `dbt_project.yml` says of a seed, and its YAML over that.
+    fn words(&self, seed: &DbtFile) -> Map<String, Value> {
+        let mut words = words(self.dbt, seed);
+        let own = self.configured.get(seed.stem()).copied();
+        words.extend(own.into_iter().flatten().map(|(word, value)| (word.clone(), value.clone())));
+        words
+    }
+
+    /// Rules keep what `dbt_project.yml` said of the seeds, and the types that dbt gave them.
+    pub fn describe(&self, loads: &HashSet<String>, files: &mut Files) {
+        let mut own_file = String::new();
+        for seed in self.files().filter(|file| !loads.contains(file.stem())) {
+            let config: Map<String, Value> =
+                words(self.dbt, seed).into_iter().filter(|(word, _)| KEPT.contains(&word.as_str())).collect();
+            let words = self.words(seed);
+            let text = with_commas(&seed.text, &words);
+            let types = columns::columns(&text, declared(&words)).unwrap_or_default();
+            let is_described = describe::add_types(files, seed.stem(), &types);
+            if is_described && !config.is_empty() {
+                describe::add_config(files, &["seeds"], seed.stem(), &config);
+            }
+            if is_described || types.is_empty() && config.is_empty() {
+                continue;
+            }
+            own_file.push_str(&format!("  - name: {}\n", seed.stem()));
+            if !config.is_empty() {
+                own_file.push_str(&format!("    config: {}\n", describe::flow(&config)));
+            }
+            own_file.push_str("    columns:\n");
+            for (name, kind) in types {
+                let words =
+                    Map::from_iter([("name".to_owned(), name.into()), ("data_type".to_owned(), kind.into())]);
+                own_file.push_str(&format!("      - {}\n", describe::flow(&words)));
+            }
+        }
+        if !own_file.is_empty() {
+            let text =
+                format!("# What dbt_project.yml said of the seeds, and their types.\nrules:\n{own_file}");
+            insert(files, "rules/from_dbt.yml".into(), &text, "dbt_project.yml");
         }
     }
-    loads
 }
 
 fn load(
@@ -66,45 +148,13 @@ fn load(
     files.insert(format!("models/raw/{}/{name}.sql", source.source), place);
 }
 
-fn rule(
-    seed: &DbtFile,
-    words: &Map<String, Value>,
-    always: bool,
-    files: &mut Files,
-    findings: &mut Vec<Finding>,
-) {
+fn rule(seed: &DbtFile, words: &Map<String, Value>, files: &mut Files, findings: &mut Vec<Finding>) {
     let text = with_commas(&seed.text, words);
     if let (Cow::Owned(_), Some(delimiter)) = (&text, delimiter(words)) {
         let what = format!("its columns are separated by commas, not by {:?}", delimiter as char);
         findings.push(finding(Kind::Changed, &seed.path, 0, what, "rules are plain CSV"));
     }
     insert(files, format!("rules/{}", seed.inside), &text, &seed.path);
-    if !always {
-        let what = format!("the seed `{}` is a rule", seed.stem());
-        findings.push(finding(Kind::Changed, &seed.path, 0, what, "in dbt it is not always enabled"));
-    }
-}
-
-/// Rules keep the types that dbt gave the seeds.
-pub fn type_rules(dbt: &Dbt, loads: &HashSet<String>, files: &mut Files) {
-    let mut own_file = String::new();
-    for seed in dbt.seeds.iter().filter(|file| file.ends_with(".csv") && !loads.contains(file.stem())) {
-        let words = words(dbt, seed);
-        let text = with_commas(&seed.text, &words);
-        let Ok(types) = columns::columns(&text, declared(&words)) else { continue };
-        if !describe::add_types(files, seed.stem(), &types) {
-            own_file.push_str(&format!("  - name: {}\n    columns:\n", seed.stem()));
-            for (name, kind) in types {
-                let words =
-                    Map::from_iter([("name".to_owned(), name.into()), ("data_type".to_owned(), kind.into())]);
-                own_file.push_str(&format!("      - {}\n", describe::flow(&words)));
-            }
-        }
-    }
-    if !own_file.is_empty() {
-        let text = format!("# The types that dbt gave the seeds.\nrules:\n{own_file}");
-        insert(files, "rules/from_dbt.yml".into(), &text, "dbt_project.yml");
-    }
 }
 
 /// What `dbt_project.yml` says of a seed.

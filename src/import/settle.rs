@@ -24,8 +24,12 @@ pub fn settle(
     awaited: &[String],
     findings: &mut Vec<Finding>,
 ) -> io::Result<usize> {
+    let mut setting = setting.clone();
     for _ in 0..ROUNDS {
-        let (problems, tests) = problems(folder, setting);
+        let (problems, tests) = problems(folder, &setting);
+        if lend(&problems, &mut setting) {
+            continue;
+        }
         let mut changed = Vec::new();
         let mut left = Vec::new();
         for problem in problems {
@@ -39,6 +43,10 @@ pub fn settle(
                 continue;
             }
             if calls_one(place, awaited) {
+                continue;
+            }
+            if is_of_elsewhere(&problem) {
+                left.push(problem);
                 continue;
             }
             match take_out(files, &problem, findings) {
@@ -59,6 +67,23 @@ pub fn settle(
         }
     }
     Ok(0)
+}
+
+/// A variable of the environment that is not set here will be where it runs: until then it holds its own name.
+/// Whether there was one.
+fn lend(problems: &[Diagnostic], setting: &mut Setting) -> bool {
+    let names = problems.iter().filter_map(|problem| {
+        let rest = problem.message.strip_prefix("the environment variable `")?;
+        rest.split('`').next()
+    });
+    let before = setting.env.len();
+    setting.env.extend(names.map(|name| (name.to_owned(), name.to_lowercase())));
+    setting.env.len() > before
+}
+
+/// Whether what lacks is not of the project's files, and is there where it runs.
+fn is_of_elsewhere(problem: &Diagnostic) -> bool {
+    problem.message.starts_with("the environment variable") || problem.message.starts_with("the variable `")
 }
 
 /// Whether the line in question calls something of these packages.

@@ -104,8 +104,15 @@ impl Reader<'_> {
                 words.extend(arguments.remove(*word).map(|value| ((*word).to_owned(), value)));
             }
         }
+        for value in words.values_mut() {
+            self.fill_in(value, &entry.place);
+        }
         let mut text = |word| arguments.remove(word).and_then(|text| text.as_str().map(str::to_owned));
-        let (own_name, description) = (text("name"), text("description").unwrap_or_default());
+        let (own_name, description) = (text("name"), text("description"));
+        // dbt took it there, too, as it takes any word.
+        let told = words.remove("description");
+        let told = || told.as_ref().and_then(Value::as_str).map(str::to_owned);
+        let description = description.or_else(told).unwrap_or_default();
         let mut all = self.folder_words_at(FolderKind::Tests, &entry.place.file.path, &entry.name);
         let folders = all.clone();
         join_words(&mut all, words.clone());
@@ -176,7 +183,11 @@ impl Reader<'_> {
         let place = Location::start_of(file);
         let mut words = self.folder_words_at(FolderKind::Tests, &file.path, &name);
         let described = self.project.described_tests.iter().find(|test| test.name == name);
-        join_words(&mut words, described.map(|test| test.config.clone()).unwrap_or_default());
+        let mut of_yaml = described.map(|test| test.config.clone()).unwrap_or_default();
+        for value in of_yaml.values_mut() {
+            self.fill_in(value, described.map_or(&place, |test| &test.place));
+        }
+        join_words(&mut words, of_yaml);
         join_words(&mut words, rendered.as_ref().map(|rendered| rendered.config.clone()).unwrap_or_default());
         let config = self.config(&without_test_words(&words), &place);
         let is_on = config.enabled != Some(false);

@@ -6,7 +6,7 @@ use super::claims::without_test_words;
 use super::models::HOOKS;
 use super::read::Reader;
 use crate::diagnostic::{Diagnostic, Location, Severity, did_you_mean};
-use crate::project::{Config, FolderKind, ModelFile, Project, TestConfig, folder_config};
+use crate::project::{Config, FolderKind, ModelFile, Project, TEST_WORDS, TestConfig, folder_config};
 
 /// The trees of `profiles.yml`, filled in; one that is wrong says nothing.
 #[derive(Default)]
@@ -114,7 +114,7 @@ impl Reader<'_> {
             false => folder_config(tree, path),
         };
         // Told once, where it stands.
-        words.retain(|word, _| !Config::passes_over(word));
+        words.retain(|word, _| Config::knows(word) || TEST_WORDS.contains(&word.as_str()));
         words
     }
 }

@@ -11,7 +11,7 @@ use super::read::{Reader, keys_of};
 use super::{Body, Hooks, Node, Text};
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 use crate::name::Ident;
-use crate::project::{Config, Layer, Materialization, ModelFile, Properties, join_words};
+use crate::project::{Config, Layer, Materialization, ModelFile, Properties, WrittenHook, join_words};
 use crate::template::{Reference, Rendered, Subject};
 
 /// Words of a config that hold hooks.
@@ -55,8 +55,11 @@ impl<'a> Reader<'a> {
             .chain(properties.map(|own| &own.place.file))
             .chain([&self.project.profile.file])
             .collect();
+        let header = config.sql_header.iter().filter(|header| !header.trim().is_empty());
+        let header = header.map(|header| WrittenHook { sql: header.clone(), transaction: true });
+        let before: Vec<WrittenHook> = config.pre_hook.iter().cloned().chain(header).collect();
         let hooks = Hooks {
-            before: self.hooks(&config.pre_hook, &files, subject),
+            before: self.hooks(&before, &files, subject),
             after: self.hooks(&config.post_hook, &files, subject),
         };
         let mut references = vec![full.references.clone()];

@@ -13,6 +13,7 @@ use crate::template::Subject;
 const WORDS: &[&str] = &[
     "materialized",
     "enabled",
+    "alias",
     "tags",
     "meta",
     "docs",
@@ -62,7 +63,8 @@ impl Reader<'_> {
                 before: self.hooks(&config.pre_hook, &files, subject),
                 after: self.hooks(&config.post_hook, &files, subject),
             };
-            self.add(&rule.name, None, start, Vec::new(), |name| Node {
+            let alias = config.alias.clone();
+            self.add(&rule.name, alias.as_deref(), start, Vec::new(), |name| Node {
                 endpoint: endpoints::of(properties),
                 hooks,
                 ..node_of(rule, properties, name, config, words)
@@ -84,10 +86,7 @@ impl Reader<'_> {
             self.problems.push(problem.hint(hint));
         };
         for word in words.keys().filter(|word| Config::knows(word) && !WORDS.contains(&word.as_str())) {
-            let hint = match word.as_str() {
-                "alias" => "a rule is called as its file: rename the file".to_owned(),
-                _ => format!("a rule takes {}", WORDS.join(", ")),
-            };
+            let hint = format!("a rule takes {}", WORDS.join(", "));
             wrong(word, format!("`{name}` is a rule, which has no `{word}`"), hint);
         }
         if config.materialized.is_some_and(|how| how != Materialization::Seed) {

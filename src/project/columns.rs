@@ -30,6 +30,8 @@ pub(super) struct WrittenColumn {
     pub config: ColumnConfig,
     #[allow(dead_code, reason = "elt quotes every name as it is written")]
     pub quote: Option<bool>,
+    #[allow(dead_code, reason = "of dbt's semantic layer")]
+    pub granularity: Option<Value>,
 }
 
 /// dbt takes these words beside `config:` and in it.
@@ -155,6 +157,7 @@ fn test_entry(
         match (key.as_str(), value) {
             ("arguments", Value::Object(inner)) => arguments.extend(inner),
             ("config", Value::Object(inner)) => config.extend(inner),
+            ("arguments" | "config", Value::Null) => {}
             (_, value) => {
                 arguments.insert(key, value);
             }

@@ -71,6 +71,7 @@ pub struct Config {
     pub event_time: Option<String>,
     pub batch_size: Option<BatchSize>,
     /// How many batches before the newest one are built again.
+    #[serde(deserialize_with = "maybe_whole_number")]
     pub lookback: Option<u32>,
     /// When the first batch begins.
     pub begin: Option<Moment>,
@@ -92,6 +93,8 @@ pub struct Config {
     pub on_configuration_change: OnConfigurationChange,
     /// Columns and types are promised; a run that breaks the promise does not begin.
     pub contract: Contract,
+    /// Statements of the session right before the one that builds: `set work_mem = '1GB';`.
+    pub sql_header: Option<String>,
     /// Statements before and after a relation is built.
     #[serde(alias = "pre-hook", deserialize_with = "hooks")]
     pub pre_hook: Vec<WrittenHook>,
@@ -102,6 +105,7 @@ pub struct Config {
     pub unlogged: bool,
     pub persist_docs: PersistDocs,
     /// By privilege, the roles that hold it. Where any is written, these are all.
+    #[serde(deserialize_with = "grants")]
     pub grants: BTreeMap<String, Roles>,
 
     /// Where a loaded table's rows come from.
@@ -195,6 +199,40 @@ pub struct Contract {
     pub enforced: bool,
     /// dbt's; PostgreSQL knows its aliases itself.
     pub alias_types: Option<bool>,
+}
+
+/// A number that may be a text: what a template gives is one.
+pub(super) fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a whole number")]
+    enum Written {
+        Number(u32),
+        Text(String),
+    }
+    match Written::deserialize(deserializer)? {
+        Written::Number(number) => Ok(number),
+        Written::Text(text) => {
+            text.trim().parse().map_err(|_| serde::de::Error::custom(format!("`{text}` is no whole number")))
+        }
+    }
+}
+
+fn maybe_whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(transparent)]
+    struct Number(#[serde(deserialize_with = "whole_number")] u32);
+    Ok(Option::<Number>::deserialize(deserializer)?.map(|number| number.0))
+}
+
+/// dbt's `+select` adds roles to those that a wider place names; where there is none, these are all.
+fn grants<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Roles>, D::Error> {
+    let written = BTreeMap::<String, Roles>::deserialize(deserializer)?;
+    let mut grants = BTreeMap::<String, Roles>::new();
+    for (privilege, roles) in written {
+        let privilege = privilege.strip_prefix('+').map_or(privilege.clone(), str::to_owned);
+        grants.entry(privilege).or_default().0.extend(roles.0);
+    }
+    Ok(grants)
 }
 
 pub(super) fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {

@@ -37,6 +37,7 @@ const KNOWN: &[&str] = &[
     "snapshot_meta_column_names",
     "on_configuration_change",
     "contract",
+    "sql_header",
     "pre_hook",
     "pre-hook",
     "post_hook",
@@ -95,11 +96,6 @@ const DECIDED_ELSEWHERE: &[(&str, &str)] =
 const SAYS_NOTHING: &[&str] = &["quoting", "quote_columns", "concurrent_batches"];
 
 /// Those that are passed over, too.
-fn all_words() -> Vec<&'static str> {
-    let elsewhere = DECIDED_ELSEWHERE.iter().map(|(word, _)| word);
-    KNOWN.iter().chain(elsewhere).chain(SAYS_NOTHING).copied().collect()
-}
-
 impl Config {
     /// Whether `word` is one of a config.
     pub fn knows(word: &str) -> bool {
@@ -111,8 +107,28 @@ impl Config {
         SAYS_NOTHING.contains(&word) || DECIDED_ELSEWHERE.iter().any(|(known, _)| *known == word)
     }
 
-    /// Warnings of the words that something else decides here.
+    /// A word that is like one of a config: a slip. Any other unknown word is one of the project's own, or of
+    /// another database.
+    fn slip(word: &str) -> Option<String> {
+        if Self::knows(word) || Self::passes_over(word) {
+            return None;
+        }
+        did_you_mean(word, KNOWN.iter().copied())
+    }
+
+    /// Warnings of the words that something else decides here, and of those that say nothing.
     pub fn passed_over(words: &Map<String, Value>, place: &Location) -> Vec<Diagnostic> {
+        let own = words
+            .keys()
+            .filter(|word| !Self::knows(word) && !Self::passes_over(word) && Self::slip(word).is_none());
+        let own = own.map(|word| {
+            Diagnostic::warning(
+                "unknown-config",
+                format!("config has no word `{word}`: it says nothing here"),
+            )
+            .at(place.closer(word))
+            .hint("notes of your own are kept under `meta`")
+        });
         let found =
             DECIDED_ELSEWHERE.iter().filter(|(word, _)| words.get(*word).is_some_and(|it| !it.is_null()));
         found
@@ -121,15 +137,14 @@ impl Config {
                     .at(place.closer(word))
                     .hint(*instead)
             })
+            .chain(own)
             .collect()
     }
 
-    /// From the words as written. Every unknown or mistyped word is told, at `place`.
+    /// From the words as written. Every misspelt or mistyped word is told, at `place`.
     pub fn read(words: &Map<String, Value>, place: &Location) -> Result<Self, Vec<Diagnostic>> {
         let mut problems = Vec::new();
-        for word in words.keys().filter(|word| !Self::knows(word) && !Self::passes_over(word)) {
-            let hint = did_you_mean(word, KNOWN.iter().copied())
-                .unwrap_or_else(|| format!("config knows: {}", all_words().join(", ")));
+        for (word, hint) in words.keys().filter_map(|word| Some((word, Self::slip(word)?))) {
             problems.push(
                 Diagnostic::error("unknown-config", format!("config has no word `{word}`"))
                     .at(place.closer(word))
@@ -152,5 +167,38 @@ impl Config {
             return Err(problems);
         }
         Ok(serde_json::from_value(Value::Object(words.clone())).expect("each word was read just above"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::diagnostic::{Severity, SourceFile};
+
+    #[test]
+    fn the_schema_has_the_words_of_config_and_no_others() {
+        let schema: Value = serde_json::from_str(include_str!("../schema/properties.json")).unwrap();
+        let words = schema.pointer("/definitions/config/properties").unwrap().as_object().unwrap();
+        let written: BTreeSet<&str> = words.keys().map(String::as_str).collect();
+        let elsewhere = DECIDED_ELSEWHERE.iter().map(|(word, _)| *word);
+        let known: BTreeSet<&str> =
+            KNOWN.iter().copied().chain(elsewhere).chain(SAYS_NOTHING.iter().copied()).collect();
+        assert_eq!(written, known);
+    }
+
+    #[test]
+    fn a_slip_is_an_error_and_a_word_of_ones_own_is_passed_over_with_a_warning() {
+        let place = Location::start_of(&Arc::new(SourceFile { path: "m.sql".into(), text: String::new() }));
+        let words = |text: &str| serde_json::from_str::<Map<String, Value>>(text).unwrap();
+        let own = words(r#"{"transient": true, "materialized": "table"}"#);
+        assert!(Config::read(&own, &place).is_ok());
+        let told = Config::passed_over(&own, &place);
+        assert!(told.len() == 1 && told[0].severity == Severity::Warning, "{told:?}");
+        let slip = words(r#"{"materialised": "table"}"#);
+        assert!(Config::passed_over(&slip, &place).is_empty());
+        assert_eq!(Config::read(&slip, &place).unwrap_err()[0].code, "unknown-config");
     }
 }

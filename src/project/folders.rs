@@ -93,9 +93,26 @@ fn join_word(words: &mut Map<String, Value>, word: &str, value: Value) {
             *former = Value::Array(all);
         }
         (Some(Value::Object(former)), Value::Object(notes)) if word == "meta" => former.extend(notes),
+        (Some(Value::Object(former)), Value::Object(closer)) if word == "grants" => grant(former, closer),
         (_, value) => {
             words.insert(word.to_owned(), value);
         }
+    }
+}
+
+/// The closer place's roles are all that hold a privilege; with a plus, they are added.
+fn grant(former: &mut Map<String, Value>, closer: Map<String, Value>) {
+    for (written, roles) in closer {
+        let privilege = written.trim_start_matches('+').to_owned();
+        let plus = format!("+{privilege}");
+        let before = match written.starts_with('+') {
+            true => former.get(&privilege).or_else(|| former.get(&plus)).cloned(),
+            false => None,
+        };
+        let mut all = before.map(listed).unwrap_or_default();
+        all.extend(listed(roles));
+        former.remove(&plus);
+        former.insert(privilege, Value::Array(all));
     }
 }
 
@@ -117,6 +134,15 @@ mod tests {
         let tree = json!({"+tags": "all", "shop": {"+materialized": "view", "marts": {"materialized": "table", "+tags": ["m", "all"]}}});
         let words = folder_config(&tree, &["shop", "marts", "orders"]);
         assert_eq!(Value::Object(words), json!({"tags": ["all", "m"], "materialized": "table"}));
+    }
+
+    #[test]
+    fn grants_with_a_plus_are_added_and_others_replace() {
+        let mut words = json!({"grants": {"select": "a", "insert": ["a"]}});
+        let closer = json!({"grants": {"+select": ["b"], "insert": "c", "+update": "d"}});
+        join_words(words.as_object_mut().unwrap(), closer.as_object().unwrap().clone());
+        let all = json!({"select": ["a", "b"], "insert": ["c"], "update": ["d"]});
+        assert_eq!(words, json!({"grants": all}));
     }
 
     #[test]

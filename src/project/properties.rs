@@ -1,8 +1,10 @@
 //! The YAML beside models and rules: descriptions, columns, tests, sources. dbt's words where dbt has them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 use serde_yaml::Spanned;
 
@@ -14,14 +16,13 @@ use super::sources::{SourceTable, WrittenSource, present};
 use super::unit_tests::{UnitTest, WrittenUnitTest};
 use super::versions::{self, Version, WrittenVersion};
 use super::yaml::{self, place};
-use crate::diagnostic::{Diagnostic, Location, SourceFile};
+use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
 use crate::endpoint::Endpoint;
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Written {
     #[allow(dead_code, reason = "dbt's files carry it; it says nothing here")]
-    version: Option<u32>,
+    version: Option<Value>,
     #[serde(default)]
     models: Vec<WrittenEntry>,
     #[serde(default, alias = "seeds")]
@@ -41,7 +42,33 @@ struct Written {
     macros: Option<Value>,
     #[allow(dead_code, reason = "who owns what, for people")]
     groups: Option<Value>,
+    #[allow(dead_code, reason = "descriptions for people: analyses are compiled and no more")]
+    analyses: Option<Value>,
+    #[allow(dead_code, reason = "where anchors are written down, to be named elsewhere in the file")]
+    anchors: Option<Value>,
+    #[serde(flatten)]
+    others: BTreeMap<String, IgnoredAny>,
 }
+
+/// The keys that a file may have.
+const KEYS: &[&str] = &[
+    "version",
+    "models",
+    "rules",
+    "seeds",
+    "sources",
+    "exposures",
+    "unit_tests",
+    "snapshots",
+    "data_tests",
+    "tests",
+    "macros",
+    "groups",
+    "analyses",
+    "anchors",
+];
+/// Keys of dbt that mean something there, and nothing here.
+const SEMANTIC_LAYER: &[&str] = &["semantic_models", "metrics", "saved_queries"];
 
 /// What YAML says of a query in `tests/`.
 #[derive(Debug, Deserialize)]
@@ -112,6 +139,8 @@ pub(super) struct WrittenEntry {
     pub docs: Option<Value>,
     pub access: Option<Value>,
     group: Option<Value>,
+    #[allow(dead_code, reason = "of dbt's semantic layer")]
+    time_spine: Option<Value>,
     /// Taken out before the entry is read for each of them.
     #[serde(default)]
     versions: Vec<WrittenVersion>,
@@ -157,7 +186,12 @@ pub(super) fn read(file: &Arc<SourceFile>, fixtures: &[Arc<SourceFile>]) -> Resu
     if file.text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
         return Ok(described);
     }
-    let written: Written = yaml::read(&file.text).map_err(|error| yaml::problem(file, &error))?;
+    let (written, twice) = yaml::read_as_dbt(file).map_err(|error| yaml::problem(file, &error))?;
+    let written: Written = written;
+    described.warnings.extend(twice);
+    for key in written.others.keys() {
+        described.warnings.extend(other_key(file, key)?);
+    }
     for mut entry in written.models.into_iter().chain(written.rules) {
         described.warnings.extend(entry.passed_over(file));
         let versions = std::mem::take(&mut entry.versions);
@@ -194,6 +228,25 @@ pub(super) fn read(file: &Arc<SourceFile>, fixtures: &[Arc<SourceFile>]) -> Resu
 
 /// The columns that a load pinned in `<model>.columns.yml` become part of what the model's own YAML says:
 /// types where it has none, and columns that it does not mention.
+/// A key that elt does not know may hold anchors, or be another tool's. One like a key that it knows is a slip.
+fn other_key(file: &Arc<SourceFile>, key: &str) -> Result<Option<Diagnostic>, Diagnostic> {
+    let mut lines = file.text.split_inclusive('\n').scan(0, |end, line| {
+        *end += line.len();
+        Some((*end - line.len(), line.trim_start_matches(['"', '\''])))
+    });
+    let start = lines.find(|(_, line)| line.starts_with(key)).map_or(0, |(start, _)| start);
+    let place = Location::new(file, start..start + key.len());
+    let is_slip = !key.starts_with("x-") && did_you_mean(key, KEYS.iter().copied()).is_some();
+    if SEMANTIC_LAYER.contains(&key) || is_slip {
+        let message = format!("unknown field `{key}`, expected one of {}", KEYS.join(", "));
+        return Err(Diagnostic::error("yaml", message).at(place));
+    }
+    let message = format!("the key `{key}` says nothing here");
+    let warning = || Diagnostic::warning("unknown-key", message).at(place);
+    Ok((!key.starts_with("x-"))
+        .then(|| warning().hint("anchors may stand under `anchors`, or under a key that begins with `x-`")))
+}
+
 pub(super) fn join_pinned(properties: &mut Vec<Properties>) {
     let is_pinned = |entry: &Properties| entry.place.file.path.ends_with(".columns.yml");
     let (pinned, mut own): (Vec<_>, Vec<_>) = properties.drain(..).partition(is_pinned);

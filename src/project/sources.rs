@@ -17,6 +17,7 @@ pub(super) struct WrittenSource {
     name: String,
     schema: Option<String>,
     description: Option<String>,
+    #[serde(default)]
     tables: Vec<WrittenTable>,
     #[serde(default)]
     config: Map<String, Value>,
@@ -61,6 +62,8 @@ struct WrittenTable {
     loader: Option<String>,
     #[allow(dead_code, reason = "elt quotes every name as it is written")]
     quoting: Option<Value>,
+    #[allow(dead_code, reason = "of the package dbt_external_tables: what makes the table")]
+    external: Option<Value>,
 }
 
 /// A table that something else than elt makes, named by `source('…', '…')`.

@@ -139,7 +139,8 @@ impl TestConfig {
             }
         };
         let limit = words.get("limit").filter(|value| !value.is_null()).and_then(|value| {
-            value.as_u64().or_else(|| {
+            // What a template gives is a text.
+            value.as_u64().or_else(|| value.as_str()?.trim().parse().ok()).or_else(|| {
                 wrong.push(("limit", format!("a test's `limit` is a number of rows, not {value}")));
                 None
             })

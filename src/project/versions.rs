@@ -207,6 +207,7 @@ impl VersionColumn {
             tags: self.tags.clone(),
             config: self.config.clone(),
             quote: self.quote,
+            granularity: None,
         })
     }
 }

@@ -8,10 +8,34 @@ use serde_yaml::Spanned;
 
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 
-/// Reads one document.
+/// Reads one document. Comments are for people: a file may have more of them than a parser would keep.
 pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, serde_yaml::Error> {
-    let options = serde_yaml::options! { strict_booleans: true };
+    let options = serde_yaml::options! { strict_booleans: true, emit_comments: false };
     serde_yaml::from_str_with_options(text, options)
+}
+
+/// Reads one document as dbt does: of a key that is written twice in one map, the last one holds. A warning
+/// says so.
+pub fn read_as_dbt<T: DeserializeOwned>(
+    file: &Arc<SourceFile>,
+) -> Result<(T, Option<Diagnostic>), serde_yaml::Error> {
+    use serde_yaml::DuplicateKeyPolicy::LastWins;
+    let error = match read(&file.text) {
+        Ok(value) => return Ok((value, None)),
+        Err(error) => error,
+    };
+    if !error.without_snippet().to_string().starts_with("duplicate mapping key") {
+        return Err(error);
+    }
+    let options = serde_yaml::options! {
+        strict_booleans: true, emit_comments: false, duplicate_keys: LastWins
+    };
+    let value = serde_yaml::from_str_with_options(&file.text, options)?;
+    let place = problem(file, &error).location.unwrap_or_else(|| Location::start_of(file));
+    let key = file.text.get(place.span.clone()).unwrap_or_default().trim().trim_end_matches(':').to_owned();
+    let warning =
+        Diagnostic::warning("duplicate-key", format!("`{key}` is written twice here: the last one holds"));
+    Ok((value, Some(warning.at(place).hint("take the other one out"))))
 }
 
 /// Where a value stands: its first line.

@@ -158,7 +158,7 @@ async fn rules_take_their_own_words_and_no_others() {
     8 |       unique_key: a
       |       ^^^^^^^^^^
       |
-      = help: a rule takes materialized, enabled, tags, meta, docs, group, access, report, indexes, unlogged, persist_docs, grants, pre_hook, pre-hook, post_hook, post-hook, contract, delimiter, column_types, full_refresh, freshness, loaded_at_field, loaded_at_query, distribute
+      = help: a rule takes materialized, enabled, alias, tags, meta, docs, group, access, report, indexes, unlogged, persist_docs, grants, pre_hook, pre-hook, post_hook, post-hook, contract, delimiter, column_types, full_refresh, freshness, loaded_at_field, loaded_at_query, distribute
 
     error[bad-config]: `off` is a rule, and a rule is always a table
      --> rules/all.yml:7:7

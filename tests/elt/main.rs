@@ -82,3 +82,4 @@ mod versions;
 mod walls;
 mod watch;
 mod workbooks;
+mod yaml_words;

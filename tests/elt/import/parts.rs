@@ -10,7 +10,7 @@ const DBT_PROJECT: &str = "name: corner\nprofile: corner\ndocs-paths: [notes]\na
 const PROFILES: &str = "corner:\n  target: dev\n  outputs:\n    \
     dev: {type: postgres, host: db.example, user: ann, dbname: shop, schema: dbt_ann}\n    \
     ci: {type: postgres, host: db.example, user: ci, dbname: shop, schema: \"ci_{{ env_var('RUN', '1') }}\"}\n    \
-    prod: {type: postgres, host: db.example, user: bot, dbname: shop, schema: analytics}\n    \
+    prod: {type: postgres, host: db.example, user: bot, dbname: shop, schema: analytics, search_path: \"shop, public\", role: owner, connect_timeout: 5, keepalives_idle: 0, sslkey: k}\n    \
     flake: {type: snowflake, account: x}\n";
 
 const FILES: &[(&str, &str)] = &[
@@ -62,11 +62,10 @@ async fn every_part_is_taken_or_listed_and_targets_stay_apart() {
     Left out: commented out where it stood, or not copied.
 
     - dbt_project.yml:4: `asset-paths`: the site of `elt docs` is one file and takes no pictures
-    - dbt_project.yml:10: `severity: "warn"` for folders of tests: write it under `tests:` of profiles.yml
-    - dbt_project.yml:12: `store_failures: true` for folders of tests: write it under `tests:` of profiles.yml
     - dbt_project.yml:16: `enabled: true` for folders of sources: write it in the `config:` of each source
     - packages.yml:2: the package dbt-labs/dbt_utils: the most used of its macros and tests are built in
     - packages.yml:4: the package acme/other: name its git repository and revision in packages.yml; then `elt deps`
+    - profiles.yml: `sslkey` of the target `prod`: elt shows the server no certificate of its own: let a password or the socket say who it is
     - profiles.yml: the target `flake`: it is snowflake, and elt speaks PostgreSQL only
     - selectors.yml:4: `- name: odd`: a selector has no word `childs` (did you mean `children`?)
 
@@ -104,10 +103,14 @@ async fn every_part_is_taken_or_listed_and_targets_stay_apart() {
         url: "postgres://ci@db.example:5432/shop"
         schema_prefix: "ci_{{ env_var('RUN', '1') }}_"
       prod:
-        url: "postgres://bot@db.example:5432/shop"
+        url: "postgres://bot@db.example:5432/shop?connect_timeout=5&options=-c%20search_path%3Dshop%2Cpublic%20-c%20role%3Downer"
 
     # What other tools and ref('package', 'model') call this project.
     name: corner
+
+    tests:
+      +severity: warn
+      +store_failures: true
     "#);
     insta::assert_snapshot!(text("deep/elt/packages.yml"), @r#"
     packages:
