@@ -9,6 +9,10 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::DatabaseError;
 use crate::name::{Ident, literal};
 
+/// PostgreSQL takes in all of a message before it reads a row of it. It never waits for the rest of one where the
+/// socket's buffer has all of the next by then: on Linux 208 KiB, filled again when a quarter is left.
+const MESSAGE_BYTES: usize = 32 * 1024;
+
 /// One connection. Dropping it ends it.
 pub struct Session {
     pub(super) client: Client,
@@ -89,10 +93,13 @@ impl Session {
         let mut sink = std::pin::pin!(sink);
         while let Some(chunk) = chunks.recv().await {
             match chunk {
-                Ok(bytes) => {
-                    if let Err(error) = sink.send(bytes).await {
-                        // The server's own words come with the end of the COPY, not with the broken send.
-                        return Err(sink.finish().await.err().unwrap_or(error).into());
+                Ok(mut bytes) => {
+                    while !bytes.is_empty() {
+                        let message = bytes.split_to(bytes.len().min(MESSAGE_BYTES));
+                        if let Err(error) = sink.send(message).await {
+                            // The server's own words come with the end of the COPY, not with the broken send.
+                            return Err(sink.finish().await.err().unwrap_or(error).into());
+                        }
                     }
                 }
                 // Dropping the sink sends CopyFail: the server forgets all rows.
