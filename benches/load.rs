@@ -96,7 +96,8 @@ fn pair(
     [alone, whole]
 }
 
-/// From the open file to the end of the COPY, in this process, as a run does it.
+/// From the open file to the end of the COPY, in this process, as a run does it: with the table made in the same
+/// transaction. Its end waits for the disk, as that of `\copy` does and that of a run's load does not.
 fn copy_alone(server: &Server, database: &Database, file: &Path) -> Spent {
     struct Nobody;
     impl Progress for Nobody {
@@ -112,9 +113,10 @@ fn copy_alone(server: &Server, database: &Database, file: &Path) -> Spent {
         let columns = catalog::columns(&session, &relation).await.expect("the table is there");
         let targets: Vec<Target> =
             columns.into_iter().map(|column| Target::new(column.name, column.type_oid)).collect();
+        session.run("begin; truncate ours").await.expect("the table is there");
         let (cpu, server_cpu, begun) = (spent::own_cpu(), server.cpu(), Instant::now());
         let mut rows = source::open(&fetched, &ReadOptions::default(), &targets).expect("the file fits");
-        let statement = format!("copy {relation} {}", rows.copy_clause());
+        let statement = format!("copy {relation} {}", rows.copy_clause(true));
         let (sender, receiver) = tokio::sync::mpsc::channel(8);
         let reading = tokio::task::spawn_blocking(move || {
             while let Some(chunk) = rows.next_chunk().transpose() {
@@ -125,6 +127,7 @@ fn copy_alone(server: &Server, database: &Database, file: &Path) -> Spent {
         });
         let copied = session.copy_in(&statement, receiver).await.expect("the server takes the rows");
         assert!(copied.is_ok_and(|rows| rows == ROWS), "every row arrived");
+        session.run("commit").await.expect("the server answers");
         let wall = begun.elapsed().as_secs_f64();
         reading.await.expect("reading does not panic");
         Spent { wall, cpu: spent::own_cpu() - cpu, server_cpu: server.cpu() - server_cpu, peak_mib: f64::NAN }

@@ -158,8 +158,9 @@ enum Reading {
 
 impl Rows {
     /// What stands after `COPY table ` for the current COPY: for the table itself its columns in the file's
-    /// order, for the rows put aside nothing but the form of the bytes.
-    pub fn copy_clause(&self) -> String {
+    /// order, for the rows put aside nothing but the form of the bytes. PostgreSQL takes frozen rows only into a table
+    /// that was made or emptied in the same transaction.
+    pub fn copy_clause(&self, frozen: bool) -> String {
         let options = match &self.body {
             Reading::Records(rows) => rows.copy_options(),
             Reading::Parquet(_) => "FORMAT binary",
@@ -168,7 +169,8 @@ impl Rows {
             Destination::Aside => format!("FROM STDIN WITH ({options})"),
             Destination::Table => {
                 let names: Vec<String> = self.columns.iter().map(Ident::to_string).collect();
-                format!("({}) FROM STDIN WITH ({options})", names.join(", "))
+                let frozen = if frozen { ", FREEZE" } else { "" };
+                format!("({}) FROM STDIN WITH ({options}{frozen})", names.join(", "))
             }
         }
     }

@@ -34,6 +34,36 @@ async fn many_files_make_one_table_and_each_row_says_where_it_stood() {
     assert_eq!(project.value("select count(*)::text from raw.people").await, "3");
 }
 
+/// All pages of a frozen table are marked as visible to everybody without a vacuum.
+#[tokio::test]
+async fn rows_of_one_file_are_written_for_good() {
+    let columns = "id int, day date\n";
+    let model =
+        |more: &str| format!("{{{{ config(source='days.csv', metadata=['_row']{more}) }}}}\n{columns}");
+    let project = Project::new(&[
+        ("models/raw/days.sql", &model("")),
+        ("models/raw/hooked.sql", &model(", pre_hook=\"select 1\"")),
+        ("models/raw/judged.sql", &model(", bad_rows='quarantine'")),
+        // From the second row on only PostgreSQL can read them: that is another COPY.
+        ("days.csv", "id,day\n1,2026-01-05\n2,Jan 6 2026\n3,2026-01-07\n"),
+    ])
+    .await;
+    project.good(&["run"]);
+    let rows = "select string_agg(concat_ws('|', id, day, _row), ' ' order by id) from raw.";
+    for table in ["days", "hooked", "judged"] {
+        let rows = project.value(&format!("{rows}{table}")).await;
+        assert_eq!(rows, "1|2026-01-05|1 2|2026-01-06|2 3|2026-01-07|3", "{table}");
+    }
+    let visible = "select string_agg(relname || ' ' || relallvisible, ' ' order by relname) from pg_class \
+                   where relnamespace = 'raw'::regnamespace and relkind = 'r'";
+    assert_eq!(project.value(visible).await, "days 1 hooked 0 judged 0");
+
+    project.write("days.csv", "id,day\n1,2026-01-05\n2,2026-02-30\n");
+    let ended = project.elt(&["run", "--select", "days"]).expect(1);
+    ended.says("days.csv, line 3, column day: date/time field value out of range");
+    assert_eq!(project.value("select count(*) from raw.days").await, "3");
+}
+
 #[tokio::test]
 async fn a_pattern_that_matches_nothing_is_an_error() {
     let project = Project::new(&[

@@ -164,20 +164,34 @@ pub(super) async fn whole(
     work: impl Future<Output = Result<BegunFile, Problem>>,
 ) -> Result<BegunFile, Problem> {
     let (session, label) = (loading.session, loading.node.label());
-    session.run("begin").await.map_err(|error| wrong(loading, &error))?;
-    let copied = async {
+    in_transaction(loading, async {
         let file = work.await?;
         let done = begun::add_file(session, loading.shared.run, &label, &file).await;
         done.map_err(|error| wrong(loading, &error))?;
-        session.run("commit").await.map_err(|error| wrong(loading, &error))?;
         Ok(file)
+    })
+    .await
+}
+
+/// Does it in one transaction. Files may take their time to be read, and nobody waits for what it holds.
+pub(super) async fn in_transaction<T>(
+    loading: &Loading<'_>,
+    work: impl Future<Output = Result<T, Problem>>,
+) -> Result<T, Problem> {
+    let session = loading.session;
+    let begin = "begin; set local idle_in_transaction_session_timeout = 0";
+    let done = async {
+        session.run(begin).await.map_err(|error| wrong(loading, &error))?;
+        let done = work.await?;
+        session.run("commit").await.map_err(|error| wrong(loading, &error))?;
+        Ok(done)
     };
-    let copied = copied.await;
-    if copied.is_err() {
+    let done = done.await;
+    if done.is_err() {
         // The first error is the one to tell; a session that is lost will be noticed by who takes it next.
         let _ = session.run("rollback").await;
     }
-    copied
+    done
 }
 
 fn prod<'a>(loading: &Loading<'a>) -> &'a str {

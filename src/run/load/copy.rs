@@ -22,13 +22,13 @@ pub(super) struct Copied {
 }
 
 /// Copies all of a piece. Rows that were put aside are judged at the end. The watcher is told the rows of all
-/// pieces: `before` are in the table already.
+/// pieces: `before` are in the table already. `frozen` where this transaction has made the table.
 pub(super) async fn copy(
     loading: &Loading<'_>,
     mut rows: Rows,
-    name: &str,
-    fetched: &Fetched,
+    (name, fetched): (&str, &Fetched),
     (watcher, before): (Watcher, u64),
+    frozen: bool,
 ) -> Result<Copied, Problem> {
     if rows.loaded_columns().is_empty() {
         return Ok(Copied { rows: 0, bad_rows: 0, bytes: fetched.bytes, sha256: None });
@@ -47,7 +47,7 @@ pub(super) async fn copy(
             _ => loading.relation.to_string(),
         };
         let is_table = rows.destination() == Destination::Table;
-        let statement = format!("copy {into} {}", rows.copy_clause());
+        let statement = format!("copy {into} {}", rows.copy_clause(frozen));
         let (sender, receiver) = mpsc::channel::<Result<Bytes, SourceError>>(WAITING_CHUNKS);
         let (watcher, sent, total) = (watcher.clone(), sent.clone(), fetched.bytes);
         let reading = tokio::task::spawn_blocking(move || {

@@ -87,6 +87,9 @@ struct Filling<'a> {
     total: u64,
     targets: Vec<Target>,
     loaded: Loaded,
+    /// Whether the table is made and filled in one transaction. Then its rows can be written as those that everybody
+    /// sees for good, and no reader and no vacuum has to write them once more to say so.
+    frozen: bool,
 }
 
 /// Makes the table as the pieces want it and copies all of them.
@@ -109,34 +112,18 @@ pub(super) async fn copy_all(
         total,
         targets: Vec::new(),
         loaded: Loaded { all_from_cache: true, ..Loaded::default() },
+        // Hooks may stand in a transaction of their own, and bad rows stay where a load fails because of them.
+        frozen: pieces.len() == 1 && loading.node.hooks.is_empty() && !loading.options.quarantine,
     };
     let by_piece = begun::goes_by_piece(loading, pieces);
     let there = if by_piece { filling.go_on(pieces).await? } else { HashSet::new() };
     let left: Vec<&Piece> = pieces.iter().filter(|piece| !there.contains(&piece.name)).collect();
-    let mut waiting = None;
     if let Some(first) = left.first() {
         let first = loading.fetched(first, &loading.watcher(filling.loaded.bytes, total)).await?;
-        if there.is_empty() {
-            filling.make_table(&first, pieces, by_piece).await?;
-        }
-        filling.targets = loading.targets().await?;
-        waiting = Some(first);
-    }
-    for (index, piece) in left.iter().enumerate() {
-        let Some(fetched) = waiting.take() else { break };
-        let next = Later::new(loading.watcher(0, total));
-        let fetching = async {
-            Ok(match left.get(index + 1) {
-                // What goes wrong with it is its own affair, and told when its turn comes.
-                Some(piece) => Some(loading.fetched(piece, &next).await),
-                None => None,
-            })
-        };
-        let copying = filling.copy(piece, &fetched, &next);
-        let copying = async { if by_piece { begun::whole(loading, copying).await } else { copying.await } };
-        let (came, fetched) = try_join(copying, fetching).await?;
-        filling.loaded.add(came);
-        waiting = fetched.transpose()?;
+        let (frozen, table) = (filling.frozen, there.is_empty().then_some(pieces));
+        // What it holds would lie on the stack more than once.
+        let filled = Box::pin(filling.fill(&left, first, table, by_piece));
+        if frozen { begun::in_transaction(loading, filled).await? } else { filled.await? }
     }
     if by_piece {
         begun::ended(loading).await?;
@@ -162,6 +149,41 @@ impl Filling<'_> {
         let names = left.files.iter().map(|file| file.file.clone()).collect();
         left.files.into_iter().for_each(|file| self.loaded.add(file));
         Ok(names)
+    }
+
+    /// Copies the pieces that are left, the first of which is here; before that the table is made, where it is to
+    /// be made for all of `table`.
+    async fn fill(
+        &mut self,
+        left: &[&Piece],
+        first: Arc<Fetched>,
+        table: Option<&[Piece]>,
+        by_piece: bool,
+    ) -> Result<(), Problem> {
+        let loading = self.loading;
+        if let Some(pieces) = table {
+            self.make_table(&first, pieces, by_piece).await?;
+        }
+        self.targets = loading.targets().await?;
+        let mut waiting = Some(first);
+        for (index, piece) in left.iter().enumerate() {
+            let Some(fetched) = waiting.take() else { break };
+            let next = Later::new(loading.watcher(0, self.total));
+            let fetching = async {
+                Ok(match left.get(index + 1) {
+                    // What goes wrong with it is its own affair, and told when its turn comes.
+                    Some(piece) => Some(loading.fetched(piece, &next).await),
+                    None => None,
+                })
+            };
+            let copying = self.copy(piece, &fetched, &next);
+            let copying =
+                async { if by_piece { begun::whole(loading, copying).await } else { copying.await } };
+            let (came, fetched) = try_join(copying, fetching).await?;
+            self.loaded.add(came);
+            waiting = fetched.transpose()?;
+        }
+        Ok(())
     }
 
     async fn make_table(
@@ -203,7 +225,8 @@ impl Filling<'_> {
         let never_came = rows.is_sparse().then(|| rows.unpaired().1.to_vec());
         table::begin_piece(loading, &piece.name, self.loaded.rows).await?;
         let watcher = loading.watcher(self.loaded.bytes, self.total);
-        let copied = copy::copy(loading, rows, &piece.name, fetched, (watcher, self.loaded.rows)).await?;
+        let progress = (watcher, self.loaded.rows);
+        let copied = copy::copy(loading, rows, (&piece.name, fetched), progress, self.frozen).await?;
         if let Some(known) = self.known {
             adding::check_emptied(loading, known, &piece.name, copied.rows)?;
         }

@@ -35,7 +35,7 @@ fn a_csv_passes_through_with_its_clause_and_digest() {
     let fetched = local(&file(&folder, "x.csv", CSV));
     assert_eq!(columns(&fetched, &ReadOptions::default()).unwrap().names, ["a", "b"]);
     let mut rows = open(&fetched, &ReadOptions::default(), &text_targets(&["b", "a"])).unwrap();
-    assert_eq!(rows.copy_clause(), r#"("a", "b") FROM STDIN WITH (FORMAT binary)"#);
+    assert_eq!(rows.copy_clause(false), r#"("a", "b") FROM STDIN WITH (FORMAT binary)"#);
     assert_eq!(rows.sha256(), None);
     assert_eq!(decoded(&read_all(&mut rows).unwrap()), ROWS);
     assert_eq!(rows.sha256().map(str::to_owned), Some(fetched.digest().unwrap()));

@@ -67,7 +67,7 @@ fn load(path: &Path, oids: &[u32]) -> Result<Vec<Vec<Value>>, SourceError> {
     let targets: Vec<Target> =
         names.into_iter().zip(oids).map(|(name, oid)| Target::new(name, *oid)).collect();
     let mut rows = open(&fetched, &ReadOptions::default(), &targets)?;
-    assert!(rows.copy_clause().ends_with("FROM STDIN WITH (FORMAT binary)"));
+    assert!(rows.copy_clause(false).ends_with("FROM STDIN WITH (FORMAT binary)"));
     let decoded = decode(&read_all(&mut rows)?);
     assert_eq!(rows.rows_read(), decoded.len() as u64);
     Ok(decoded)

@@ -210,7 +210,7 @@ async fn by_elt(session: &Session, made: &Made, folder: &TempDir) -> Outcome {
             }
         }
         drop(sender);
-        session.copy_in(&format!("copy ours {}", rows.copy_clause()), receiver).await.ok()?.ok()?;
+        session.copy_in(&format!("copy ours {}", rows.copy_clause(false)), receiver).await.ok()?.ok()?;
         if !rows.next_copy() {
             return Some(content(session, "ours", made.types.len()).await);
         }

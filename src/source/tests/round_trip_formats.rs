@@ -64,7 +64,7 @@ impl Bench {
                     sender.try_send(Ok::<_, SourceError>(chunk)).expect("there is room");
                 }
                 drop(sender);
-                let copy = format!("copy ours {}", rows.copy_clause());
+                let copy = format!("copy ours {}", rows.copy_clause(false));
                 let copied = self.session.copy_in(&copy, receiver).await;
                 copied.expect("the server takes it").expect("it reads");
                 if !rows.next_copy() {
