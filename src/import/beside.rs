@@ -21,8 +21,10 @@ pub fn place(dbt: &Dbt, files: &mut Files, findings: &mut Vec<Finding>) {
         }
     }
     for file in dbt.analyses.iter().filter(|file| file.ends_with(".sql")) {
-        let why = "elt has no analyses; `elt compile --inline` and `elt show --inline` look at SQL that is no model";
-        findings.push(finding(Kind::NotTaken, &file.path, 0, "an analysis", why));
+        let path = format!("analyses/{}", file.inside);
+        let why = format!("it is kept, and read by no command: `elt show --inline \"$(cat {path})\"`");
+        insert(files, path, &file.text, &file.path);
+        findings.push(finding(Kind::Changed, &file.path, 0, "an analysis", why));
     }
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use serde_json::{Map, Value};
 
 use super::ImportError;
@@ -98,11 +99,12 @@ pub fn read(root: &Path) -> Result<Dbt, ImportError> {
             None => vec![usual.to_owned()],
         }
     };
+    let ignored = ignored(root);
     let all = |folders: Vec<String>| -> Result<Vec<DbtFile>, ImportError> {
         let mut files = Vec::new();
         for folder in folders {
             let folder = folder.trim_start_matches("./").trim_end_matches('/').to_owned();
-            list(root, &folder, &folder, &mut files)?;
+            list(root, &folder, &folder, &ignored, &mut files)?;
         }
         Ok(files)
     };
@@ -129,21 +131,46 @@ pub fn read(root: &Path) -> Result<Dbt, ImportError> {
     })
 }
 
-fn list(root: &Path, top: &str, folder: &str, files: &mut Vec<DbtFile>) -> Result<(), ImportError> {
+/// The patterns of `.dbtignore`, which are those of git. One that cannot be read ignores nothing.
+fn ignored(root: &Path) -> GlobSet {
+    let text = fs::read_to_string(root.join(".dbtignore")).unwrap_or_default();
+    let mut patterns = GlobSetBuilder::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let (anchored, name) = match line.trim_end_matches('/').strip_prefix('/') {
+            Some(name) => (true, name),
+            None => (line.trim_end_matches('/').contains('/'), line.trim_end_matches('/')),
+        };
+        let pattern = if anchored { name.to_owned() } else { format!("**/{name}") };
+        for pattern in [format!("{pattern}/**"), pattern] {
+            if let Ok(glob) = GlobBuilder::new(&pattern).literal_separator(true).build() {
+                patterns.add(glob);
+            }
+        }
+    }
+    patterns.build().unwrap_or_default()
+}
+
+fn list(
+    root: &Path,
+    top: &str,
+    folder: &str,
+    ignored: &GlobSet,
+    files: &mut Vec<DbtFile>,
+) -> Result<(), ImportError> {
     let Ok(entries) = fs::read_dir(root.join(folder)) else { return Ok(()) };
     let mut entries: Vec<_> = entries.flatten().collect();
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let name = entry.file_name().to_string_lossy().into_owned();
         let path = format!("{folder}/{name}");
-        if name.starts_with('.') {
+        if name.starts_with('.') || ignored.is_match(&path) {
             continue;
         }
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            list(root, top, &path, files)?;
+            list(root, top, &path, ignored, files)?;
             continue;
         }
-        let taken = [".sql", ".yml", ".yaml", ".csv", ".md"];
+        let taken = [".sql", ".yml", ".yaml", ".csv", ".md", ".py"];
         if taken.iter().any(|ending| name.to_lowercase().ends_with(ending)) {
             let text =
                 fs::read_to_string(root.join(&path)).map_err(|error| ImportError::file(&path, error))?;

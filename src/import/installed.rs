@@ -1,4 +1,4 @@
-//! Packages that `dbt deps` has brought and that make relations: each becomes a package of the new project, in
+//! Packages that `dbt deps` has brought and that make relations, or come from dbt's hub: each becomes a package of the new project, in
 //! `packages/` under its own name, with what the project says of it in `dbt_project.yml`.
 
 use std::collections::HashSet;
@@ -9,13 +9,13 @@ use serde_json::{Map, Value};
 use super::dbt::{self, Dbt, references};
 use super::place::finding;
 use super::report::{Finding, Kind};
-use super::{Files, Placed, inside, place, profile};
+use super::{Files, Placed, inside, packages, place, profile};
 use crate::deps::is_built_in;
 
 /// Where they lie in the new project.
 pub const FOLDER: &str = "packages";
 
-/// A package with models.
+/// A package that is taken as it lies there.
 pub struct Installed {
     pub dbt: Dbt,
     /// Its folder in the dbt project.
@@ -25,7 +25,8 @@ pub struct Installed {
 /// Those of the project's folder of packages. What cannot be read is told.
 pub fn read(project: &Dbt, findings: &mut Vec<Finding>) -> Vec<Installed> {
     let written = project.setting("packages-install-path").as_str();
-    let folder = written.unwrap_or("dbt_packages").trim_matches(['.', '/']).to_owned();
+    let folder = written.unwrap_or("dbt_packages").trim_start_matches("./").trim_end_matches('/').to_owned();
+    let brought_again = packages::brought_again(project);
     let Ok(entries) = fs::read_dir(project.root.join(&folder)) else { return Vec::new() };
     let mut names: Vec<String> =
         entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
@@ -40,7 +41,8 @@ pub fn read(project: &Dbt, findings: &mut Vec<Finding>) -> Vec<Installed> {
         match dbt::read(&path) {
             Ok(mut package) => {
                 let has_models = package.models.iter().any(|file| file.ends_with(".sql"));
-                if has_models && !is_built_in(&package.name) {
+                let is_lost = !brought_again.contains(&package.name);
+                if (has_models || is_lost) && !is_built_in(&package.name) {
                     said_of(project, &mut package);
                     package.selectors = None;
                     installed.push(Installed { dbt: package, folder });

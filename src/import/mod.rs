@@ -18,6 +18,7 @@ mod seeds;
 mod settings;
 mod settle;
 mod snapshots;
+mod twins;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -47,7 +47,7 @@ pub fn read(dbt: &Dbt, folder: &Path, installed: &[Installed], findings: &mut Ve
         };
         if let Some(taken) = installed.iter().find(|package| names.contains(&package.dbt.name)) {
             let why = format!(
-                "it is {}/{}, with its models; what is new there comes by another import",
+                "it is {}/{}, as it lies there; what is new comes by another import",
                 installed::FOLDER,
                 taken.dbt.name
             );
@@ -90,6 +90,18 @@ pub fn read(dbt: &Dbt, folder: &Path, installed: &[Installed], findings: &mut Ve
         }
     }
     packages
+}
+
+/// The names of the packages that `elt deps` brings by itself, from git or a folder.
+pub fn brought_again(dbt: &Dbt) -> Vec<String> {
+    let values: Value = dbt.packages.as_ref().and_then(|(_, text)| yaml::read(text).ok()).unwrap_or_default();
+    let entries = values.get("packages").and_then(Value::as_array).into_iter().flatten();
+    let names = entries.flat_map(|entry| {
+        let of = |kind: &str| entry.get(kind).and_then(Value::as_str);
+        let local = of("local").and_then(|folder| own_name(&dbt.root.join(folder)));
+        of("git").map(names_of).into_iter().flatten().chain(local)
+    });
+    names.collect()
 }
 
 const KINDS: [&str; 5] = ["git", "local", "package", "tarball", "private"];

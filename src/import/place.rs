@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::dbt::{Dbt, DbtFile, references};
 use super::layers::{Candidate, decide, domain};
 use super::report::{Finding, Kind};
-use super::{Files, Placed, argument, beside, describe, seeds, settings, snapshots};
+use super::{Files, Placed, argument, beside, describe, seeds, settings, snapshots, twins};
 use crate::diagnostic::{Location, SourceFile};
 use crate::project::{Config, Layer, folder_config, yaml};
 
@@ -20,13 +20,13 @@ const ELSEWHERE_IN_SQL: [&str; 4] = ["schema", "database", "target_schema", "tar
 const DECIDED_ELSEWHERE: [&str; 5] = ["schema", "database", "target_schema", "target_database", "alias"];
 
 /// A model to be: a file of `models/`, or a snapshot block.
-struct Model {
-    name: String,
+pub struct Model {
+    pub name: String,
     folders: Vec<String>,
     /// By which the configs of folders find it.
-    dbt_path: Vec<String>,
+    pub dbt_path: Vec<String>,
     text: String,
-    original: String,
+    pub original: String,
     /// Where the text begins there, from 1.
     line: usize,
     is_snapshot: bool,
@@ -60,7 +60,13 @@ fn place_beside(dbt: &Dbt, read_by_stage: Option<&HashSet<String>>, findings: &m
     let loaded: &[SourceTable] = if read_by_stage.is_some() { &[] } else { &sources };
     let seeds = seeds::Seeds::of(dbt, &described);
     let loads = seeds.place(loaded, &mut files, findings);
-    let models = models(dbt, &described, findings);
+    for file in dbt.models.iter().filter(|file| file.ends_with(".py")) {
+        let why =
+            "elt builds in SQL alone; what it makes can stay with what runs it now, and be a source here";
+        findings.push(finding(Kind::NotTaken, &file.path, 0, "a Python model", why));
+    }
+    let mut models = models(dbt, &described, findings);
+    twins::take_out(dbt, &mut models, findings);
     let known = Known { sources: &sources, loads: &loads, read_by_stage };
     let placed = place_models(dbt, &models, &known, &mut files, findings);
     for (file, values) in &described {

@@ -117,7 +117,7 @@ fn is_word(name: &str) -> bool {
 }
 
 /// The project's variables: those for all packages, then its own.
-fn vars(dbt: &Dbt) -> Map<String, Value> {
+pub fn vars(dbt: &Dbt) -> Map<String, Value> {
     let Some(written) = dbt.setting("vars").as_object() else { return Map::new() };
     let own = written.get(&dbt.name).and_then(Value::as_object);
     let shared = written.iter().filter(|(name, value)| !(value.is_object() && **name == dbt.name));

@@ -162,6 +162,7 @@ impl Reader<'_> {
         let mut all = folders;
         join_words(&mut all, rendered.as_ref().map(|rendered| rendered.config.clone()).unwrap_or_default());
         join_words(&mut all, words);
+        claim.config.severity = all.get("severity").and_then(Value::as_str).map(str::to_owned);
         claim.words = all;
         self.test(claim, rendered, rank)
     }

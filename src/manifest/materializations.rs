@@ -90,7 +90,8 @@ impl Reader<'_> {
                 .unwrap_or_else(|| format!("it knows {}", PRIVILEGES.join(", ")));
             wrong(format!("config's `grants` knows no privilege `{word}`"), &hint);
         }
-        for column in config.unique_key.iter().chain(config.indexes.iter().flat_map(|index| &index.columns)) {
+        let keys = config.unique_key.iter().filter(|key| !Config::is_expression(key));
+        for column in keys.chain(config.indexes.iter().flat_map(|index| &index.columns)) {
             if let Err(error) = Ident::new(column) {
                 wrong(format!("`{name}`: {error}"), "name a column");
             }

@@ -180,6 +180,11 @@ impl Config {
         self.incremental_strategy == Some(Strategy::Microbatch)
     }
 
+    /// Whether a part of `unique_key` is SQL over several columns, and no column's name.
+    pub fn is_expression(key: &str) -> bool {
+        key.contains(['(', '|', ':', ',', '\'', '"', '+'])
+    }
+
     /// Whether a new row overwrites the old one with its key, which no two new ones may have.
     pub fn merges(&self) -> bool {
         self.incremental_strategy == Some(Strategy::Merge)

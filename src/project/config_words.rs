@@ -116,6 +116,17 @@ impl Config {
         did_you_mean(word, KNOWN.iter().copied())
     }
 
+    /// `yes` and `no` are texts in elt's YAML, and what they say where a word takes nothing but true and false.
+    fn truth(word: &str, value: &Value) -> Value {
+        let is_word_of_truth = ["enabled", "full_refresh", "unlogged", "invalidate_hard_deletes", "report"];
+        let said = value.as_str().filter(|_| is_word_of_truth.contains(&word)).map(str::to_lowercase);
+        match said.as_deref() {
+            Some("yes" | "on" | "true") => Value::Bool(true),
+            Some("no" | "off" | "false") => Value::Bool(false),
+            _ => value.clone(),
+        }
+    }
+
     /// Warnings of the words that something else decides here, and of those that say nothing.
     pub fn passed_over(words: &Map<String, Value>, place: &Location) -> Vec<Diagnostic> {
         let own = words
@@ -144,6 +155,8 @@ impl Config {
     /// From the words as written. Every misspelt or mistyped word is told, at `place`.
     pub fn read(words: &Map<String, Value>, place: &Location) -> Result<Self, Vec<Diagnostic>> {
         let mut problems = Vec::new();
+        let words: Map<String, Value> =
+            words.iter().map(|(word, value)| (word.clone(), Self::truth(word, value))).collect();
         for (word, hint) in words.keys().filter_map(|word| Some((word, Self::slip(word)?))) {
             problems.push(
                 Diagnostic::error("unknown-config", format!("config has no word `{word}`"))
@@ -166,7 +179,7 @@ impl Config {
         if !problems.is_empty() {
             return Err(problems);
         }
-        Ok(serde_json::from_value(Value::Object(words.clone())).expect("each word was read just above"))
+        Ok(serde_json::from_value(Value::Object(words)).expect("each word was read just above"))
     }
 }
 

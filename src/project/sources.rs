@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use serde_yaml::Spanned;
 
 use super::columns::{ColumnProperties, TestEntry, WrittenColumn, columns_and_tests};
+use super::folders::join_words;
 use super::yaml::place;
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 
@@ -132,9 +133,15 @@ impl WrittenSource {
 /// dbt takes each of these words beside `config:` and in it.
 fn with_words(mut config: Map<String, Value>, words: [(&str, Option<Value>); 5]) -> Map<String, Value> {
     for (word, value) in words {
-        if let Some(value) = value {
+        let Some(value) = value else { continue };
+        if !matches!(word, "tags" | "meta") {
             config.insert(word.to_owned(), value);
+            continue;
         }
+        // These add up.
+        let mut all = Map::from_iter([(word.to_owned(), value)]);
+        join_words(&mut all, config.remove(word).map(|own| (word.to_owned(), own)).into_iter().collect());
+        config.extend(all);
     }
     config
 }

@@ -64,3 +64,37 @@ async fn words_that_few_models_use_do_what_they_say() {
         .says("w       integer   numeric");
     assert_eq!(rows("prod.promised").await, "1a1 2c2 3d2");
 }
+
+#[tokio::test]
+async fn a_unique_key_may_be_an_expression_over_several_columns() {
+    let rows = "(values {{ var('rows') }}) as t(id, v, w)";
+    let model = |words: &str| format!("{{{{ config({words}) }}}}\nselect id, v, w from {rows}");
+    let project = Project::new(&[
+        (
+            "models/stage/joined.sql",
+            &model("materialized='incremental', unique_key=\"id || '-' || v\", on_schema_change='ignore'"),
+        ),
+        ("models/stage/listed.sql", &model("materialized='incremental', unique_key='id, v'")),
+        (
+            "models/stage/merged.sql",
+            &model("materialized='incremental', unique_key=\"concat(id, v)\", incremental_strategy='merge', merge_update_columns=['w']"),
+        ),
+        (
+            "models/stage/kept.sql",
+            &model("materialized='snapshot', unique_key=\"id || '-' || v\", strategy='check', check_cols=['w']"),
+        ),
+    ])
+    .await;
+    let (first, second) = ("{rows: \"(1, 'a', 1), (1, 'b', 1)\"}", "{rows: \"(1, 'b', 2), (2, 'a', 2)\"}");
+    project.good(&["check", "--vars", first]).says("0 bad");
+    project.good(&["run", "--vars", first]);
+    project.good(&["run", "--vars", second]);
+    for model in ["joined", "listed", "merged"] {
+        let rows = format!("select string_agg(id || v || w, ' ' order by id, v) from stage.{model}");
+        assert_eq!(project.value(&rows).await, "1a1 1b2 2a2", "{model}");
+    }
+    let versions = "select string_agg(id || v || w || (dbt_valid_to is null)::text, ' ' order by id, v, w) from stage.kept";
+    assert_eq!(project.value(versions).await, "1a1true 1b1false 1b2true 2a2true");
+    let twice = "{rows: \"(1, 'b', 2), (1, 'b', 3)\"}";
+    project.elt(&["run", "--select", "kept", "--vars", twice]).expect(1).says("two rows with one unique_key");
+}

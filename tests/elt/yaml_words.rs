@@ -45,13 +45,16 @@ sources:
   - name: nothing_yet
   - name: lake
     schema: elsewhere
+    meta: {owner: us}
+    config: {meta: {since: 2020}, tags: [far]}
+    tags: [raw]
     tables:
       - name: files
         external: {location: "s3://lake"}
         config: {freshness: {warn_after: {count: "{{ var('many') }}", period: day}}}
 seeds:
   - name: regions
-    config: {alias: all_regions}
+    config: {alias: all_regions, enabled: yes}
 "#;
 
 #[tokio::test]
@@ -81,6 +84,9 @@ async fn words_that_projects_from_dbt_have_in_yaml_do_what_they_did() {
     assert_eq!(project.value(may).await, "true", "granted to all");
     let listed = project.elt(&["ls", "--resource-type", "test", "--output", "json"]).expect(0).stdout;
     assert!(listed.contains("unique_orders_id") && !listed.contains("not_null_orders_day"), "{listed}");
+    let lake =
+        project.elt(&["ls", "-s", "source:lake,tag:far,tag:raw,config.meta.since:2020,config.meta.owner:us"]);
+    lake.expect(0).prints("raw.files");
     project.elt(&["test", "--select", "orders"]).expect(0).says("warn");
     project.elt(&["test", "--select", "orders", "--vars", "{strictness: error, many: 0}"]).expect(0);
     project.elt(&["test", "--select", "orders", "--vars", "{strictness: odd}"]).expect(2);

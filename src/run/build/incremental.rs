@@ -1,6 +1,7 @@
 //! What an incremental model adds. New rows are built as a table beside the published one (the delta), and a
 //! view shows both as they will be, for tests and for what reads the model. Publishing moves the rows over.
 
+use super::key::KeyPart;
 use super::microbatch::{self, event_time};
 use super::schema_change::{SchemaChange, find, ident};
 use super::standing::follow;
@@ -60,7 +61,8 @@ pub(super) async fn add(shared: &Shared, session: &Session, id: NodeId) -> Resul
         replaced,
     };
     let key = movement.key();
-    if let Some(name) = key.iter().find(|name| find(&movement.incoming, name.as_str()).is_none()) {
+    let mut columns = key.iter().filter_map(KeyPart::column);
+    if let Some(name) = columns.find(|name| find(&movement.incoming, name.as_str()).is_none()) {
         let message =
             format!("`{}` has no column `{}` to be its unique_key", node.name.as_str(), name.as_str());
         return Err(Box::new(Diagnostic::error("unknown-column", message).at(whole())));
@@ -137,9 +139,9 @@ async fn no_key_twice(
     session: &Session,
     node: &Node,
     table: &Relation,
-    key: &[Ident],
+    key: &[KeyPart],
 ) -> Result<(), Problem> {
-    let columns: Vec<String> = key.iter().map(Ident::to_string).collect();
+    let columns: Vec<String> = key.iter().map(KeyPart::alone).collect();
     let columns = columns.join(", ");
     let sql = format!("select row({columns}) from {table} group by {columns} having count(*) > 1 limit 1");
     let twice = session.value(&sql).await;
@@ -169,17 +171,17 @@ struct Movement<'a> {
 
 impl Movement<'_> {
     /// Old rows with the same key go; without a key nothing goes.
-    fn key(&self) -> Vec<Ident> {
+    fn key(&self) -> Vec<KeyPart> {
         if self.config.incremental_strategy == Some(Strategy::Append) {
             return Vec::new();
         }
-        self.config.unique_key.iter().filter_map(|name| Ident::new(name.as_str()).ok()).collect()
+        KeyPart::all(self.config)
     }
 
     /// The condition that an old row is replaced by a new one; nothing where rows are only added.
     fn matches(&self) -> Option<String> {
         let key = self.key();
-        let parts = key.iter().map(|key| format!("{OLD}.{key} = {NEW}.{key}"));
+        let parts = key.iter().map(|key| format!("{} = {}", key.of(OLD), key.of(NEW)));
         let predicates = self.config.incremental_predicates.iter().map(|written| format!("({written})"));
         (!key.is_empty()).then(|| parts.chain(predicates).collect::<Vec<_>>().join(" and "))
     }
@@ -192,7 +194,8 @@ impl Movement<'_> {
         let key = self.key();
         let chosen = |column: &&Column| {
             let listed = only.is_empty() || only.contains(&column.name);
-            listed && !but.contains(&column.name) && !key.iter().any(|key| key.as_str() == column.name)
+            let is_key = key.iter().filter_map(KeyPart::column).any(|key| key.as_str() == column.name);
+            listed && !but.contains(&column.name) && !is_key
         };
         keeps_some.then(|| self.incoming.iter().filter(chosen).collect())
     }

@@ -1,12 +1,12 @@
 //! The key that names a snapshot's rows, and the columns that its config names: that they are there, and
 //! that no two rows have one key.
 
+use super::key::KeyPart;
 use crate::database::catalog::Column;
 use crate::database::{DatabaseError, Session};
 use crate::diagnostic::{Diagnostic, Location};
 use crate::manifest::Node;
-use crate::name::{Ident, Relation};
-use crate::project::Config;
+use crate::name::Relation;
 use crate::run::failure::located;
 use crate::run::task::Problem;
 
@@ -25,9 +25,9 @@ pub(super) fn check_columns(node: &Node, columns: &[Column]) -> Result<(), Probl
 
 /// A key that is NULL, or that two rows have, names no row whose history could be kept.
 pub(super) async fn check_keys(session: &Session, node: &Node, source: &Relation) -> Result<(), Problem> {
-    let keys = keys(&node.config);
-    let list = joined(keys.iter().map(Ident::to_string), ", ");
-    let empty = joined(keys.iter().map(|key| format!("{key} is null")), " or ");
+    let keys = KeyPart::all(&node.config);
+    let list = joined(keys.iter().map(KeyPart::alone), ", ");
+    let empty = joined(keys.iter().map(|key| format!("{} is null", key.alone())), " or ");
     let sql = format!(
         "select 'NULL', s::text from {source} as s where {empty} union all \
          (select 'twice', row({list})::text from {source} group by {list} having count(*) > 1) limit 1"
@@ -48,10 +48,6 @@ pub(super) async fn check_keys(session: &Session, node: &Node, source: &Relation
     };
     let place = node.place_of(node.config.unique_key.first().map_or("", String::as_str));
     Err(Box::new(Diagnostic::error("snapshot-key", message).at(place).hint(hint)))
-}
-
-pub(super) fn keys(config: &Config) -> Vec<Ident> {
-    config.unique_key.iter().filter_map(|name| Ident::new(name.as_str()).ok()).collect()
 }
 
 pub(super) fn joined(parts: impl Iterator<Item = String>, by: &str) -> String {

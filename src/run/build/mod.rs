@@ -5,6 +5,7 @@ pub(super) mod defaults;
 mod grants;
 mod hooks;
 mod incremental;
+mod key;
 mod keyed;
 mod materialized_view;
 mod microbatch;
@@ -27,7 +28,7 @@ use crate::database::{Session, catalog};
 use crate::diagnostic::{Diagnostic, Location, did_you_mean};
 use crate::manifest::{Body, Manifest, Node, NodeId, Sql};
 use crate::name::{Ident, Relation, literal};
-use crate::project::{Index, Materialization, Rule};
+use crate::project::{Config, Index, Materialization, Rule};
 
 pub(super) use grants::statements as grant_statements;
 pub(super) use grants::{exact as exact_grants, unknown_roles};
@@ -178,7 +179,8 @@ fn configured(node: &Node) -> impl Iterator<Item = &String> {
     let checked = &node.config.check_cols;
     let checked = checked.iter().filter(|name| !(*name == "all" && checked.len() == 1));
     let indexed = node.config.indexes.iter().flat_map(|index| &index.columns);
-    indexed.chain(&node.config.unique_key).chain(checked)
+    let keys = node.config.unique_key.iter().filter(|key| !Config::is_expression(key));
+    indexed.chain(keys).chain(checked)
 }
 
 /// What YAML and config say of columns that are not there.
@@ -220,7 +222,8 @@ fn indexes(node: &Node) -> Vec<Index> {
     let mut indexes = node.config.indexes.clone();
     let key = &node.config.unique_key;
     let grows = node.materialization.is_added_to() || node.config.incremental.is_some();
-    if grows && !key.is_empty() && !indexes.iter().any(|index| index.columns == *key) {
+    let has_columns = !key.is_empty() && !key.iter().any(|key| Config::is_expression(key));
+    if grows && has_columns && !indexes.iter().any(|index| index.columns == *key) {
         indexes.push(Index { columns: key.clone(), name: None, unique: false, method: None });
     }
     indexes

@@ -4,7 +4,8 @@
 //! Nothing here ever replaces a table that has history.
 
 use super::incremental::{beside, fit, let_go};
-use super::keyed::{at_start, check_columns, check_keys, joined, keys};
+use super::key::KeyPart;
+use super::keyed::{at_start, check_columns, check_keys, joined};
 use super::schema_change::{SchemaChange, find, ident};
 use super::standing::follow;
 use super::{comments, finish, grants, query};
@@ -80,7 +81,7 @@ struct Snapshot<'a> {
     config: &'a Config,
     node: &'a Node,
     source: Relation,
-    keys: Vec<Ident>,
+    keys: Vec<KeyPart>,
     meta: [Ident; 5],
     /// When a version began, as an expression over the source.
     updated_at: String,
@@ -95,7 +96,7 @@ impl<'a> Snapshot<'a> {
             config,
             node,
             source,
-            keys: keys(config),
+            keys: KeyPart::all(config),
             meta: meta(config),
             updated_at: config.updated_at.clone().unwrap_or_else(|| NOW.to_owned()),
             open_end: config.dbt_valid_to_current.as_deref().unwrap_or("null"),
@@ -115,7 +116,7 @@ impl<'a> Snapshot<'a> {
     fn beginning(&self) -> String {
         let [scd_id, updated, from, to, deleted] = &self.meta;
         let at = &self.updated_at;
-        let id = hash(self.keys.iter().map(Ident::to_string).chain([at.clone()]));
+        let id = hash(self.keys.iter().map(KeyPart::alone).chain([at.clone()]));
         let kept =
             if self.keeps_deletions() { format!(", 'False'::text as {deleted}") } else { String::new() };
         format!(
@@ -230,7 +231,7 @@ impl<'a> Snapshot<'a> {
     }
 
     fn same_key(&self) -> String {
-        joined(self.keys.iter().map(|key| format!("p.{key} = s.{key}")), " and ")
+        joined(self.keys.iter().map(|key| format!("{} = {}", key.of("p"), key.of("s"))), " and ")
     }
 
     /// The source with the time its rows began.

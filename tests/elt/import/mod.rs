@@ -73,7 +73,6 @@ async fn a_dbt_project_is_imported_and_what_has_no_word_is_listed_with_its_place
 
     Left out: commented out where it stood, or not copied.
 
-    - analyses/look.sql: an analysis: elt has no analyses; `elt compile --inline` and `elt show --inline` look at SQL that is no model
     - dbt_project.yml:10: `schema` for folders of models: in elt the folder is the layer, and the layer is the schema
     - macros/all.sql:5: `macro asks()`: there is no macro or function `local_md5` (write `md5('…')` in SQL)
     - macros/all.sql:7: macro generate_schema_name(custom, node): in elt the folder is the layer, and the layer is the schema
@@ -88,6 +87,7 @@ async fn a_dbt_project_is_imported_and_what_has_no_word_is_listed_with_its_place
 
     Taken, but not as it stood.
 
+    - analyses/look.sql: an analysis: it is kept, and read by no command: `elt show --inline "$(cat analyses/look.sql)"`
     - models/marts/hasty.sql: `hasty` is stage, not prod: it reads a source, and prod reads stage only; put a stage model between to publish it
     - profiles.yml: the target `dev` builds in raw, stage and prod: in elt each layer has a schema; dbt's is `x`
     - seeds/raw_orders.csv: the seed `raw_orders` is loaded into raw: the source `till.orders` reads it

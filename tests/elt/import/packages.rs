@@ -9,9 +9,9 @@ async fn models_of_installed_packages_are_taken_under_their_packages_name() {
             "dbt/dbt_project.yml",
             "name: corner\nprofile: corner\nmodels:\n  stripe:\n    +materialized: table\nvars:\n  stripe: {least: 2}\n",
         ),
-        ("dbt/packages.yml", "packages:\n  - package: acme/stripe\n    version: 1.0.0\n  - package: dbt-labs/dbt_utils\n    version: 1.3.0\n"),
+        ("dbt/packages.yml", "packages:\n  - package: acme/stripe\n    version: 1.0.0\n  - package: acme/dates\n    version: 1.0.0\n  - package: dbt-labs/dbt_utils\n    version: 1.3.0\n"),
         ("dbt/models/marts/revenue.sql", "select day, {{ stripe.dollars('cents') }} as amount from {{ ref('stripe', 'stripe__daily') }}\n"),
-        ("dbt/models/staging/stg_days.sql", "select day from {{ ref('stripe__calendar') }}\n"),
+        ("dbt/models/staging/stg_days.sql", "select {{ dates.plain('day') }} as day from {{ ref('stripe__calendar') }}\n"),
         ("dbt/dbt_packages/stripe/dbt_project.yml", "name: stripe\nvars:\n  least: 100\n  stripe: {currency: usd}\nmodels:\n  stripe:\n    +materialized: view\n    staging:\n      +tags: [inner]\n"),
         ("dbt/dbt_packages/stripe/models/staging/src.yml", "sources: [{name: stripe, tables: [{name: charge}]}]\nmodels:\n  - name: stg_stripe__charge\n    columns: [{name: id, tests: [unique]}]\nsemantic_models: []\n"),
         ("dbt/dbt_packages/stripe/models/staging/stg_stripe__charge.sql", "select *, {{ dollars('cents') }} as amount from {{ source('stripe', 'charge') }} where currency = '{{ var('currency') }}'\n"),
@@ -19,6 +19,9 @@ async fn models_of_installed_packages_are_taken_under_their_packages_name() {
         ("dbt/dbt_packages/stripe/models/stripe__calendar.sql", "select date '2025-01-01' as day\n"),
         ("dbt/dbt_packages/stripe/macros/m.sql", "{% macro dollars(column) %}({{ column }} / 100.0){% endmacro %}\n"),
         ("dbt/dbt_packages/stripe/seeds/kinds.csv", "kind\na\n"),
+        ("dbt/dbt_packages/dates/dbt_project.yml", "name: dates\n"),
+        ("dbt/dbt_packages/dates/macros/plain.sql", "{% macro plain(day) %}({{ day }})::date{% endmacro %}\n"),
+        ("dbt/dbt_packages/dates/models/only_on_databricks.py", "def model(dbt, session): return None\n"),
         ("dbt/dbt_packages/dbt_utils/dbt_project.yml", "name: dbt_utils\n"),
         ("dbt/dbt_packages/dbt_utils/models/odd.sql", "select 1\n"),
     ])
@@ -41,15 +44,17 @@ async fn models_of_installed_packages_are_taken_under_their_packages_name() {
 
     Left out: commented out where it stood, or not copied.
 
+    - dbt_packages/dates/models/only_on_databricks.py: a Python model: elt builds in SQL alone; what it makes can stay with what runs it now, and be a source here
     - dbt_packages/stripe/models/staging/src.yml:6: `semantic_models: []`: elt has no semantic layer
-    - packages.yml:4: the package dbt-labs/dbt_utils: the most used of its macros and tests are built in
+    - packages.yml:6: the package dbt-labs/dbt_utils: the most used of its macros and tests are built in
 
     ## Otherwise than in dbt
 
     Taken, but not as it stood.
 
     - dbt_packages/stripe/models/stripe__calendar.sql: `stripe__calendar` is stage, not prod: a stage model reads it, and stage cannot read prod
-    - packages.yml:2: the package acme/stripe: it is packages/stripe, with its models; what is new there comes by another import
+    - packages.yml:2: the package acme/stripe: it is packages/stripe, as it lies there; what is new comes by another import
+    - packages.yml:4: the package acme/dates: it is packages/dates, as it lies there; what is new comes by another import
 
     ## Where the models are
 

@@ -4,7 +4,9 @@ use crate::support::Project;
 
 const DBT_PROJECT: &str = "name: corner\nprofile: corner\ndocs-paths: [notes]\nasset-paths: [pictures]\n\
     test-paths: [checks]\nseeds:\n  corner:\n    +delimiter: ';'\ntests:\n  +severity: warn\n  corner:\n    \
-    +store_failures: true\nsources:\n  corner:\n    till:\n      +enabled: true\n";
+    +store_failures: true\nsources:\n  corner:\n    till:\n      +enabled: true\n\
+    models:\n  corner:\n    by_database:\n      spark: {+enabled: \"{{ target.type == 'spark' }}\"}\n      \
+    default: {+enabled: \"{{ target.type == 'postgres' }}\", +meta: {a: b}}\n";
 
 /// Two targets of one database, as most teams have them.
 const PROFILES: &str = "corner:\n  target: dev\n  outputs:\n    \
@@ -30,6 +32,12 @@ const FILES: &[(&str, &str)] = &[
     ),
     ("dbt/models/staging/days.sql", "select at from {{ source('till', 'orders') }}\n"),
     ("dbt/models/marts/far.sql", "select {{ far_macros.far(1) }} as n from {{ ref('labels') }}\n"),
+    ("dbt/.dbtignore", "# not of dbt\n*.draft.sql\n/models/old/\n"),
+    ("dbt/models/marts/far.draft.sql", "select"),
+    ("dbt/models/old/labels.sql", "select 1"),
+    ("dbt/models/by_database/spark/twin.sql", "select spark"),
+    ("dbt/models/by_database/default/twin.sql", "select 1 as n"),
+    ("dbt/analyses/deep/look.sql", "select 1\n"),
     ("dbt/notes/grain.md", "{% docs grain %}One row a code.{% enddocs %}\n"),
     ("dbt/checks/fixtures/some_codes.csv", "code,label\n1,x\n"),
     ("dbt/checks/fixtures/deep/some_labels.csv", "label,two\nx,2\n"),
@@ -63,6 +71,7 @@ async fn every_part_is_taken_or_listed_and_targets_stay_apart() {
 
     - dbt_project.yml:4: `asset-paths`: the site of `elt docs` is one file and takes no pictures
     - dbt_project.yml:16: `enabled: true` for folders of sources: write it in the `config:` of each source
+    - models/by_database/spark/twin.sql: `twin`: dbt_project.yml enables another model of that name on PostgreSQL
     - packages.yml:2: the package dbt-labs/dbt_utils: the most used of its macros and tests are built in
     - packages.yml:4: the package acme/other: name its git repository and revision in packages.yml; then `elt deps`
     - profiles.yml: `sslkey` of the target `prod`: elt shows the server no certificate of its own: let a password or the socket say who it is
@@ -73,6 +82,7 @@ async fn every_part_is_taken_or_listed_and_targets_stay_apart() {
 
     Taken, but not as it stood.
 
+    - analyses/deep/look.sql: an analysis: it is kept, and read by no command: `elt show --inline "$(cat analyses/deep/look.sql)"`
     - packages.yml:6: the package ../shared: it is in packages.yml; its macros and tests are taken, its models are not
     - packages.yml:7: the package https://git.example/acme/far-macros.git: it is in packages.yml: bring it in with `elt deps`; its macros and tests are taken, its models are not
     - profiles.yml: the target `dev` builds in dbt_ann_raw, dbt_ann_stage and dbt_ann_prod: `schema_prefix` keeps it apart from the other targets, as dbt's schema `dbt_ann` does
@@ -88,6 +98,7 @@ async fn every_part_is_taken_or_listed_and_targets_stay_apart() {
     |---|---|---|
     | raw | `models/raw/till/orders.sql` | `a seed` |
     | stage | `models/stage/corner/days.sql` | `models/staging/days.sql` |
+    | prod | `models/prod/by_database/default/twin.sql` | `models/by_database/default/twin.sql` |
     | prod | `models/prod/corner/far.sql` | `models/marts/far.sql` |
     | prod | `models/prod/corner/labels.sql` | `models/marts/labels.sql` |
     "#);
