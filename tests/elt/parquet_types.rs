@@ -66,9 +66,13 @@ fn write_value(column: &mut SerializedColumnWriter<'_>, value: &Value) {
     written.expect("it can be written");
 }
 
-/// Months, days and milliseconds, as Parquet has them.
 fn interval(months: u32, days: u32, milliseconds: u32) -> Value {
-    Value::Fixed([months, days, milliseconds].iter().flat_map(|part| part.to_le_bytes()).collect())
+    Value::Fixed(interval_bytes([months, days, milliseconds]))
+}
+
+/// Months, days and milliseconds, as Parquet has them.
+fn interval_bytes(parts: [u32; 3]) -> Vec<u8> {
+    parts.iter().flat_map(|part| part.to_le_bytes()).collect()
 }
 
 const MODEL: &str = "{{ config(source='t.parquet', infer=true) }}";
@@ -188,6 +192,48 @@ longest interval 596:31:23.647
                   where t.boolean and r.boolean = 'true' \
                     and regexp_replace(x.value, '(\\d)T(\\d.*?)([+]00:00)?$', '\\1 \\2') <> regexp_replace(y.value, '[+]00$', '')";
     assert_eq!(project.database.value(differ).await, None);
+}
+
+#[tokio::test]
+async fn intervals_in_lists_records_and_maps_are_their_texts() {
+    let project = Project::new(&[("models/raw/t.sql", MODEL)]).await;
+    let schema = "message m {
+        optional group waits (LIST) { repeated group list { optional fixed_len_byte_array(12) element (INTERVAL); } }
+        optional group one { optional fixed_len_byte_array(12) wait (INTERVAL); optional int32 n; }
+        optional group by_name (MAP) { repeated group key_value {
+            required binary key (STRING); optional fixed_len_byte_array(12) value (INTERVAL); } }
+        optional fixed_len_byte_array(12) plain (INTERVAL);
+    }";
+    let schema = Arc::new(parse_message_type(schema).expect("Parquet's own words"));
+    let file = File::create(project.root.join("t.parquet")).expect("a file can be made");
+    let mut file = SerializedFileWriter::new(file, schema, Arc::default()).expect("it is good");
+    let mut group = file.next_row_group().expect("a group");
+    let mut column = |write: &dyn Fn(&mut SerializedColumnWriter<'_>) -> parquet::errors::Result<usize>| {
+        let mut column = group.next_column().expect("a column").expect("one for each");
+        write(&mut column).expect("it can be written");
+        column.close().expect("it is written");
+    };
+    // Three rows: values, NULL in them, NULL. The numbers are Parquet's levels of definition and repetition.
+    let two = [[14, 3, 1_500], [1, 0, 0]].map(|parts| FixedLenByteArray::from(interval_bytes(parts)));
+    let lists = Some(&[0, 1, 0, 0][..]);
+    column(&|waits| waits.typed::<FixedLenByteArrayType>().write_batch(&two, Some(&[3, 3, 2, 0]), lists));
+    column(&|wait| wait.typed::<FixedLenByteArrayType>().write_batch(&two[..1], Some(&[2, 1, 0]), None));
+    column(&|n| n.typed::<Int32Type>().write_batch(&[7], Some(&[2, 1, 0]), None));
+    column(&|keys| {
+        let names = ["a", "b", "c"].map(ByteArray::from);
+        keys.typed::<ByteArrayType>().write_batch(&names, Some(&[2, 2, 2, 0]), lists)
+    });
+    column(&|values| values.typed::<FixedLenByteArrayType>().write_batch(&two, Some(&[3, 3, 2, 0]), lists));
+    column(&|plain| plain.typed::<FixedLenByteArrayType>().write_batch(&two, Some(&[1, 1, 0]), None));
+    group.close().expect("it is written");
+    file.close().expect("it is written");
+    project.good(&["run"]);
+    let told = "select string_agg(to_jsonb(t)::text, E'\n') from raw.t";
+    insta::assert_snapshot!(project.value(told).await, @r#"
+{"one": {"n": 7, "wait": "1 year 2 mons 3 days 00:00:01.5"}, "plain": "1 year 2 mons 3 days 00:00:01.5", "waits": ["1 year 2 mons 3 days 00:00:01.5", "1 mon"], "by_name": {"a": "1 year 2 mons 3 days 00:00:01.5", "b": "1 mon"}}
+{"one": {"n": null, "wait": null}, "plain": "1 mon", "waits": [null], "by_name": {"c": null}}
+{"one": null, "plain": null, "waits": null, "by_name": null}
+"#);
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::schema::types::Type as ParquetType;
 
-use super::parquet_intervals::{DAYS_AND_TIME, Months, whole_type};
+use super::parquet_intervals::{Months, days_and_time, whole_type};
 use crate::source::binary::{self, Cell, Kind, Meaning, Refusal};
 use crate::source::error::{self, list};
 use crate::source::file::OpenFile;
@@ -87,7 +87,7 @@ impl ParquetRows {
         fields
             .iter()
             .zip(&self.meanings)
-            .map(|(field, meaning)| binary::natural_type(whole_type(field.data_type()), *meaning))
+            .map(|(field, meaning)| binary::natural_type(&whole_type(field.data_type()), *meaning))
             .collect()
     }
 
@@ -114,8 +114,8 @@ impl ParquetRows {
                 continue;
             };
             let data_type = whole_type(field.data_type());
-            if !binary::is_possible(data_type, meaning, kind) {
-                let held = binary::described(data_type);
+            if !binary::is_possible(&data_type, meaning, kind) {
+                let held = binary::described(&data_type);
                 faults.push(format!("{name} holds {held}, which {} cannot take", kind.name()));
             }
             self.kinds.push(kind);
@@ -265,8 +265,7 @@ fn plain_schema(loaded: &ArrowReaderMetadata) -> Option<Schema> {
                     DataType::Timestamp(TimeUnit::Microsecond, zone.clone())
                 }
                 DataType::Binary if is_enum(parquet) => DataType::Utf8,
-                DataType::Interval(_) => DAYS_AND_TIME,
-                other => other.clone(),
+                other => days_and_time(other),
             };
             field.as_ref().clone().with_data_type(plain)
         })
