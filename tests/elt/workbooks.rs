@@ -95,30 +95,43 @@ fn ods(rows: &str) -> Vec<u8> {
 
 /// An old workbook: one sheet that says it has `said` rows and has these cells.
 fn xls(said: u32, cells: &[(u16, u16, &str)]) -> Vec<u8> {
-    let record = |kind: u16, data: &[u8]| -> Vec<u8> {
-        let length = u16::try_from(data.len()).expect("records are short");
-        [&kind.to_le_bytes(), &length.to_le_bytes(), data].concat()
-    };
-    let begin = |of: u16| record(0x0809, &[&[0, 6], &of.to_le_bytes()[..], &[0; 12]].concat());
-    let end = record(0x000a, &[]);
-    let name = |offset: u32| record(0x0085, &[&offset.to_le_bytes()[..], &[0, 0, 1, 0, b'S']].concat());
-    let globals = begin(5).len() + name(0).len() + end.len();
-    let offset = u32::try_from(globals).expect("it is short");
-    let mut stream = [begin(5), name(offset), end.clone(), begin(0x10)].concat();
     let size = [&0_u32.to_le_bytes()[..], &said.to_le_bytes(), &[0, 0, 2, 0, 0, 0]].concat();
-    stream.extend(record(0x0200, &size));
-    for (row, column, text) in cells {
+    let cells = cells.iter().flat_map(|(row, column, text)| {
         let place = [row.to_le_bytes(), column.to_le_bytes(), [0, 0]].concat();
-        stream.extend(match text.parse::<f64>() {
+        match text.parse::<f64>() {
             Ok(number) => record(0x0203, &[&place[..], &number.to_le_bytes()].concat()),
             Err(_) => {
                 let length = u16::try_from(text.len()).expect("texts are short").to_le_bytes();
                 record(0x0204, &[&place[..], &length, &[0], text.as_bytes()].concat())
             }
-        });
+        }
+    });
+    old_workbook(&[], &[record(0x0200, &size).into_iter().chain(cells).collect()])
+}
+
+/// An old workbook: what all sheets share, and the records of each sheet.
+fn old_workbook(shared: &[u8], sheets: &[Vec<u8>]) -> Vec<u8> {
+    let begin = |of: u16| record(0x0809, &[&[0, 6], &of.to_le_bytes()[..], &[0; 12]].concat());
+    let end = record(0x000a, &[]);
+    let name = |offset: usize, name: u8| {
+        let offset = u32::try_from(offset).expect("it is short");
+        record(0x0085, &[&offset.to_le_bytes()[..], &[0, 0, 1, 0, name]].concat())
+    };
+    let mut offset = begin(5).len() + sheets.len() * name(0, 0).len() + shared.len() + end.len();
+    let (mut stream, mut bodies) = (begin(5), Vec::new());
+    for (sheet, called) in sheets.iter().zip(b'S'..) {
+        stream.extend(name(offset, called));
+        let body = [&begin(0x10), sheet, &end].map(Vec::as_slice).concat();
+        offset += body.len();
+        bodies.extend(body);
     }
-    stream.extend(end);
+    stream.extend([shared, &end, &bodies].concat());
     compound_file("Workbook", stream)
+}
+
+fn record(kind: u16, data: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(data.len()).expect("records are short");
+    [&kind.to_le_bytes(), &length.to_le_bytes(), data].concat()
 }
 
 /// The stream in the container that old office files are: one sector of chains, one of names, then the stream.
@@ -215,6 +228,31 @@ async fn an_old_workbook_that_would_take_all_the_memory_is_refused() {
         std::fs::write(project.root.join("a.xls"), bytes).expect("files can be written");
         project.elt(&["run"]).expect(1).says("error[source]: a.xls").says("save it anew as .xlsx");
     }
+}
+
+/// Its reader reads all sheets at once, and copies a shared text for each cell that has it.
+#[tokio::test]
+async fn texts_of_an_old_workbook_count_for_each_cell_that_has_them() {
+    let project = Project::new(&[(MODEL, &model("source='a.xls', sheet='S'", "note text"))]).await;
+    let (note, long) = (b"\x04\0\0note".to_vec(), "long ".repeat(1_000));
+    let head = [&[0; 8][..], &note, &5_000_u16.to_le_bytes(), &[0], &long.as_bytes()[..4_000]].concat();
+    // A text goes on in the next record, where it says again that its characters have one byte.
+    let rest = [&[0], &long.as_bytes()[4_000..]].concat();
+    let shared = [record(0x00fc, &head), record(0x003c, &rest)].concat();
+    let cell = |row: u16, text: u8| {
+        let [low, high] = row.to_le_bytes();
+        record(0x00fd, &[low, high, 0, 0, 0, 0, text, 0, 0, 0])
+    };
+    let sheet =
+        |rows: u16| [cell(0, 0)].into_iter().chain((1..=rows).map(|row| cell(row, 1))).flatten().collect();
+    let book = old_workbook(&shared, &[sheet(2), sheet(3_000)]);
+    assert!(book.len() < 70_000);
+    std::fs::write(project.root.join("a.xls"), book).expect("files can be written");
+    project.good(&["run"]);
+    assert_eq!(project.value("select count(*) || ' ' || min(length(note)) from raw.r").await, "2 5000");
+    project.write("profiles.yml", "fetch: {max_workbook_bytes: 10000000}\n");
+    let ended = project.elt(&["run", "--full-refresh"]).expect(1);
+    ended.says("a.xls is refused: its cells would take more than 10000000 bytes of memory");
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod options;
 pub(super) mod parquet_file;
 mod parquet_intervals;
 pub(super) mod record;
+mod shared_texts;
 mod sheet;
 mod splitter;
 pub(super) mod workbook;

@@ -1,10 +1,13 @@
 //! Looks through an old workbook (.xls) before it is read: its reader makes a square of each sheet's cells, as
-//! large as the sheet says or its outermost cells are, and a few bytes can say more than there is memory.
+//! large as the sheet says or its outermost cells are, and of a shared text a copy for each of its cells: a few bytes
+//! can say more than there is memory.
 
 use std::io::Read;
 
 use cfb::CompoundFile;
 
+use super::shared_texts;
+use super::workbook_size::too_large;
 use crate::source::SourceError;
 use crate::source::file::OpenFile;
 
@@ -19,11 +22,16 @@ const END: u16 = 0x000a;
 const SHEET: u16 = 0x0085;
 const DIMENSIONS: u16 = 0x0200;
 const SEVERAL_NUMBERS: u16 = 0x00bd;
-const CELLS: [u16; 9] = [0x0203, 0x0204, 0x00d6, 0x0205, 0x0207, 0x027e, 0x00fd, SEVERAL_NUMBERS, 0x0006];
+const TEXT: u16 = 0x0204;
+const FORMATTED_TEXT: u16 = 0x00d6;
+const FORMULA_TEXT: u16 = 0x0207;
+const SHARED_TEXT: u16 = 0x00fd;
+const CELLS: [u16; 9] =
+    [0x0203, TEXT, FORMATTED_TEXT, 0x0205, FORMULA_TEXT, 0x027e, SHARED_TEXT, SEVERAL_NUMBERS, 0x0006];
 
-/// Refuses a workbook that would take more memory than such may. What is none is for its reader to judge, but
+/// Refuses a workbook that would take more memory than such may, for its texts `limit` bytes. What is none is for its reader to judge, but
 /// for a container that holds no workbook where this looks.
-pub(super) fn check(file: &OpenFile, shown: &str) -> Result<(), SourceError> {
+pub(super) fn check(file: &OpenFile, limit: u64, shown: &str) -> Result<(), SourceError> {
     let mut magic = [0; 4];
     if file.reader_at(0).read_exact(&mut magic).is_err() || magic != [0xd0, 0xcf, 0x11, 0xe0] {
         return Ok(());
@@ -50,29 +58,63 @@ pub(super) fn check(file: &OpenFile, shown: &str) -> Result<(), SourceError> {
         if read.is_err() {
             return refused("it is damaged");
         }
-        if !is_bearable(&stream) {
-            return refused("its sheets span more cells than can be held in memory");
+        match Spanned::by(&stream) {
+            Some(spanned) if spanned.cells > MOST_CELLS => {
+                return refused("its sheets span more cells than can be held in memory");
+            }
+            Some(spanned) if spanned.text_bytes > limit => return Err(too_large(limit, shown)),
+            Some(_) => {}
+            None => return refused("its sheets have more records than can be read"),
         }
     }
     Ok(())
 }
 
-fn is_bearable(stream: &[u8]) -> bool {
-    let sheets = Records(stream).filter(|(kind, data)| *kind == SHEET && data.len() >= 4);
-    let sheets = sheets.map(|(_, data)| u32::from_le_bytes([data[0], data[1], data[2], data[3]]) as usize);
-    let (mut cells, mut records) = (0_u64, 0_u64);
-    for start in sheets {
-        let Some(sheet) = stream.get(start..) else { continue };
-        let mut seen = Seen::default();
-        for (kind, data) in Records(sheet) {
-            records += 1;
-            if records > MOST_RECORDS || !seen.goes_on(kind, data) {
-                break;
+/// What all sheets come to.
+#[derive(Default)]
+struct Spanned {
+    cells: u64,
+    text_bytes: u64,
+}
+
+impl Spanned {
+    /// Nothing where there are more records than can be gone through.
+    fn by(stream: &[u8]) -> Option<Self> {
+        let texts = shared_texts::lengths(stream);
+        let sheets = Records(stream).filter(|(kind, data)| *kind == SHEET && data.len() >= 4);
+        let sheets =
+            sheets.map(|(_, data)| u32::from_le_bytes([data[0], data[1], data[2], data[3]]) as usize);
+        let (mut spanned, mut records) = (Self::default(), 0_u64);
+        for start in sheets {
+            let Some(sheet) = stream.get(start..) else { continue };
+            let mut seen = Seen::default();
+            for (kind, data) in Records(sheet) {
+                records += 1;
+                if records > MOST_RECORDS {
+                    return None;
+                }
+                if !seen.goes_on(kind, data) {
+                    break;
+                }
+                spanned.text_bytes += text_bytes(kind, data, &texts);
             }
+            spanned.cells = spanned.cells.saturating_add(seen.cells());
         }
-        cells = cells.saturating_add(seen.cells());
+        Some(spanned)
     }
-    cells <= MOST_CELLS && records <= MOST_RECORDS
+}
+
+/// Of the text that a record holds or names.
+fn text_bytes(kind: u16, data: &[u8], texts: &[u64]) -> u64 {
+    match (kind, data) {
+        (SHARED_TEXT, [_, _, _, _, _, _, a, b, c, d, ..]) => {
+            let index = u32::from_le_bytes([*a, *b, *c, *d]);
+            texts.get(index as usize).copied().unwrap_or(0)
+        }
+        // A byte of it may become two.
+        (TEXT | FORMATTED_TEXT | FORMULA_TEXT, _) => 2 * data.len() as u64,
+        _ => 0,
+    }
 }
 
 /// What a sheet's records span.
@@ -130,7 +172,7 @@ fn widen(range: &mut Option<(u16, u16)>, at: u16) {
 }
 
 /// The records of a stream; ends where one is cut off.
-struct Records<'a>(&'a [u8]);
+pub(super) struct Records<'a>(pub &'a [u8]);
 
 impl<'a> Iterator for Records<'a> {
     type Item = (u16, &'a [u8]);

@@ -34,7 +34,7 @@ impl Workbook {
         let unpacked = options.max_uncompressed_bytes.min(MAX_UNPACKED_BYTES);
         let limit = options.max_workbook_bytes;
         workbook_size::check(file, (unpacked, limit), shown)?;
-        old_workbook::check(file, shown)?;
+        old_workbook::check(file, limit, shown)?;
         let senseless = || damaged(calamine::Error::Msg("it makes no sense"));
         let opened = guarded(|| open_workbook_auto_from_rs(file.reader_at(0))).ok_or_else(senseless)?;
         let mut book: Sheets<FileReader> = opened.map_err(damaged)?;
