@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! project   files of the folder, read and checked          (pure: files in, types out)
-//! template  dbt's spelling on tera, with places kept        (pure; the only one that knows tera)
+//! template  dbt's Jinja on minijinja, with places kept     (pure; the only one that knows minijinja)
 //! graph     who refers to whom, layer order, cycles         (pure)
 //! select    which nodes were asked for                      (pure)
 //! compile   templates, tests and rules become SQL           (pure)

@@ -32,8 +32,11 @@ pub fn deps(context: &Context, arguments: &Deps) -> Outcome {
     let terminal = &context.terminal;
     // A project that does not compile for another reason has its packages all the same.
     let project = Project::read(root, &context.setting).ok().map(|(project, _)| project);
+    let unusable = project.as_ref().map(|project| project.library.unusable()).unwrap_or_default();
     for package in &installed.packages {
-        let usable = project.as_ref().map(|project| project.library.usable_of(&package.name));
+        let usable = project.as_ref().map(|project| {
+            project.library.names_of(&package.name).filter(|name| !unusable.contains_key(*name)).count()
+        });
         let was = installed
             .before
             .iter()
@@ -57,15 +60,12 @@ pub fn deps(context: &Context, arguments: &Deps) -> Outcome {
             "`{name}` was not brought in: the most used of its macros and tests are built in"
         ));
     }
-    if let Some(project) = &project {
-        let unusable = project.library.unusable();
-        if terminal.json && !unusable.is_empty() {
+    if !unusable.is_empty() {
+        if terminal.json {
             terminal.json_line(&json!({"event": "unusable", "macros": unusable}));
         }
-        if !unusable.is_empty() {
-            let count = unusable.len();
-            terminal.note(&format!("{count} macros cannot be used here; who calls one is told why"));
-        }
+        let count = unusable.len();
+        terminal.note(&format!("{count} macros cannot be used here; who calls one is told why"));
     }
     match installed.packages.len() {
         0 if installed.built_in.is_empty() => terminal.say("packages.yml asks for nothing"),

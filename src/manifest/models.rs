@@ -21,15 +21,16 @@ impl<'a> Reader<'a> {
     pub(super) fn model(&mut self, model: &'a ModelFile) {
         let properties = self.properties.get(model.name.as_str()).copied();
         let schema = self.project.target.schema(model.layer).as_str();
-        let subject = Subject { name: &model.name, schema, incremental: false };
-        let mut full = self.rendered(model, subject);
         let of_yaml = properties.map(|own| self.rendered_words(own)).unwrap_or_default();
+        let given = self.words(model, &of_yaml, &Map::new());
+        let subject = Subject { name: &model.name, schema, incremental: false, config: Some(&given) };
+        let mut full = self.rendered(model, subject);
         let words = self.words(model, &of_yaml, &full.config);
         let from_yaml = full.config.is_empty() && !of_yaml.is_empty();
         let place = place_of_config(model, properties.filter(|_| from_yaml));
         let config = self.config(&words, &place);
         let subject = Subject { name: config.alias.as_deref().unwrap_or(&model.name), ..subject };
-        if config.alias.is_some() && model.file.text.contains("this.") {
+        if config.alias.is_some() && ["this.", "model."].iter().any(|word| model.file.text.contains(word)) {
             full = self.rendered(model, subject);
         }
         self.tell_warnings(model, &full);

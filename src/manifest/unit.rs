@@ -58,8 +58,12 @@ impl Reader<'_> {
         let overrides = &written.overrides;
         let macros = self.overridden_macros(&written)?;
         let incremental = overrides.macros.get("is_incremental").and_then(Value::as_bool);
-        let subject =
-            Subject { name: &written.model, schema: &schema, incremental: incremental.unwrap_or(false) };
+        let subject = Subject {
+            name: &written.model,
+            schema: &schema,
+            incremental: incremental.unwrap_or(false),
+            config: None,
+        };
         let overridden = Overridden { vars: &overrides.vars, env: &overrides.env_vars, macros };
         let rendered = self.project.library.render_overridden(&file, subject, &overridden);
         let rendered = match rendered {

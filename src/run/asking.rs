@@ -12,7 +12,7 @@ use crate::diagnostic::{Diagnostic, Location, SourceFile};
 use crate::manifest::{Answered, Manifest, NodeId, Text};
 use crate::name::Relation;
 use crate::template::{
-    Answer, Answers, Column, Fault, Kind, Question, QuestionKind, Reference, Rendered, Step, Table,
+    Answer, Answers, Column, Fault, Kind, Question, QuestionKind, Reference, Rendered, Run, Step, Table,
 };
 
 /// A template that asks more than this asks without end.
@@ -191,8 +191,10 @@ impl<'a> Asker<'a> {
 
     /// The error is a lost server.
     async fn answer(&self, kind: QuestionKind, sql: &str) -> Result<Answer, DatabaseError> {
-        if kind == QuestionKind::Relation {
-            return self.relation(sql).await;
+        match kind {
+            QuestionKind::Relation => return self.relation(sql).await,
+            QuestionKind::Run => return self.run().await,
+            QuestionKind::Rows => {}
         }
         if let Some(word) = changes(sql).filter(|_| !self.does) {
             return Ok(Answer::Failed(refused(&format!("`{word}`"))));
@@ -207,6 +209,25 @@ impl<'a> Asker<'a> {
             Err(error) if error.is("25006") => Ok(Answer::Failed(refused(&error.message))),
             Err(error) => Ok(Answer::Failed(fault(&error, sql))),
         }
+    }
+
+    /// The run that this process is about.
+    async fn run(&self) -> Result<Answer, DatabaseError> {
+        let sql = format!(
+            "select run.id, to_char(coalesce(run.started_at, now()) at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.USZ')
+             from (select 1) as always left join lateral (
+                 select id, started_at from elt.runs where status = 'running' and process_id = {}
+                 order by id desc limit 1) as run on true",
+            std::process::id()
+        );
+        let found = self.session.table(&sql).await?;
+        let mut cells = found.rows.into_iter().next().unwrap_or_default().into_iter();
+        let mut cell = || cells.next().flatten().unwrap_or_default();
+        let (id, started) = (cell(), cell());
+        Ok(Answer::Run(Run {
+            id: id.parse().unwrap_or(0),
+            started: started.parse().unwrap_or(jiff::Timestamp::UNIX_EPOCH),
+        }))
     }
 
     /// What may be several statements, the last of which may give rows.
@@ -247,6 +268,9 @@ impl<'a> Asker<'a> {
     async fn restless(&self, question: &Question, sql: &str) -> Result<Option<String>, DatabaseError> {
         if question.references.contains(&Reference::This) {
             return Ok(Some("asks the database about its own published relation".to_owned()));
+        }
+        if question.kind == QuestionKind::Run {
+            return Ok(Some("writes the number or the time of its run".to_owned()));
         }
         if question.kind == QuestionKind::Relation {
             let named = !question.references.is_empty();

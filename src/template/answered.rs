@@ -1,206 +1,170 @@
 //! Answers as templates see them: a query's rows as dbt's tables (`rows`, `columns`, `column_names`), where rows
 //! and columns are found by name and by number; columns of relations with dbt's names for their parts.
 
-use tera::value::Key;
-use tera::{Kwargs, Map, State, Tera, TeraResult, Value};
+use std::sync::Arc;
 
-use super::functions::part_of_target;
+use indexmap::IndexMap;
+use minijinja::value::{Enumerator, Object, ObjectRepr, Tuple, from_args};
+use minijinja::{Error, ErrorKind, State, Value};
+
+use super::arguments::Arguments;
+use super::collections::{List, Map};
 use super::marks;
 use super::questions::{Answer, Column, Kind, QuestionKind, Table};
-use super::state::{ask, execute, fail, is_guessing, reference_of, relation_of, remember_result, result_of};
+use super::relation::Relation;
+use super::state::{ask, fail, reference_of, remember_result};
 
-/// Says of a map which of these it is; no name of a column is a number or a bool.
-const WHAT: Key<'static> = Key::Bool(true);
-const ROW: i64 = 1;
-const COLUMN: i64 = 2;
-const COLUMNS: i64 = 3;
-const TABLE: i64 = 4;
+/// Values with names, found by either: a row of a table, a column of its values, or its columns.
+#[derive(Debug)]
+struct Series {
+    items: Vec<Value>,
+    /// As many as items, or none.
+    names: Arc<[String]>,
+    /// Of a column.
+    name: Option<String>,
+}
 
-pub(super) fn register(tera: &mut Tera) {
-    tera.register_function("elt_execute", |_: Kwargs, _: &State| execute());
-    tera.register_function("run_query", |arguments: Kwargs, _: &State| {
-        rows(&arguments.must_get::<String>("sql")?)
-    });
-    // `{% call statement(…) %}`, whose text is the SQL.
-    tera.register_function("elt_statement", |arguments: Kwargs, _: &State| {
-        let table = rows(&arguments.must_get::<String>("sql")?)?;
-        let name = arguments.get::<Value>("name")?.map(|name| name.to_string()).unwrap_or_default();
-        if arguments.get::<bool>("fetch_result")?.unwrap_or(false) {
-            remember_result(name, result(table));
+impl Series {
+    fn named(&self, name: &str) -> Option<Value> {
+        let at = self.names.iter().position(|known| known == name)?;
+        self.items.get(at).cloned()
+    }
+
+    fn pairs(&self) -> Vec<(Value, Value)> {
+        let names = self.names.iter().map(|name| Value::from(name.as_str()));
+        names.zip(self.items.iter().cloned()).collect()
+    }
+}
+
+impl Object for Series {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Seq
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        match key.as_str() {
+            Some(name) => self.named(name).or_else(|| match name {
+                "name" => self.name.as_deref().map(Value::from),
+                _ => None,
+            }),
+            None => self.items.get(key.as_usize()?).cloned(),
         }
-        Ok::<_, tera::Error>(String::new())
-    });
-    tera.register_function("load_result", |arguments: Kwargs, _: &State| {
-        let name = arguments.must_get::<String>("name")?;
-        Ok::<_, tera::Error>(result_of(&name).unwrap_or_else(Value::none))
-    });
-    tera.register_function("elt_columns", |arguments: Kwargs, _: &State| {
-        let columns = relation(&named(&arguments, "relation")?)?;
-        Ok::<_, tera::Error>(Value::from(columns.iter().flatten().map(column).collect::<Vec<_>>()))
-    });
-    tera.register_function("load_relation", |arguments: Kwargs, _: &State| {
-        let name = named(&arguments, "relation")?;
-        Ok::<_, tera::Error>(relation(&name)?.map_or_else(Value::none, |_| Value::from(name)))
-    });
-    tera.register_function("elt_find_relation", |arguments: Kwargs, _: &State| {
-        let (schema, name) = (named(&arguments, "schema")?, named(&arguments, "identifier")?);
-        let name = relation_of(&schema, &name);
-        Ok::<_, tera::Error>(relation(&name)?.map_or_else(Value::none, |_| Value::from(name)))
-    });
-    tera.register_function("elt_told", |arguments: Kwargs, _: &State| {
-        Ok::<_, tera::Error>(told(&arguments.must_get::<String>("relation")?))
-    });
-    tera.register_filter("elt_part", |value: Value, arguments: Kwargs, _: &State| {
-        part(value, &arguments.must_get::<String>("part")?)
-    });
-    tera.register_function("elt_relation", |arguments: Kwargs, _: &State| {
-        Ok::<_, tera::Error>(relation_of(&named(&arguments, "schema")?, &named(&arguments, "identifier")?))
-    });
-    tera.register_function("elt_each", |arguments: Kwargs, _: &State| {
-        let of = arguments.get::<Value>("of")?.unwrap_or_else(Value::undefined);
-        Ok::<_, tera::Error>(each(&of).map_or(of, Value::from))
-    });
-    tera.register_function("elt_truth", |arguments: Kwargs, _: &State| {
-        let of = arguments.get::<Value>("of")?.unwrap_or_else(Value::undefined);
-        Ok::<_, tera::Error>(length(&of).map_or_else(|| of.is_truthy(), |items| items > 0))
-    });
-    for part in ["values", "keys"] {
-        tera.register_filter(part, move |value: Value, _: Kwargs, _: &State| match part {
-            "values" => values(&value),
-            _ => keys(&value),
-        });
     }
-    tera.register_filter("print_table", |_: Value, _: Kwargs, _: &State| String::new());
-    for word in ["is_string", "is_integer", "is_float", "is_numeric", "is_number"] {
-        tera.register_filter(word, move |column: &Map, _: Kwargs, _: &State| {
-            column.get(&Key::Str(word)).is_some_and(Value::is_truthy)
-        });
-    }
-}
 
-fn named(arguments: &Kwargs, name: &str) -> TeraResult<String> {
-    let value = arguments.get::<Value>(name)?.unwrap_or_else(Value::none);
-    match value.as_str() {
-        Some(text) if !text.trim().is_empty() => Ok(text.trim().to_owned()),
-        _ => fail(
-            format!(
-                "`{name}` is of the kind `{}`, and must name a relation or a part of its name",
-                value.name()
-            ),
-            "write ref('…') or source('…', '…')",
-        ),
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.items.clone())
     }
-}
 
-/// A relation's published name as a literal.
-fn told(relation: &str) -> String {
-    match reference_of(relation) {
-        Some(_) => format!("'{relation}{}'", marks::TOLD),
-        None => crate::name::literal(relation),
+    fn enumerator_len(self: &Arc<Self>) -> Option<usize> {
+        Some(self.items.len())
     }
-}
 
-/// A part of what a relation is called, or the field of a map.
-fn part(of: Value, part: &str) -> TeraResult<Value> {
-    if let Some(map) = of.as_map() {
-        return Ok(map.get(&Key::Str(part)).cloned().unwrap_or_else(Value::undefined));
-    }
-    let Some(name) = of.as_str() else { return Ok(Value::undefined()) };
-    let own = |part: &str| match part {
-        "schema" => Some(0),
-        "identifier" | "name" | "table" => Some(1),
-        _ => None,
-    };
-    match (part, reference_of(name), own(part)) {
-        ("database", _, _) => Ok(Value::from(part_of_target("dbname")?)),
-        (_, Some(_), Some(number)) => {
-            Ok(Value::from(format!("{name}{}", [marks::SCHEMA, marks::NAME][number])))
+    fn call_method(
+        self: &Arc<Self>,
+        _: &mut State<'_, '_>,
+        method: &str,
+        given: &[Value],
+    ) -> Result<Value, Error> {
+        match method {
+            "values" => Ok(List::value(self.items.clone())),
+            "values_without_nulls" => {
+                Ok(List::value(self.items.iter().filter(|item| !item.is_none()).cloned().collect()))
+            }
+            "values_distinct" => {
+                let mut kept: Vec<Value> = Vec::new();
+                for item in &self.items {
+                    if !kept.contains(item) {
+                        kept.push(item.clone());
+                    }
+                }
+                Ok(List::value(kept))
+            }
+            "keys" => Ok(List::value(self.pairs().into_iter().map(|(name, _)| name).collect())),
+            "items" => Ok(List::value(
+                self.pairs()
+                    .into_iter()
+                    .map(|(name, value)| Value::from(Tuple::from([name, value])))
+                    .collect(),
+            )),
+            "dict" => Ok(Map::value(self.pairs().into_iter().collect())),
+            "get" => {
+                let (name, instead): (&str, Option<Value>) = from_args(given)?;
+                Ok(self.named(name).or(instead).unwrap_or(Value::from(())))
+            }
+            _ => Err(Error::from(ErrorKind::UnknownMethod)),
         }
-        (_, None, Some(number)) => {
-            Ok(parts_of(name).get(number).map_or_else(Value::undefined, |one| Value::from(one.as_str())))
-        }
-        _ => Ok(Value::undefined()),
     }
-}
-
-/// Of `"schema"."name"`.
-fn parts_of(name: &str) -> Vec<String> {
-    let inside = name.strip_prefix('"').and_then(|name| name.strip_suffix('"'));
-    let parts = inside.into_iter().flat_map(|inside| inside.split("\".\""));
-    parts.map(|part| part.replace("\"\"", "\"")).collect()
-}
-
-fn rows(sql: &str) -> TeraResult<Value> {
-    Ok(match ask(QuestionKind::Rows, sql)? {
-        Some(Answer::Rows(found)) => table(&found),
-        _ => table(&Table::default()),
-    })
-}
-
-fn relation(name: &str) -> TeraResult<Option<Vec<Column>>> {
-    Ok(match ask(QuestionKind::Relation, name)? {
-        Some(Answer::Relation(found)) => found,
-        _ => None,
-    })
-}
-
-fn marked(what: i64) -> Map {
-    Map::from_iter([(WHAT, Value::from(what))])
-}
-
-fn is(value: &Value, what: i64) -> bool {
-    value.as_map().and_then(|map| map.get(&WHAT)).is_some_and(|found| *found == Value::from(what))
-}
-
-fn numbered(map: &mut Map, items: &[Value]) {
-    map.extend(items.iter().enumerate().map(|(index, item)| (Key::U64(index as u64), item.clone())));
 }
 
 /// Agate's table: it walks over its rows and counts them.
-fn table(table: &Table) -> Value {
-    let names: Vec<Key<'static>> = table.columns.iter().map(|(name, _)| Key::from(name.clone())).collect();
-    let mut by_column: Vec<Vec<Value>> = vec![Vec::with_capacity(table.rows.len()); names.len()];
-    let rows = table.rows.iter().map(|cells| {
-        let mut row = marked(ROW);
-        for (index, cell) in cells.iter().enumerate().take(names.len()) {
-            let value = value(cell.as_deref(), table.columns[index].1);
-            by_column[index].push(value.clone());
-            row.insert(Key::U64(index as u64), value.clone());
-            row.insert(names[index].clone(), value);
-        }
-        Value::from(row)
-    });
-    let rows: Vec<Value> = rows.collect();
-    let mut columns = marked(COLUMNS);
-    for (index, (name, values)) in names.iter().zip(by_column).enumerate() {
-        let mut column = marked(COLUMN);
-        numbered(&mut column, &values);
-        column.insert(Key::from("name"), name.as_value());
-        let column = Value::from(column);
-        columns.insert(Key::U64(index as u64), column.clone());
-        columns.insert(name.clone(), column);
-    }
-    let mut whole = marked(TABLE);
-    numbered(&mut whole, &rows);
-    whole.insert(Key::from("rows"), Value::from(rows));
-    whole.insert(Key::from("columns"), Value::from(columns));
-    let names: Vec<Value> = names.iter().map(Key::as_value).collect();
-    whole.insert(Key::from("column_names"), Value::from(names));
-    Value::from(whole)
+#[derive(Debug)]
+struct Rows {
+    rows: Vec<Value>,
+    columns: Value,
+    names: Arc<[String]>,
 }
 
-/// What `load_result` gives: the rows as lists, and the table.
-fn result(table: Value) -> Value {
-    let rows = each(&table).unwrap_or_default();
-    let data: Vec<Value> = rows.iter().map(|row| Value::from(each(row).unwrap_or_default())).collect();
-    let response = Value::from(format!("SELECT {}", data.len()));
-    let parts = [("data", Value::from(data)), ("table", table), ("response", response)];
-    Value::from(parts.into_iter().map(|(name, value)| (Key::from(name), value)).collect::<Map>())
+impl Object for Rows {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Seq
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        match key.as_str() {
+            Some("rows") => Some(List::value(self.rows.clone())),
+            Some("columns") => Some(self.columns.clone()),
+            Some("column_names") => {
+                Some(List::value(self.names.iter().map(|name| Value::from(name.as_str())).collect()))
+            }
+            Some(_) => None,
+            None => self.rows.get(key.as_usize()?).cloned(),
+        }
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.rows.clone())
+    }
+
+    fn enumerator_len(self: &Arc<Self>) -> Option<usize> {
+        Some(self.rows.len())
+    }
+
+    fn call_method(
+        self: &Arc<Self>,
+        _: &mut State<'_, '_>,
+        method: &str,
+        _: &[Value],
+    ) -> Result<Value, Error> {
+        match method {
+            "print_table" => Ok(Value::from("")),
+            _ => Err(Error::from(ErrorKind::UnknownMethod)),
+        }
+    }
+}
+
+fn table(table: &Table) -> Value {
+    let names: Arc<[String]> = table.columns.iter().map(|(name, _)| name.clone()).collect();
+    let mut by_column: Vec<Vec<Value>> = vec![Vec::with_capacity(table.rows.len()); names.len()];
+    let mut rows = Vec::with_capacity(table.rows.len());
+    for cells in &table.rows {
+        let kinds = table.columns.iter().map(|(_, kind)| *kind);
+        let items: Vec<Value> =
+            cells.iter().zip(kinds).map(|(cell, kind)| value(cell.as_deref(), kind)).collect();
+        for (column, item) in by_column.iter_mut().zip(&items) {
+            column.push(item.clone());
+        }
+        rows.push(Value::from_object(Series { items, names: names.clone(), name: None }));
+    }
+    let columns = names.iter().zip(by_column).map(|(name, items)| {
+        Value::from_object(Series { items, names: Arc::default(), name: Some(name.clone()) })
+    });
+    let columns = Series { items: columns.collect(), names: names.clone(), name: None };
+    Value::from_object(Rows { rows, columns: Value::from_object(columns), names })
 }
 
 /// A number that a template's number would not hold exactly stays text.
 fn value(text: Option<&str>, kind: Kind) -> Value {
-    let Some(text) = text else { return Value::none() };
+    let Some(text) = text else { return Value::from(()) };
     let number = match kind {
         Kind::Integer => text.parse::<i64>().ok().map(Value::from),
         Kind::Number => match (text.parse::<i64>(), text.parse::<f64>()) {
@@ -219,58 +183,98 @@ fn is_exact(text: &str, number: f64) -> bool {
     text.contains('.') && plain(text) == plain(&format!("{number:?}"))
 }
 
-/// What a loop walks over; nothing of what tera walks over as Python does.
-pub(super) fn each(value: &Value) -> Option<Vec<Value>> {
-    let map = value.as_map()?;
-    if is(value, TABLE) {
-        return map.get(&Key::Str("rows")).and_then(Value::as_array).map(<[Value]>::to_vec);
-    }
-    if map.contains_key(&WHAT) {
-        let numbered = map.iter().filter(|(key, _)| matches!(key, Key::U64(_)));
-        return Some(numbered.map(|(_, value)| value.clone()).collect());
-    }
-    // Python walks over the keys of a map.
-    Some(map.keys().map(Key::as_value).collect())
-}
-
-/// Names with what stands under them; nothing of what is no row and not the columns of a table.
-pub(super) fn pairs_of(value: &Value) -> Option<Vec<(Value, Value)>> {
-    let map = value.as_map().filter(|_| is(value, ROW) || is(value, COLUMNS))?;
-    let named = map.iter().filter(|(key, _)| key.as_str().is_some());
-    Some(named.map(|(key, value)| (key.as_value(), value.clone())).collect())
-}
-
-fn values(value: &Value) -> TeraResult<Value> {
-    Ok(match (value.as_map(), value.as_map().is_some_and(|map| map.contains_key(&WHAT))) {
-        (Some(_), true) => Value::from(each(value).unwrap_or_default()),
-        (Some(map), false) => Value::from(map.values().cloned().collect::<Vec<_>>()),
-        // Before anything is asked there are no columns to have values.
-        (None, _) if is_guessing() => Value::from(Vec::<Value>::new()),
-        (None, _) => return fail(no_map(value, "values"), "only maps, rows and columns have them"),
+/// What a query gives; an empty table while nothing is asked.
+pub(super) fn rows(sql: &str) -> Result<Value, Error> {
+    Ok(match ask(QuestionKind::Rows, sql)? {
+        Some(Answer::Rows(found)) => table(&found),
+        _ => table(&Table::default()),
     })
 }
 
-fn no_map(value: &Value, part: &str) -> String {
-    format!("what is of the kind `{}` has no {part}", value.name())
-}
-
-fn keys(value: &Value) -> TeraResult<Value> {
-    let keys: Vec<Value> = match (pairs_of(value), value.as_map()) {
-        (Some(pairs), _) => pairs.into_iter().map(|(key, _)| key).collect(),
-        (None, Some(map)) => map.keys().map(Key::as_value).collect(),
-        (None, None) if is_guessing() => Vec::new(),
-        (None, None) => return fail(no_map(value, "keys"), "only maps and rows have them"),
+/// `{% call statement('name', fetch_result=true) %}`, whose text is the SQL.
+pub(super) fn statement(state: &mut State<'_, '_>, arguments: &Arguments<'_>) -> Result<Value, Error> {
+    let Some(caller) = arguments.get("caller").cloned() else {
+        let hint =
+            "write `{% call statement('name', fetch_result=true) %}…{% endcall %}`, or `run_query('…')`";
+        return fail("`statement` has no text to run".to_owned(), hint);
     };
-    Ok(Value::from(keys))
+    let sql = caller.call(state, &[])?;
+    let table = rows(&sql.to_string())?;
+    if arguments.flag("fetch_result") {
+        remember_result(arguments.optional_text("name").unwrap_or_default(), result(table)?);
+    }
+    Ok(Value::from(""))
 }
 
-/// How many rows, columns or values; nothing where tera counts right.
-pub(super) fn length(value: &Value) -> Option<usize> {
-    value.as_map().filter(|map| map.contains_key(&WHAT)).and_then(|_| each(value)).map(|items| items.len())
+/// What `load_result` gives: the rows as lists, and the table.
+fn result(table: Value) -> Result<Value, Error> {
+    let rows = table.try_iter()?.map(|row| Ok(List::value(row.try_iter()?.collect())));
+    let data: Vec<Value> = rows.collect::<Result<_, Error>>()?;
+    let response = Value::from(format!("SELECT {}", data.len()));
+    let parts = [("data", List::value(data)), ("table", table), ("response", response)];
+    Ok(Map::value(parts.into_iter().map(|(name, value)| (Value::from(name), value)).collect()))
+}
+
+pub(super) fn result_of(name: &str) -> Value {
+    super::state::result_of(name).unwrap_or(Value::from(()))
+}
+
+fn relation(name: &str) -> Result<Option<Vec<Column>>, Error> {
+    Ok(match ask(QuestionKind::Relation, name)? {
+        Some(Answer::Relation(found)) => found,
+        _ => None,
+    })
+}
+
+/// The columns of a relation; none while nothing is asked.
+pub(super) fn columns(name: &str) -> Result<Value, Error> {
+    Ok(List::value(relation(name)?.iter().flatten().map(column).collect()))
+}
+
+/// The relation if there is one.
+pub(super) fn found_relation(name: String) -> Result<Value, Error> {
+    Ok(relation(&name)?.map_or(Value::from(()), |_| Relation::value(name)))
+}
+
+/// A relation's published name as a literal.
+pub(super) fn told(relation: &str) -> String {
+    match reference_of(relation) {
+        Some(_) => format!("'{relation}{}'", marks::TOLD),
+        None => crate::name::literal(relation),
+    }
 }
 
 /// dbt's column of a relation.
-fn column(column: &Column) -> Value {
+#[derive(Debug)]
+struct ColumnOf(IndexMap<&'static str, Value>);
+
+impl Object for ColumnOf {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.0.get(key.as_str()?).cloned()
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.0.keys().map(|name| Value::from(*name)).collect())
+    }
+
+    fn call_method(
+        self: &Arc<Self>,
+        _: &mut State<'_, '_>,
+        method: &str,
+        given: &[Value],
+    ) -> Result<Value, Error> {
+        let () = from_args(given)?;
+        match method {
+            "is_string" | "is_integer" | "is_float" | "is_numeric" | "is_number" => {
+                Ok(self.0.get(method).cloned().unwrap_or_default())
+            }
+            "string_size" => Ok(self.0.get("char_size").cloned().unwrap_or_default()),
+            _ => Err(Error::from(ErrorKind::UnknownMethod)),
+        }
+    }
+}
+
+pub(super) fn column(column: &Column) -> Value {
     let Column { name, data_type } = column;
     let (base, size) = match data_type.split_once('(') {
         Some((base, rest)) => {
@@ -287,13 +291,12 @@ fn column(column: &Column) -> Value {
         size.iter().flat_map(|size| size.split(',')).map(|one| one.trim().parse().ok()).collect();
     let number = |index: usize, wanted: bool| {
         let found = size.get(index).copied().flatten().filter(|_| wanted);
-        found.map_or_else(Value::none, Value::from)
+        found.map_or(Value::from(()), Value::from)
     };
-    let quoted = format!("\"{}\"", name.replace('"', "\"\""));
     let parts = [
         ("name", Value::from(name.as_str())),
         ("column", Value::from(name.as_str())),
-        ("quoted", Value::from(quoted)),
+        ("quoted", Value::from(super::state::quoted(name))),
         ("dtype", Value::from(base.as_str())),
         ("data_type", Value::from(data_type.as_str())),
         ("char_size", number(0, is_string)),
@@ -305,5 +308,5 @@ fn column(column: &Column) -> Value {
         ("is_numeric", Value::from(is_numeric)),
         ("is_number", Value::from(is_integer || is_float || is_numeric)),
     ];
-    Value::from(parts.into_iter().map(|(name, value)| (Key::from(name), value)).collect::<Map>())
+    Value::from_object(ColumnOf(parts.into_iter().collect()))
 }

@@ -1,12 +1,13 @@
 //! The macros of a project, and which of them a text calls. Read from the text as it is written: a call in a
 //! branch that was not taken counts, too.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::Library;
-use super::rewrite::{Definition, definitions, signatures_of};
-use super::scan::{TagKind, end_of_string, identifier_end, skip_spaces, tags};
+use super::macros::Entry;
+use super::scan::{Tag, TagKind, close_bracket, identifiers, skip_spaces, tags};
 use crate::diagnostic::SourceFile;
 
 /// A macro or generic test as it is written.
@@ -29,41 +30,26 @@ pub struct Macro {
 impl Library {
     /// Every macro that can be called, in the order of files.
     pub fn macros(&self) -> Vec<Macro> {
-        let mut files: Vec<&Arc<SourceFile>> = self.files.values().map(|(file, _)| file).collect();
-        files.sort_by(|a, b| a.path.cmp(&b.path));
-        let all: Vec<Macro> = files.into_iter().flat_map(|file| self.macros_of(file)).collect();
-        let built_in: HashSet<String> =
-            all.iter().filter(|one| one.is_builtin).map(|one| one.name.clone()).collect();
-        // What is built in stays, whatever a package calls its own.
-        all.into_iter().filter(|one| one.package.is_none() || !built_in.contains(&one.name)).collect()
-    }
-
-    fn macros_of(&self, file: &Arc<SourceFile>) -> Vec<Macro> {
-        let package = self.package_of(&file.path);
-        let found = definitions(&file.text).into_iter().filter_map(|Definition { name, start, end }| {
-            let name = match package {
-                // Those of a package that cannot be used have no signature.
-                Some(package) => {
-                    signatures_of(&file.text[start.whole.start..end.whole.end], package).into_keys().next()?
-                }
-                None => name,
-            };
-            Some(Macro {
-                parameters: self.signatures.get(&name)?.parameters.clone(),
-                text: file.text[start.whole.start..end.whole.end].to_owned(),
-                calls: self.calls_within(&file.text[start.whole.end..end.whole.start], package),
-                file: file.clone(),
-                package: package.map(str::to_owned),
-                is_builtin: file.path.starts_with('('),
-                name,
-            })
-        });
-        found.collect()
+        let mut all: Vec<(&str, &Entry)> = self.macros.entries().collect();
+        all.sort_by(|(_, a), (_, b)| (&a.file.path, a.place.start).cmp(&(&b.file.path, b.place.start)));
+        let read = |(name, entry): (&str, &Entry)| {
+            let text = entry.file.text[entry.place.clone()].to_owned();
+            Macro {
+                name: name.to_owned(),
+                package: entry.package.clone(),
+                parameters: entry.parameters.clone(),
+                calls: self.calls_within(&text, tags(&text).into_iter().skip(1), entry.package.as_deref()),
+                file: entry.file.clone(),
+                is_builtin: entry.file.path.starts_with('('),
+                text,
+            }
+        };
+        all.into_iter().map(read).collect()
     }
 
     /// The names of the macros that a file's template calls, each once.
     pub fn calls(&self, file: &SourceFile) -> Vec<String> {
-        self.calls_within(&file.text, self.package_of(&file.path))
+        self.calls_within(&file.text, tags(&file.text).into_iter(), self.package_of(&file.path))
     }
 
     /// The texts of all macros that a file's template calls, by itself and through others.
@@ -82,62 +68,54 @@ impl Library {
         text
     }
 
-    fn calls_within(&self, text: &str, package: Option<&str>) -> Vec<String> {
-        let mut found = Vec::new();
-        for tag in tags(text).iter().filter(|tag| tag.kind != TagKind::Verbatim) {
-            self.calls_in(&text[tag.inner.clone()], package, &mut found);
+    fn calls_within(
+        &self,
+        text: &str,
+        tags: impl Iterator<Item = Tag>,
+        package: Option<&str>,
+    ) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        for tag in tags.filter(|tag| tag.kind != TagKind::Verbatim) {
+            for word in identifiers(text, tag.inner.clone()) {
+                let called = self.called_at(text, &word, tag.inner.end, package);
+                found.extend(called.filter(|name| !found.contains(name)));
+            }
         }
         found
     }
 
-    fn calls_in(&self, inner: &str, package: Option<&str>, found: &mut Vec<String>) {
-        let bytes = inner.as_bytes();
-        let (mut at, mut before_dot) = (0, None);
-        while at < bytes.len() {
-            match bytes[at] {
-                quote @ (b'\'' | b'"' | b'`') => at = end_of_string(bytes, at, quote),
-                byte if byte.is_ascii_alphabetic() || byte == b'_' => {
-                    let end = identifier_end(bytes, at);
-                    let name = &inner[at..end];
-                    at = end;
-                    if bytes.get(end) == Some(&b'.') {
-                        before_dot = Some(name);
-                        at += 1;
-                        continue;
-                    }
-                    let open = skip_spaces(bytes, end);
-                    if bytes.get(open) == Some(&b'(') {
-                        let names = match (before_dot, name) {
-                            (Some("adapter"), "dispatch") => dispatched(&inner[open + 1..], package),
-                            (Some(package), _) => vec![format!("{package}__{name}")],
-                            (None, _) => own_first(package, name.to_owned()),
-                        };
-                        let known = names.into_iter().find(|name| self.signatures.contains_key(name));
-                        found.extend(known.filter(|name| !found.contains(name)));
-                    }
-                }
-                _ => at += 1,
+    /// The macro that a word calls, if it is one.
+    fn called_at(
+        &self,
+        text: &str,
+        word: &Range<usize>,
+        limit: usize,
+        package: Option<&str>,
+    ) -> Option<String> {
+        let (bytes, name) = (text.as_bytes(), &text[word.clone()]);
+        let open = skip_spaces(bytes, word.end);
+        if open >= limit || bytes[open] != b'(' {
+            return None;
+        }
+        let object = text[..word.start].strip_suffix('.').map(|before| {
+            let start = before.rfind(|c: char| !c.is_alphanumeric() && c != '_').map_or(0, |at| at + 1);
+            &before[start..]
+        });
+        match (object, name) {
+            (Some("adapter"), "dispatch") => {
+                let close = close_bracket(bytes, open, limit)?;
+                let mut texts =
+                    text[open..close].split(',').filter_map(|part| part.split(['\'', '"']).nth(1));
+                let name = texts.next()?;
+                self.macros.dispatched(name, texts.next().or(package))
             }
-            before_dot = None;
+            (Some(package), _) => self.macros.called_in(package, name),
+            (None, _) => {
+                let own = package.map(|package| format!("{package}__{name}"));
+                own.filter(|own| self.macros.has(own)).or_else(|| self.macros.called(name))
+            }
         }
     }
-}
-
-/// A package's own macro of a name, then the project's.
-fn own_first(package: Option<&str>, name: String) -> Vec<String> {
-    package.map(|package| format!("{package}__{name}")).into_iter().chain([name]).collect()
-}
-
-/// What `adapter.dispatch('name', 'package')` may mean, the first that there is; `arguments` begin behind the
-/// bracket.
-fn dispatched(arguments: &str, package: Option<&str>) -> Vec<String> {
-    let inside = &arguments[..arguments.find(')').unwrap_or(arguments.len())];
-    let mut texts = inside.split(',').filter_map(|part| part.split(['\'', '"']).nth(1));
-    let Some(name) = texts.next() else { return Vec::new() };
-    let own = ["postgres", "default"].map(|adapter| format!("{adapter}__{name}"));
-    let package = texts.next().or(package);
-    let of_package = own.clone().map(|own| package.map(|package| format!("{package}__{own}")));
-    own.into_iter().chain(of_package.into_iter().flatten()).collect()
 }
 
 impl Macro {

@@ -1,27 +1,30 @@
-//! What is wrong with a template, told at the author's own place: of the rewriter's problems and of tera's.
+//! What is wrong with a template, told at the author's own place.
 
 use std::sync::Arc;
 
-use tera::ErrorKind;
+use std::error::Error as _;
 
-use super::rewrite::Rewritten;
-use super::state::HINT;
-use super::{Library, settle};
+use minijinja::{Error, ErrorKind};
+
+use super::engine::UNDEFINED;
+use super::prepare::Prepared;
+use super::state::Hint;
+use super::{Library, python, settle, unknown};
 use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
 
 /// Where the problems of a text are shown.
 pub(super) enum Placing {
-    /// In a file, which was rewritten so.
-    In(Arc<SourceFile>, Rewritten),
+    /// In a file, which was prepared so.
+    In(Arc<SourceFile>, Prepared),
     At(Location),
     /// In the macro that is called, of this name.
     Macro(Arc<SourceFile>, String),
 }
 
 impl Placing {
-    pub fn diagnose(&self, library: &Library, error: &tera::Error) -> Diagnostic {
+    pub fn diagnose(&self, library: &Library, error: &Error) -> Diagnostic {
         match self {
-            Self::In(file, rewritten) => library.diagnose(error, file, Some(rewritten)),
+            Self::In(file, prepared) => library.diagnose(error, file, Some(prepared)),
             Self::At(place) => library.diagnose_at(error, place),
             Self::Macro(call, name) => {
                 let mut problem = library.diagnose(error, call, None);
@@ -35,97 +38,146 @@ impl Placing {
 }
 
 impl Library {
-    /// What the rewriter knows to be wrong.
-    pub(super) fn told(&self, file: &Arc<SourceFile>, rewritten: &Rewritten) -> Vec<Diagnostic> {
-        let problems = rewritten.problems.iter();
-        problems
-            .map(|problem| {
-                let why = problem.called.as_ref().and_then(|called| self.unusable.get(called));
-                let hint = why.map(|why| format!("the package has it, but it cannot be used here: {why}"));
-                Diagnostic::error("template", problem.message.clone())
-                    .at(Location::new(file, problem.span.clone()))
-                    .hint(hint.unwrap_or_else(|| problem.hint.clone()))
-            })
-            .collect()
-    }
-
-    /// The same of a text whose own place is all that is known.
-    pub(super) fn told_at(&self, rewritten: &Rewritten, place: &Location) -> Vec<Diagnostic> {
-        let mut told = self.told(&place.file, rewritten);
-        told.iter_mut().for_each(|problem| problem.location = Some(place.clone()));
-        told
-    }
-
     /// A macro that there is not. Who asks knows where the name stands.
     pub(super) fn unknown_macro(&self, name: &str) -> Diagnostic {
-        let packaged = name.replacen('.', "__", 1);
-        if let Some(why) = self.unusable.get(&packaged) {
-            let message = format!("the macro `{name}` cannot be used here: {why}");
-            return Diagnostic::error("unknown-macro", message);
-        }
-        let known = self.signatures.keys().filter(|known| !known.starts_with("test_"));
+        let known = self.macros.names().filter(|known| !known.starts_with("test_"));
         // Those of packages are called with a dot.
         let known: Vec<String> = match name.contains('.') {
             true => known.map(|known| known.replacen("__", ".", 1)).collect(),
-            false => known.cloned().collect(),
+            false => known.map(str::to_owned).collect(),
         };
         let problem = Diagnostic::error("unknown-macro", format!("there is no macro `{name}`"));
         problem.maybe_hint(did_you_mean(name, known.iter().map(String::as_str)))
     }
 
-    /// Makes a tera error a diagnostic of the place that asked.
-    pub(super) fn diagnose_at(&self, error: &tera::Error, place: &Location) -> Diagnostic {
+    /// Makes an error of minijinja's a diagnostic of the place that asked.
+    pub(super) fn diagnose_at(&self, error: &Error, place: &Location) -> Diagnostic {
         let mut diagnostic = self.diagnose(error, &place.file, None);
         diagnostic.location = Some(place.clone());
         diagnostic
     }
 
-    /// Makes a tera error a diagnostic at the author's own place.
+    /// Makes an error of minijinja's a diagnostic at the author's own place: in `file`, prepared as `own`, or in the
+    /// macro that it happened in.
     pub(super) fn diagnose(
         &self,
-        error: &tera::Error,
+        error: &Error,
         file: &Arc<SourceFile>,
-        own: Option<&Rewritten>,
+        own: Option<&Prepared>,
     ) -> Diagnostic {
-        let (message, place) = match error.kind() {
-            ErrorKind::SyntaxError(report) | ErrorKind::RenderingError(report) => {
-                let found = if report.filename() == file.path {
-                    own.map(|rewritten| (file, rewritten))
-                } else {
-                    None
-                };
-                let found = found
-                    .or_else(|| self.files.get(report.filename()).map(|(file, rewritten)| (file, rewritten)));
-                let place = found.map(|(file, rewritten)| {
-                    let range = &report.span().range;
-                    let start = rewritten.source_of(range.start);
-                    let end = rewritten.source_of(range.end.max(range.start + 1)).max(start + 1);
-                    Location::new(file, start..end)
-                });
-                (report.message().to_owned(), place)
-            }
-            other => (plain_message(&other.to_string()), None),
-        };
-        let mut parts = message.split(HINT).map(str::to_owned);
-        let (message, hint) = (parts.next().unwrap_or_default(), parts.next());
-        let place = place.unwrap_or_else(|| place_of_quoted(file, &message));
+        let error = innermost(error);
+        let place = self.place(error, file, own).unwrap_or_else(|| Location::start_of(file));
+        let (message, hint) = self.words(error, &place);
         Diagnostic::error("template", strip_marks(&message)).at(place).maybe_hint(hint)
     }
-}
 
-/// Problems for which tera gives no place name what they are about in backquotes or quotes: look for it.
-fn place_of_quoted(file: &Arc<SourceFile>, message: &str) -> Location {
-    let quoted = message.split(['`', '\'', '"']).nth(1).filter(|name| !name.is_empty());
-    match quoted.and_then(|name| file.text.find(name).map(|at| at..at + name.len())) {
-        Some(span) => Location::new(file, span),
-        None => Location::start_of(file),
+    fn place(&self, error: &Error, file: &Arc<SourceFile>, own: Option<&Prepared>) -> Option<Location> {
+        let range = error.range()?;
+        let name = error.name()?;
+        let (file, range) = match self.macros.get(name).zip(self.macros.prepared(name)) {
+            Some((entry, prepared)) => (&entry.file, prepared.range_of(range)),
+            None => (file, own?.range_of(range)),
+        };
+        Some(Location::new(file, chain_start(&file.text, range.start)..range.end))
+    }
+
+    /// What to say, and what to do about it.
+    fn words(&self, error: &Error, place: &Location) -> (String, Option<String>) {
+        let hint = error.source().and_then(|source| source.downcast_ref::<Hint>()).map(|hint| hint.0.clone());
+        let detail = error.detail().unwrap_or_default();
+        let named = |suffix: &str| detail.strip_suffix(suffix).map(str::to_owned);
+        match error.kind() {
+            ErrorKind::InvalidOperation if detail == UNDEFINED => {
+                let written = place.file.text.get(place.span.clone()).unwrap_or_default();
+                let written =
+                    written.trim().trim_start_matches("{{").trim_end_matches("}}").trim_matches(['-', ' ']);
+                let called = error.name().and_then(|name| self.macros.get(name));
+                match called.filter(|called| called.parameters.iter().any(|known| known == written)) {
+                    Some(_) => {
+                        let hint = "give it where the macro is called, or a default where it is defined";
+                        (format!("the macro is called without `{written}`"), Some(hint.to_owned()))
+                    }
+                    None => (format!("`{written}` is not defined"), hint),
+                }
+            }
+            ErrorKind::InvalidOperation if !detail.is_empty() => (detail.to_owned(), hint),
+            ErrorKind::UnknownFunction => match named(" is unknown") {
+                Some(name) => {
+                    let (message, hint) = unknown::told(&self.macros, &name);
+                    (message, Some(hint))
+                }
+                None => (plain_message(error), hint),
+            },
+            ErrorKind::UnknownMethod => python::unknown_method(detail),
+            _ => (plain_message(error), hint),
+        }
     }
 }
 
-/// The first line that says something, without tera's own frame around it.
-pub(super) fn plain_message(text: &str) -> String {
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or(text);
-    line.trim_start_matches("error:").trim().to_owned()
+/// Whether a value is missing where one is written.
+pub(super) fn is_undefined(error: &Error) -> bool {
+    let error = innermost(error);
+    error.detail() == Some(UNDEFINED) || error.kind() == ErrorKind::UndefinedError
+}
+
+/// Of `.b` or `[0]` at `at`, where the expression begins that it is a part of.
+fn chain_start(text: &str, at: usize) -> usize {
+    let mut start = at;
+    let bytes = text.as_bytes();
+    if !matches!(bytes.get(at), Some(b'.' | b'[' | b'(')) {
+        return at;
+    }
+    while start > 0 {
+        start = match bytes[start - 1] {
+            byte if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.') => start - 1,
+            b')' | b']' => match open_bracket(bytes, start - 1) {
+                Some(open) => open,
+                None => break,
+            },
+            quote @ (b'\'' | b'"') => match text[..start - 1].rfind(quote as char) {
+                Some(open) => open,
+                None => break,
+            },
+            _ => break,
+        };
+    }
+    start
+}
+
+/// Where the bracket opens that closes at `close`.
+fn open_bracket(bytes: &[u8], close: usize) -> Option<usize> {
+    let mut depth = 0usize;
+    for at in (0..=close).rev() {
+        match bytes[at] {
+            b')' | b']' | b'}' => depth += 1,
+            b'(' | b'[' | b'{' => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some(at);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The error that others were made of: what went wrong in a macro is told there.
+fn innermost(error: &Error) -> &Error {
+    let mut found = error;
+    while let Some(inner) = found.source().and_then(|source| source.downcast_ref::<Error>()) {
+        found = inner;
+    }
+    found
+}
+
+/// What an error says, without its place.
+pub(super) fn plain_message(error: &Error) -> String {
+    match error.detail() {
+        Some(detail) if error.kind() == ErrorKind::SyntaxError => detail.to_owned(),
+        Some(detail) => format!("{}: {detail}", error.kind()),
+        None => error.kind().to_string(),
+    }
 }
 
 fn strip_marks(text: &str) -> String {

@@ -1,149 +1,166 @@
 //! The functions that templates call: `ref`, `source`, `var`, `config` and the like.
 
-use serde_json::Value;
-use tera::{Kwargs, State, Tera, TeraResult};
+use std::fmt;
+use std::sync::Arc;
 
-use super::state::{fail, has_returned, message, with_render};
+use minijinja::value::{Kwargs, Object, ObjectRepr};
+use minijinja::{Environment, Error, ErrorKind, State, Value};
+
+use super::arguments::{Arguments, Body, divided};
+use super::collections::{self, Set};
+use super::relation::{Relation, of_parts};
+use super::state::{fail, message, with_render};
 use super::{Reference, answered, marks, values, version_reference};
 use crate::diagnostic::did_you_mean;
 
-/// A tera that knows dbt's functions.
-pub fn engine() -> Tera {
-    let mut tera = Tera::new();
-    tera.autoescape_on(Vec::<&'static str>::new());
-    tera.register_function("ref", |arguments: Kwargs, _: &State| {
-        let name = arguments.must_get::<String>("name")?;
-        let version = arguments.get::<tera::Value>("v")?.or(arguments.get::<tera::Value>("version")?);
-        let versioned = |model: String| match &version {
-            Some(version) => version_reference(&model, &version.to_string()),
-            None => model,
-        };
-        match arguments.get::<String>("model")? {
-            None => refer(Reference::Ref(versioned(name))),
-            Some(model) => refer(Reference::Ref(of_package(&name, versioned(model))?)),
-        }
-    });
-    tera.register_function("source", |arguments: Kwargs, _: &State| {
-        refer(Reference::Source(arguments.must_get("source")?, arguments.must_get("name")?))
-    });
-    tera.register_function("this", |arguments: Kwargs, _: &State| match arguments.get::<&str>("part")? {
-        None => refer(Reference::This),
-        Some("schema") => Ok(with_render(|render| render.schema.clone())),
-        Some("name" | "identifier" | "table") => Ok(with_render(|render| render.name.clone())),
-        Some("database") => part_of_target("dbname"),
-        Some(part) => fail(
-            format!("`this` has no part `{part}`"),
-            "`this.schema`, `this.name` and `this.database` are known",
-        ),
-    });
-    tera.register_function("is_incremental", |_: Kwargs, _: &State| with_render(|render| render.incremental));
-    tera.register_function("var", variable);
-    tera.register_function("env_var", environment);
-    tera.register_function("config", |arguments: Kwargs, _: &State| {
-        for (key, value) in arguments.iter().filter(|_| !has_returned()) {
-            let mut value =
-                serde_json::to_value(value).map_err(|error| tera::Error::message(error.to_string()))?;
-            with_render(|render| {
-                name_references(&mut value, &render.out.references);
-                render.out.config.insert(key.to_string(), value);
-            });
-        }
-        Ok::<_, tera::Error>(String::new())
-    });
-    tera.register_function("literal", |arguments: Kwargs, _: &State| {
-        Ok::<_, tera::Error>(crate::name::literal(&arguments.must_get::<tera::Value>("value")?.to_string()))
-    });
-    tera.register_function("target", |arguments: Kwargs, _: &State| {
-        part_of_target(&arguments.must_get::<String>("part")?)
-    });
-    tera.register_function("elt_return", |arguments: Kwargs, _: &State| {
-        let value = arguments.get::<tera::Value>("value")?.unwrap_or_else(tera::Value::none);
-        Ok::<_, tera::Error>(with_render(|render| match render.returned {
-            Some(_) => String::new(),
-            None => {
-                render.returned = Some(value);
-                marks::RETURNED.to_string()
-            }
-        }))
-    });
-    tera.register_function("elt_returned", |arguments: Kwargs, _: &State| {
-        let text = arguments.must_get::<tera::Value>("of")?;
-        let returned = text.as_str().is_some_and(|text| text.contains(marks::RETURNED));
-        let value = if returned { with_render(|render| render.returned.take()) } else { None };
-        Ok::<_, tera::Error>(value.unwrap_or(text))
-    });
-    tera.register_filter("elt_render", |text: &str, _: Kwargs, _: &State| {
-        let mut chars = text.chars();
-        let index = chars.next().filter(|_| chars.next().is_none()).and_then(marks::index_of);
-        with_render(|render| {
-            let Some(known) = index.and_then(|index| render.out.references.get(index)).cloned() else {
-                return Ok::<_, tera::Error>(text.to_owned());
-            };
-            render.out.references.push(known);
-            let index = render.out.references.len() - 1;
-            render.out.read_whole.push(index);
-            Ok(marks::reference(index).to_string())
-        })
-    });
-    tera.register_function("throw", |arguments: Kwargs, _: &State| {
-        let message = arguments.must_get::<String>("message")?;
-        if has_returned() { Ok(String::new()) } else { Err(tera::Error::message(message)) }
-    });
-    tera.register_function("elt_warn", |arguments: Kwargs, _: &State| {
-        let message = arguments.must_get::<String>("message")?;
-        if !has_returned() {
-            with_render(|render| render.out.warnings.push(message));
-        }
-        Ok::<_, tera::Error>(String::new())
-    });
-    for (name, always_told) in [("print", true), ("log", false)] {
-        tera.register_function(name, move |arguments: Kwargs, _: &State| {
-            let told = always_told || arguments.get::<bool>("info")?.unwrap_or(false);
-            message(arguments.must_get::<String>("msg")?, told);
-            Ok::<_, tera::Error>(String::new())
-        });
-    }
-    values::register(&mut tera);
-    answered::register(&mut tera);
-    tera
+/// A function of dbt.
+#[derive(Clone)]
+pub(super) struct Function {
+    pub name: &'static str,
+    parameters: &'static [&'static str],
+    body: fn(&mut State<'_, '_>, &Arguments<'_>) -> Result<Value, Error>,
 }
 
-pub(super) fn part_of_target(part: &str) -> TeraResult<String> {
-    let found = with_render(|render| match render.scope.target.get(part) {
-        Some(Value::String(text)) => Some(text.clone()),
-        Some(other) => Some(other.to_string()),
-        None if part == "schema" => Some(render.schema.clone()),
-        None => None,
-    });
-    if let Some(text) = found {
-        return Ok(text);
-    }
-    let known = with_render(|render| {
-        let known = render.scope.target.keys().map(String::as_str).chain(["schema"]);
-        did_you_mean(part, known.clone())
-            .unwrap_or_else(|| format!("target knows: {}", known.collect::<Vec<_>>().join(", ")))
-    });
-    fail(format!("`target` has no part `{part}`"), &known)
+const fn function(
+    name: &'static str,
+    parameters: &'static [&'static str],
+    body: fn(&mut State<'_, '_>, &Arguments<'_>) -> Result<Value, Error>,
+) -> Function {
+    Function { name, parameters, body }
 }
 
-/// A `ref` in a config is the name of what it refers to.
-fn name_references(value: &mut Value, references: &[Reference]) {
-    match value {
-        Value::String(text) => {
-            let mut chars = text.chars();
-            let stand_in = chars.next().filter(|_| chars.next().is_none()).and_then(marks::index_of);
-            if let Some(Reference::Ref(name)) = stand_in.and_then(|index| references.get(index)) {
-                *text = name.clone();
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(|item| name_references(item, references)),
-        Value::Object(fields) => fields.values_mut().for_each(|field| name_references(field, references)),
-        _ => {}
+pub(super) const FUNCTIONS: &[Function] = &[
+    function("ref", &["name", "model", "v", "version"], |_, arguments| reference(arguments)),
+    function("source", &["source", "name"], |_, arguments| {
+        refer(Reference::Source(arguments.text("source")?, arguments.text("name")?)).map(Relation::value)
+    }),
+    function("is_incremental", &[], |_, _| Ok(Value::from(with_render(|render| render.incremental)))),
+    function("var", &["name", "default"], |_, arguments| variable(arguments)),
+    function("env_var", &["name", "default"], |_, arguments| environment(arguments)),
+    function("literal", &["value"], |_, arguments| {
+        Ok(Value::from(crate::name::literal(&arguments.text("value")?)))
+    }),
+    function("throw", &["message"], |_, arguments| {
+        Err(Error::new(ErrorKind::InvalidOperation, arguments.text("message")?))
+    }),
+    function("print", &["msg"], |_, arguments| {
+        message(arguments.text("msg")?, true);
+        Ok(Value::from(""))
+    }),
+    function("log", &["msg", "info"], |_, arguments| {
+        message(arguments.text("msg")?, arguments.flag("info"));
+        Ok(Value::from(""))
+    }),
+    function("run_query", &["sql"], |_, arguments| answered::rows(&arguments.text("sql")?)),
+    function("statement", &["name", "fetch_result", "auto_begin", "language", "caller"], answered::statement),
+    function("load_result", &["name"], |_, arguments| Ok(answered::result_of(&arguments.text("name")?))),
+    function("load_relation", &["relation"], |_, arguments| {
+        answered::found_relation(super::relation::name_of(&arguments.value("relation")?, "relation")?)
+    }),
+    function("elt_relation", &["schema", "identifier"], |_, arguments| {
+        of_parts(&arguments.value("schema")?, &arguments.value("identifier")?)
+    }),
+    function("elt_told", &["relation"], |_, arguments| {
+        Ok(Value::from(answered::told(&arguments.text("relation")?)))
+    }),
+    function("tojson", &["value", "default", "sort_keys"], |_, arguments| values::to_json(arguments)),
+    function("toyaml", &["value", "default", "sort_keys"], |_, arguments| values::to_yaml(arguments)),
+    function("fromjson", &["string", "default"], |_, arguments| values::from_json(arguments)),
+    function("fromyaml", &["value", "default"], |_, arguments| values::from_yaml(arguments)),
+    function("local_md5", &["value"], |_, arguments| Ok(Value::from(values::md5(&arguments.text("value")?)))),
+    function("set", &["items", "default"], |_, arguments| set(arguments)),
+    function("set_strict", &["items"], |_, arguments| set(arguments)),
+];
+
+/// Functions that take as many arguments as they are given.
+const OPEN: &[(&str, Body)] = &[
+    ("dict", collections::dict),
+    ("zip", values::zipped),
+    ("zip_strict", values::zipped),
+    ("cycler", |items| minijinja_contrib::globals::cycler(items.to_vec())),
+];
+
+#[derive(Debug)]
+struct Open(Body);
+
+impl Object for Open {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
     }
+
+    fn call(self: &Arc<Self>, _: &mut State<'_, '_>, given: &[Value]) -> Result<Value, Error> {
+        (self.0)(given)
+    }
+}
+
+fn set(arguments: &Arguments<'_>) -> Result<Value, Error> {
+    match (collections::items_of(&arguments.value("items")?), arguments.get("default")) {
+        (Ok(items), _) => Ok(Set::of(items)),
+        (Err(_), Some(default)) => Ok(default.clone()),
+        (Err(error), None) => Err(error),
+    }
+}
+
+impl Object for Function {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn call(self: &Arc<Self>, state: &mut State<'_, '_>, given: &[Value]) -> Result<Value, Error> {
+        (self.body)(state, &Arguments::read(self.name, self.parameters, given)?)
+    }
+
+    fn call_method(
+        self: &Arc<Self>,
+        _: &mut State<'_, '_>,
+        method: &str,
+        given: &[Value],
+    ) -> Result<Value, Error> {
+        match (self.name, method) {
+            ("var", "has_var") => {
+                let name = Arguments::read(method, &["name"], given)?.text("name")?;
+                Ok(Value::from(with_render(|render| render.scope.vars.contains_key(&name))))
+            }
+            _ => Err(Error::from(ErrorKind::UnknownMethod)),
+        }
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<function {}>", self.name)
+    }
+}
+
+impl fmt::Debug for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+pub(super) fn register(environment: &mut Environment<'static>) {
+    for function in FUNCTIONS {
+        environment.add_global(function.name, Value::from_object(function.clone()));
+    }
+    for (name, body) in OPEN {
+        environment.add_global(*name, Value::from_object(Open(*body)));
+    }
+}
+
+fn reference(arguments: &Arguments<'_>) -> Result<Value, Error> {
+    let name = arguments.text("name")?;
+    let version = arguments.get("v").or(arguments.get("version")).filter(|version| !version.is_none());
+    let versioned = |model: String| match &version {
+        Some(version) => version_reference(&model, &version.to_string()),
+        None => model,
+    };
+    let referred = match arguments.optional_text("model") {
+        None => versioned(name),
+        Some(model) => of_package(&name, versioned(model))?,
+    };
+    refer(Reference::Ref(referred)).map(Relation::value)
 }
 
 /// `ref('package', 'model')`: the model, if it is the package's.
-fn of_package(package: &str, model: String) -> TeraResult<String> {
+fn of_package(package: &str, model: String) -> Result<String, Error> {
     let fault = with_render(|render| {
         let packages = &render.scope.packages;
         match packages.get(package) {
@@ -167,10 +184,8 @@ fn of_package(package: &str, model: String) -> TeraResult<String> {
     }
 }
 
-fn refer(reference: Reference) -> TeraResult<String> {
-    if has_returned() {
-        return Ok(String::new());
-    }
+/// Notes what is referred to: its stand-in.
+pub(super) fn refer(reference: Reference) -> Result<String, Error> {
     let index = with_render(|render| {
         let known = render.out.references.iter().position(|known| *known == reference);
         known.unwrap_or_else(|| {
@@ -187,17 +202,46 @@ fn refer(reference: Reference) -> TeraResult<String> {
     Ok(marks::reference(index).to_string())
 }
 
-fn variable(arguments: Kwargs, _: &State) -> TeraResult<tera::Value> {
-    let name = arguments.must_get::<String>("name")?;
-    let found = with_render(|render| render.scope.vars.get(&name).map(tera::Value::from_serializable));
-    if let Some(value) = found {
+/// `config(…)`: by name, or a map of them.
+pub(super) fn configure(given: &[Value]) -> Result<Value, Error> {
+    let (by_position, by_name) = divided(given);
+    let maps = by_position.iter().cloned().chain(by_name.map(|all: Kwargs| Value::from(all)));
+    for map in maps {
+        for name in map.try_iter()? {
+            let value = map.get_item(&name)?;
+            let mut value = serde_json::to_value(&value)
+                .map_err(|error| Error::new(ErrorKind::InvalidOperation, error.to_string()))?;
+            with_render(|render| {
+                name_references(&mut value, &render.out.references);
+                render.out.config.insert(name.to_string(), value);
+            });
+        }
+    }
+    Ok(Value::from(""))
+}
+
+/// A `ref` in a config is the name of what it refers to.
+fn name_references(value: &mut serde_json::Value, references: &[Reference]) {
+    use serde_json::Value as Json;
+    match value {
+        Json::String(text) => {
+            let mut chars = text.chars();
+            let stand_in = chars.next().filter(|_| chars.next().is_none()).and_then(marks::index_of);
+            if let Some(Reference::Ref(name)) = stand_in.and_then(|index| references.get(index)) {
+                *text = name.clone();
+            }
+        }
+        Json::Array(items) => items.iter_mut().for_each(|item| name_references(item, references)),
+        Json::Object(fields) => fields.values_mut().for_each(|field| name_references(field, references)),
+        _ => {}
+    }
+}
+
+fn variable(arguments: &Arguments<'_>) -> Result<Value, Error> {
+    let name = arguments.text("name")?;
+    let found = with_render(|render| render.scope.vars.get(&name).map(values::changeable));
+    if let Some(value) = found.or_else(|| arguments.get("default").cloned()) {
         return Ok(value);
-    }
-    if let Some(default) = arguments.get::<tera::Value>("default")? {
-        return Ok(default);
-    }
-    if has_returned() {
-        return Ok(tera::Value::none());
     }
     let near = with_render(|render| did_you_mean(&name, render.scope.vars.keys().map(String::as_str)));
     let hint = near.unwrap_or_else(|| {
@@ -206,8 +250,8 @@ fn variable(arguments: Kwargs, _: &State) -> TeraResult<tera::Value> {
     fail(format!("the variable `{name}` is not set"), &hint)
 }
 
-fn environment(arguments: Kwargs, _: &State) -> TeraResult<String> {
-    let name = arguments.must_get::<String>("name")?;
+fn environment(arguments: &Arguments<'_>) -> Result<Value, Error> {
+    let name = arguments.text("name")?;
     let found = with_render(|render| {
         let value = render.scope.env.get(&name).cloned();
         if value.is_some() {
@@ -215,9 +259,8 @@ fn environment(arguments: Kwargs, _: &State) -> TeraResult<String> {
         }
         value
     });
-    match found.or(arguments.get::<tera::Value>("default")?.map(|value| value.to_string())) {
-        Some(value) => Ok(value),
-        None if has_returned() => Ok(String::new()),
+    match found.or_else(|| arguments.get("default").map(Value::to_string)) {
+        Some(value) => Ok(Value::from(value)),
         None => fail(
             format!("the environment variable `{name}` is not set"),
             &format!("export {name}=…, or give a default: env_var('{name}', '…')"),

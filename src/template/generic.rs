@@ -1,15 +1,15 @@
 //! Renders generic tests and single macros: calls with arguments by name, checked before they are made.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
-use tera::Context;
-
 use super::faults::Placing;
-use super::render::Prepared;
+use super::render::Ready;
 use super::state::Moment;
-use super::{Library, Rendered, Subject, rewrite};
+use super::values::changeable;
+use super::{Library, Rendered, Subject, prepare};
 use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
+use serde_json::{Map, Value};
 
 impl Library {
     /// Renders a generic test: `test_<name>` with `arguments`. Strings that read `ref('…')` or
@@ -23,75 +23,63 @@ impl Library {
         subject: Subject<'_>,
         place: &Location,
     ) -> Result<Rendered, Vec<Diagnostic>> {
-        let component = format!("test_{name}");
-        let Some(signature) = self.signatures.get(&component) else {
-            let known = self.signatures.keys().filter_map(|known| known.strip_prefix("test_"));
+        let called = format!("test_{name}");
+        let Some(entry) = self.macros.get(&called) else {
+            let known = self.macros.names().filter_map(|known| known.strip_prefix("test_"));
             return Err(vec![
                 Diagnostic::error("unknown-test", format!("there is no generic test `{name}`"))
                     .at(place.clone())
                     .maybe_hint(did_you_mean(name, known)),
             ]);
         };
-        if let Some(problem) = unknown_argument("test", name, arguments, &signature.parameters) {
+        if let Some(problem) = unknown_argument("test", name, arguments, &entry.parameters) {
             return Err(vec![problem.at(place.clone())]);
         }
-        let (opens, closes) = rewrite::around_call(signature);
-        let (mut before, mut call) = (String::new(), format!("{{{{ {opens}<{component}"));
-        let (mut context, mut problems) = (Context::new(), Vec::new());
-        let mut argument = |key: &str, value: &Value, before: &mut String, context: &mut Context| {
-            let name = format!("argument_{key}");
-            match value.as_str().and_then(template_of) {
-                Some(text) => {
-                    let rewritten = rewrite::macros(&text, &self.signatures);
-                    problems.extend(self.told_at(&rewritten, place));
-                    let text = rewritten.text;
-                    before.push_str(&format!("{{% set {name} %}}{text}{{% endset %}}"));
-                }
-                None => context.insert(name, value),
+        let (mut before, mut call) = (String::new(), Vec::new());
+        let mut variables = BTreeMap::new();
+        let mut argument = |key: &str, value: &Value| match value.as_str().and_then(template_of) {
+            Some(Template::Expression(text)) => {
+                before.push_str(&format!("{{% set argument_{key} = {text} %}}"))
             }
+            Some(Template::Text(text)) => {
+                before.push_str(&format!("{{% set argument_{key} %}}{text}{{% endset %}}"));
+            }
+            None => drop(variables.insert(format!("argument_{key}"), changeable(value))),
         };
         for (key, value) in arguments {
-            argument(key, value, &mut before, &mut context);
+            argument(key, value);
             match only.filter(|_| key == "model") {
                 Some(only) => {
-                    argument("where", &Value::from(only), &mut before, &mut context);
-                    call.push_str(
-                        " model={'(select * from ' ~ argument_model ~ ' where ' ~ argument_where ~ ') as filtered'}",
+                    argument("where", &Value::from(only));
+                    call.push(
+                        "model='(select * from ' ~ argument_model ~ ' where ' ~ argument_where ~ ') as filtered'"
+                            .to_owned(),
                     );
                 }
-                None => call.push_str(&format!(" {key}={{argument_{key}}}")),
+                None => call.push(format!("{key}=argument_{key}")),
             }
         }
-        if !problems.is_empty() {
-            return Err(problems);
-        }
-        let unsaid = signature.unsaid(|name| arguments.contains_key(name));
-        let text = format!("{before}{call}{unsaid} />{closes} }}}}");
-        let prepared = Prepared {
+        let text = format!("{before}{{{{ elt_macro('{called}')({}) }}}}", call.join(", "));
+        let ready = Ready {
             scope: &self.scope,
             name: "test",
-            text,
-            own_macros: false,
-            context,
+            text: prepare::value(&text, &self.macros.before(&format!("{{{{ {called} }}}}"), None)).text,
+            variables,
             subject,
             placing: Placing::At(place.clone()),
         };
-        self.render_prepared(&Moment::Parse, prepared).map_err(|problem| vec![problem])
+        self.render_ready(&Moment::Parse, ready).map_err(|problem| vec![problem])
     }
 
     /// `package.macro` as templates know it; the project's own may carry the project's name, too.
-    fn called(&self, name: &str) -> String {
+    fn called(&self, name: &str) -> Option<String> {
         match name.split_once('.') {
-            None => name.to_owned(),
-            Some((package, inner)) => {
-                let of_package = format!("{package}__{inner}");
-                let is_own = self.scope.packages.contains_key(package) && !self.is_package(package);
-                if is_own && !self.signatures.contains_key(&of_package) {
-                    inner.to_owned()
-                } else {
-                    of_package
-                }
-            }
+            None => self.macros.called(name),
+            Some((package, inner)) => self.macros.called_in(package, inner).or_else(|| {
+                let is_own = self.scope.packages.contains_key(package);
+                let is_package = self.macros.folders.iter().any(|(_, known)| known == package);
+                (is_own && !is_package).then(|| self.macros.called(inner)).flatten()
+            }),
         }
     }
 
@@ -102,34 +90,28 @@ impl Library {
         name: &str,
         arguments: &Map<String, Value>,
     ) -> Result<Rendered, Vec<Diagnostic>> {
-        let called = self.called(name);
-        let Some(signature) = self.signatures.get(&called) else {
+        let Some((called, entry)) =
+            self.called(name).and_then(|called| Some((called.clone(), self.macros.get(&called)?)))
+        else {
             return Err(vec![self.unknown_macro(name)]);
         };
-        if let Some(problem) = unknown_argument("macro", name, arguments, &signature.parameters) {
+        if let Some(problem) = unknown_argument("macro", name, arguments, &entry.parameters) {
             return Err(vec![problem]);
         }
-        let (opens, closes) = rewrite::around_call(signature);
-        let mut text = format!("{{{{ {opens}<{called}");
-        let mut context = Context::new();
-        for (key, value) in arguments {
-            context.insert(format!("argument_{key}"), value);
-            text.push_str(&format!(" {key}={{argument_{key}}}"));
-        }
-        let unsaid = signature.unsaid(|name| arguments.contains_key(name));
-        text.push_str(&format!("{unsaid} />{closes} }}}}"));
-        let call = Arc::new(SourceFile { path: "(call)".into(), text: text.clone() });
-        let prepared = Prepared {
+        let call: Vec<String> = arguments.keys().map(|key| format!("{key}=argument_{key}")).collect();
+        let values = arguments.iter().map(|(key, value)| (format!("argument_{key}"), changeable(value)));
+        let text = format!("{{{{ elt_macro('{called}')({}) }}}}", call.join(", "));
+        let shown = Arc::new(SourceFile { path: "(call)".into(), text: text.clone() });
+        let ready = Ready {
             scope: &self.scope,
             name: "(call)",
-            text,
-            own_macros: false,
-            context,
+            text: prepare::value(&text, &self.macros.before(&format!("{{{{ {called} }}}}"), None)).text,
+            variables: values.collect(),
             subject: Subject::default(),
-            placing: Placing::Macro(call, name.to_owned()),
+            placing: Placing::Macro(shown, name.to_owned()),
         };
         let moment = Moment::Work(Arc::default());
-        self.render_prepared(&moment, prepared).map_err(|problem| vec![problem])
+        self.render_ready(&moment, ready).map_err(|problem| vec![problem])
     }
 }
 
@@ -150,11 +132,21 @@ fn unknown_argument(
     Some(Diagnostic::error("unknown-argument", message).hint(hint))
 }
 
-/// The template that a text of YAML is: `ref('x')` alone, or anything with `{{ … }}` in it.
-fn template_of(text: &str) -> Option<String> {
+/// A text of YAML that has to be rendered.
+enum Template {
+    Expression(String),
+    Text(String),
+}
+
+/// The template that a text is: `ref('x')` alone, or anything with `{{ … }}` in it.
+fn template_of(text: &str) -> Option<Template> {
     let bare = text.trim();
     if (bare.starts_with("ref(") || bare.starts_with("source(")) && bare.ends_with(')') {
-        return Some(format!("{{{{ {bare} }}}}"));
+        return Some(Template::Expression(bare.to_owned()));
     }
-    text.contains("{{").then(|| text.to_owned())
+    let inside = bare.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
+    match inside.filter(|inside| !inside.contains("{{") && !inside.contains("}}")) {
+        Some(inside) => Some(Template::Expression(inside.trim_matches('-').to_owned())),
+        None => text.contains("{{").then(|| Template::Text(text.to_owned())),
+    }
 }

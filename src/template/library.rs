@@ -1,14 +1,14 @@
 //! The library of a project: elt's own macros, those of packages and of the project, read together.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
-use tera::ErrorKind;
+use minijinja::Environment;
 
-use super::functions::engine;
-use super::packages::{self, PackageMacros, Usable};
-use super::rewrite::{self, Signatures};
-use super::{Library, Scope};
+use super::definitions::definitions;
+use super::engine::engine;
+use super::macros::{Entry, Macros};
+use super::{Library, Scope, faults, prepare, unknown};
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 
 /// The tests and macros that every project has.
@@ -22,17 +22,27 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("(built in) dbt_expectations_spread.sql", include_str!("builtin/dbt_expectations_spread.sql")),
 ];
 
+/// A package's name, and its files of macros and generic tests.
+#[derive(Debug, Clone, Default)]
+pub struct PackageMacros {
+    pub name: String,
+    /// Where its files lie, seen from the project's folder.
+    pub folder: String,
+    pub files: Vec<Arc<SourceFile>>,
+}
+
 impl Library {
     /// For texts that call no macros, such as the profile.
     pub fn without_macros(scope: Scope) -> Self {
+        Self::of(Macros::default(), scope)
+    }
+
+    fn of(macros: Macros, scope: Scope) -> Self {
+        let macros = Arc::new(macros);
         Self {
-            base: engine(),
-            signatures: Signatures::new(),
-            files: HashMap::new(),
-            of_packages: BTreeSet::new(),
-            folders: Vec::new(),
+            environment: Arc::new(engine(macros.clone())),
+            macros,
             by_name: OnceLock::new(),
-            unusable: BTreeMap::new(),
             scope: Arc::new(scope),
         }
     }
@@ -42,114 +52,158 @@ impl Library {
         Self::with_packages(macro_files, &[], scope)
     }
 
-    /// The same beside the macros of packages.
+    /// The same beside the macros of packages. A package is written for dbt at large: what is wrong in it is told
+    /// where it is called, and what elt has built in under the same name stays.
     pub fn with_packages(
         macro_files: &[Arc<SourceFile>],
         packages: &[PackageMacros],
         scope: Scope,
     ) -> Result<Self, Vec<Diagnostic>> {
-        let built_in = BUILT_IN
-            .iter()
-            .map(|(path, text)| Arc::new(SourceFile { path: (*path).into(), text: (*text).into() }));
-        let files: Vec<Arc<SourceFile>> = built_in.chain(macro_files.iter().cloned()).collect();
-        let mut signatures = Signatures::new();
-        for file in &files {
-            signatures.extend(rewrite::signatures(&file.text));
+        let mut macros = Macros::default();
+        macros.project = project_name(&scope);
+        macros.folders = packages.iter().map(|one| (format!("{}/", one.folder), one.name.clone())).collect();
+        for (path, text) in BUILT_IN {
+            macros.add(&Arc::new(SourceFile { path: (*path).into(), text: (*text).into() }), None);
         }
-        let of_packages = if packages.is_empty() {
-            Usable::default()
-        } else {
-            Self::new(&[], Scope::default())
-                .map(|plain| packages::usable(packages, &plain.signatures, &plain.base))?
-        };
-        signatures.extend(of_packages.signatures);
-        let mut library = Self {
-            signatures,
-            of_packages: of_packages.texts.iter().map(|(file, _)| file.path.clone()).collect(),
-            folders: packages.iter().map(|one| (format!("{}/", one.folder), one.name.clone())).collect(),
-            unusable: of_packages.unusable,
-            by_name: OnceLock::new(),
-            ..Self::without_macros(scope)
-        };
-        let mut problems = Vec::new();
-        let mut texts = Vec::with_capacity(files.len());
-        for (file, rewritten) in of_packages.texts {
-            texts.push((file.path.clone(), rewritten.text.clone()));
-            library.files.insert(file.path.clone(), (file, rewritten));
+        for file in macro_files {
+            macros.add(file, None);
         }
-        for file in &files {
-            let rewritten = rewrite::macros(&file.text, &library.signatures);
-            problems.extend(library.told(file, &rewritten));
-            texts.push((file.path.clone(), rewritten.text.clone()));
-            library.files.insert(file.path.clone(), (file.clone(), rewritten));
+        for package in packages {
+            for file in &package.files {
+                macros.add(file, Some(&package.name));
+            }
         }
-        if !problems.is_empty() {
-            return Err(problems);
+        let library = Self::of(macros, scope);
+        let problems: Vec<Diagnostic> =
+            macro_files.iter().flat_map(|file| library.problems_of(file)).collect();
+        if problems.is_empty() { Ok(library) } else { Err(problems) }
+    }
+
+    /// What is wrong with a file of macros: in the whole, if it cannot be read, else in each macro.
+    fn problems_of(&self, file: &Arc<SourceFile>) -> Vec<Diagnostic> {
+        let mut found = Vec::new();
+        for (name, entry) in self.macros_in(file) {
+            let Some(prepared) = self.macros.prepared(name) else { continue };
+            if let Err(error) = self.environment.template_from_named_str(name, &prepared.text) {
+                found.push(self.diagnose(&error, file, None));
+                continue;
+            }
+            found.extend(unknown::problems(
+                &self.environment,
+                &self.macros,
+                file,
+                entry.place.clone(),
+                &prepared.text,
+            ));
         }
-        // All at once: a macro may call one of a file that comes later.
-        match library.base.add_raw_templates(texts.iter().map(|(path, text)| (path.as_str(), text.as_str())))
-        {
-            Ok(()) => Ok(library),
-            Err(error) => Err(library.all_wrong(&error, &files, &texts)),
+        found.extend(self.problems_between(file));
+        found
+    }
+
+    /// What stands between macros does nothing, but may be a macro that never ends.
+    fn problems_between(&self, file: &Arc<SourceFile>) -> Vec<Diagnostic> {
+        let mut rest = file.text.clone().into_bytes();
+        for definition in definitions(&file.text) {
+            rest[definition.whole()].fill(b' ');
+        }
+        let rest = String::from_utf8_lossy(&rest);
+        let told = unknown::statements(file, &rest);
+        if !told.is_empty() {
+            return told;
+        }
+        let prepared = prepare::value(&rest, "");
+        match self.environment.template_from_named_str(&file.path, &prepared.text) {
+            Ok(_) => Vec::new(),
+            Err(error) => vec![self.diagnose(&error, file, Some(&prepared))],
         }
     }
 
-    /// Tera stops at the first file that is wrong: the syntax of each is looked at by itself.
-    fn all_wrong(
-        &self,
-        first: &tera::Error,
-        files: &[Arc<SourceFile>],
-        texts: &[(String, String)],
-    ) -> Vec<Diagnostic> {
-        let mut problems = Vec::new();
-        for (file, (path, text)) in files.iter().zip(texts) {
-            if let Err(error) = engine().add_raw_template(path, text)
-                && matches!(error.kind(), ErrorKind::SyntaxError(_))
-            {
-                problems.push(self.diagnose(&error, file, None));
-            }
-        }
-        if problems.is_empty() {
-            let named = first.to_string();
-            let quoted = named.split(['`', '\'', '"']).nth(1).unwrap_or_default();
-            let file = files.iter().rev().find(|file| file.text.contains(quoted)).unwrap_or(&files[0]);
-            problems.push(self.diagnose(first, file, None));
-        }
-        problems
+    fn macros_in(&self, file: &Arc<SourceFile>) -> Vec<(&str, &Entry)> {
+        let mut found: Vec<(&str, &Entry)> =
+            self.macros.entries().filter(|(_, entry)| Arc::ptr_eq(&entry.file, file)).collect();
+        found.sort_by_key(|(_, entry)| entry.place.start);
+        found
     }
 
     /// Where a macro is defined; one of a package is named with it, as `package.macro`.
     pub fn macro_place(&self, name: &str) -> Option<Location> {
-        let (package, name) = match name.split_once('.') {
-            Some((package, name)) => (Some(package).filter(|package| self.is_package(package)), name),
-            None => (None, name),
+        let found = match name.split_once('.') {
+            Some((package, name)) => self.macros.called_in(package, name)?,
+            None => self.macros.called(name)?,
         };
-        let files = self.files.values().filter(|(file, _)| self.package_of(&file.path) == package);
-        files
-            .filter_map(|(file, _)| {
-                rewrite::place_of_macro(&file.text, name).map(|span| Location::new(file, span))
-            })
-            .next()
+        let entry = self.macros.get(&found)?;
+        let text = &entry.file.text;
+        let end =
+            text[entry.place.clone()].find("%}").map_or(entry.place.end, |at| entry.place.start + at + 2);
+        Some(Location::new(&entry.file, entry.place.start..end))
     }
 
     /// What a generic test takes; nothing where there is no such test.
     pub fn test_parameters(&self, name: &str) -> &[String] {
-        self.signatures.get(&format!("test_{name}")).map_or(&[], |known| known.parameters.as_slice())
+        self.macros.get(&format!("test_{name}")).map_or(&[], |known| known.parameters.as_slice())
     }
 
     /// Whether a generic test is there; of a package as `package__test`.
     pub fn has_test(&self, name: &str) -> bool {
-        self.signatures.contains_key(&format!("test_{name}"))
+        self.macros.has(&format!("test_{name}"))
     }
 
-    /// Why macros and tests of packages cannot be used, by their whole name.
-    pub fn unusable(&self) -> &BTreeMap<String, String> {
-        &self.unusable
+    /// The package that a file is of: what that defines is there called by its bare name.
+    pub(super) fn package_of(&self, path: &str) -> Option<&str> {
+        self.macros.package_of(path)
     }
 
-    /// How many macros and tests of a package can be used.
-    pub fn usable_of(&self, package: &str) -> usize {
-        let prefixes = [format!("{package}__"), format!("test_{package}__")];
-        self.signatures.keys().filter(|name| prefixes.iter().any(|prefix| name.starts_with(prefix))).count()
+    /// Why macros and tests of packages cannot be used, by their whole name: for themselves, or for what they call.
+    pub fn unusable(&self) -> BTreeMap<String, String> {
+        let mut why: BTreeMap<String, String> = BTreeMap::new();
+        for (name, entry) in self.macros.entries().filter(|(_, entry)| entry.package.is_some()) {
+            let Some(prepared) = self.macros.prepared(name) else { continue };
+            let reason = match self.environment.template_from_named_str(name, &prepared.text) {
+                Err(error) => Some(faults::plain_message(&error)),
+                Ok(_) => {
+                    let text = &prepared.text;
+                    let place = entry.place.clone();
+                    let found = unknown::problems(&self.environment, &self.macros, &entry.file, place, text);
+                    found.into_iter().next().map(|problem| problem.message)
+                }
+            };
+            why.extend(reason.map(|reason| (name.to_owned(), reason)));
+        }
+        let calls: Vec<(String, Vec<String>)> = self
+            .macros()
+            .into_iter()
+            .filter(|one| one.package.is_some())
+            .map(|one| (one.name, one.calls))
+            .collect();
+        loop {
+            let known: BTreeSet<&String> = why.keys().collect();
+            let more: Vec<(String, String)> = calls
+                .iter()
+                .filter(|(name, _)| !known.contains(name))
+                .filter_map(|(name, calls)| {
+                    let reason = calls.iter().find_map(|called| why.get(called))?;
+                    Some((name.clone(), reason.clone()))
+                })
+                .collect();
+            if more.is_empty() {
+                return why;
+            }
+            why.extend(more);
+        }
     }
+
+    /// The whole names of the macros and tests of a package.
+    pub fn names_of(&self, package: &str) -> impl Iterator<Item = &str> {
+        let of_package =
+            self.macros.entries().filter(move |(_, entry)| entry.package.as_deref() == Some(package));
+        of_package.map(|(name, _)| name)
+    }
+
+    pub(super) fn environment(&self) -> &Environment<'static> {
+        &self.environment
+    }
+}
+
+fn project_name(scope: &Scope) -> String {
+    scope.target.get("project_name").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
 }

@@ -10,8 +10,6 @@ const LOW: u32 = 0x10_0000;
 const LOW_BITS: u32 = 15;
 /// References are single characters above the marks' low parts.
 const REFERENCE: u32 = 0x10_8000;
-/// Stands in a macro's text where it returned a value.
-pub const RETURNED: char = '\u{10FFFE}';
 /// Behind the stand-in of a relation: the schema that it is published in, its name there, and both as a text of
 /// SQL holds them between its quotes.
 pub const SCHEMA: char = '\u{10FFFD}';

@@ -1,20 +1,32 @@
-//! Renders models and tests written in dbt's spelling. The only module that knows tera. A render is pure:
+//! Renders models and tests written in dbt's spelling. The only module that knows minijinja. A render is pure:
 //! variables and environment are handed in, and what it refers to and configures comes out beside the text.
 
 mod answered;
+mod api;
+mod arguments;
 mod calls;
+mod collections;
+mod definitions;
+mod engine;
 mod faults;
 mod functions;
 mod generic;
 mod library;
+mod macros;
 mod marks;
+mod modules;
+mod objects;
 mod overrides;
-mod packages;
+mod prepare;
+mod python;
 mod questions;
+mod relation;
 mod render;
-mod rewrite;
 mod scan;
 mod state;
+mod subject;
+mod sums;
+mod unknown;
 mod values;
 
 #[cfg(test)]
@@ -23,16 +35,14 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
+use minijinja::Environment;
 use serde_json::{Map, Value};
-use tera::Tera;
 
-use crate::diagnostic::SourceFile;
 pub use calls::Macro;
+pub use library::PackageMacros;
 pub use marks::{NamePart, SourceMap, character_range, settle};
 pub use overrides::Overridden;
-pub use packages::PackageMacros;
-pub use questions::{Answer, Answers, Asking, Column, Fault, Kind, Question, QuestionKind, Step, Table};
-use rewrite::{Rewritten, Signatures};
+pub use questions::{Answer, Answers, Asking, Column, Fault, Kind, Question, QuestionKind, Run, Step, Table};
 
 /// What templates may read. Shared by all renders of a project.
 #[derive(Debug, Default, Clone)]
@@ -120,16 +130,8 @@ pub struct Rendered {
 /// The macros and generic tests of a project, ready to render with.
 #[derive(Clone)]
 pub struct Library {
-    base: Tera,
-    signatures: Signatures,
-    /// By template name, for mapping places back.
-    files: HashMap<String, (Arc<SourceFile>, Rewritten)>,
-    /// Files of packages: their macros are not the project's own.
-    of_packages: BTreeSet<String>,
-    /// The folders of packages, and what these are called.
-    folders: Vec<(String, String)>,
-    /// Why a package's macro cannot be used.
-    unusable: BTreeMap<String, String>,
+    environment: Arc<Environment<'static>>,
+    macros: Arc<macros::Macros>,
     /// Text and calls of each macro, read when first asked for.
     by_name: OnceLock<HashMap<String, (String, Vec<String>)>>,
     scope: Arc<Scope>,
@@ -141,4 +143,6 @@ pub struct Subject<'a> {
     pub name: &'a str,
     pub schema: &'a str,
     pub incremental: bool,
+    /// What folders and YAML configure, for `config.get(…)`.
+    pub config: Option<&'a Map<String, Value>>,
 }

@@ -1,12 +1,12 @@
 //! A model rendered as a unit test asks: with other variables, another environment, and macros that write a
 //! given text or return a given value whatever they are called with.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::rewrite::{self, Definition, definitions};
 use super::state::Moment;
+use super::values::changeable;
 use super::{Library, Rendered, Subject};
 use crate::diagnostic::{Diagnostic, SourceFile};
 
@@ -40,52 +40,24 @@ impl Library {
 
     /// Whether a macro returns a value: what overrides it may be any value, too.
     pub fn returns_a_value(&self, name: &str) -> bool {
-        let mut meant = names_of(name).into_iter();
-        meant.any(|name| self.signatures.get(&name).is_some_and(|signature| signature.returns))
+        names_of(name).into_iter().any(|name| self.macros.get(&name).is_some_and(|entry| entry.returns))
     }
 
-    /// The library with other bodies in some macros.
-    fn with_macros(&self, macros: &[(&str, &Value)]) -> Result<Self, Vec<Diagnostic>> {
-        let mut library = Self { by_name: OnceLock::new(), ..self.clone() };
+    /// The library in which some macros give a value, whatever they are called with.
+    fn with_macros(&self, fixed: &[(&str, &Value)]) -> Result<Self, Vec<Diagnostic>> {
+        let mut macros = (*self.macros).clone();
         let mut problems = Vec::new();
-        for (name, value) in macros {
-            let body = match value {
-                Value::String(text) => format!("{{% raw %}}{text}{{% endraw %}}"),
-                Value::Number(number) => number.to_string(),
-                other => format!("{{{{ return({other}) }}}}"),
-            };
-            let meant = names_of(name);
-            let found = meant.iter().find_map(|name| library.with_body(name, &body));
-            let Some((path, changed)) = found else {
-                problems.push(self.unknown_macro(name));
-                continue;
-            };
-            let file = Arc::new(SourceFile { path: path.clone(), text: changed });
-            let rewritten = rewrite::macros(&file.text, &library.signatures);
-            library.files.insert(path, (file, rewritten));
-        }
-        if !problems.is_empty() {
-            return Err(problems);
-        }
-        let texts =
-            library.files.iter().map(|(path, (_, rewritten))| (path.as_str(), rewritten.text.as_str()));
-        match library.base.add_raw_templates(texts) {
-            Ok(()) => Ok(library),
-            Err(error) => {
-                Err(vec![Diagnostic::error("template", super::faults::plain_message(&error.to_string()))])
+        for (name, value) in fixed {
+            match names_of(name).iter().find(|name| macros.has(name)).and_then(|name| macros.get_mut(name)) {
+                Some(entry) => entry.fixed = Some(changeable(value)),
+                None => problems.push(self.unknown_macro(name)),
             }
         }
-    }
-
-    /// The path and the text of the file that defines a macro, with `body` in the place of what it writes.
-    fn with_body(&self, name: &str, body: &str) -> Option<(String, String)> {
-        let mut own = self.files.iter().filter(|(path, _)| !self.of_packages.contains(*path));
-        own.find_map(|(path, (file, _))| {
-            let found = definitions(&file.text).into_iter().find(|one| one.name == name);
-            let Definition { start, end, .. } = found?;
-            let (before, after) = (&file.text[..start.whole.end], &file.text[end.whole.start..]);
-            Some((path.clone(), format!("{before}{body}{after}")))
-        })
+        if problems.is_empty() {
+            Ok(Self { macros: Arc::new(macros), ..self.clone() })
+        } else {
+            Err(problems)
+        }
     }
 }
 

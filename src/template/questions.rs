@@ -1,11 +1,11 @@
 //! What templates ask of the database while they render. A render opens no socket: where it comes to a question
 //! that was not answered yet it stops, and whoever has a session answers and renders again.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
-use tera::Context;
+use serde_json::{Map, Value};
 
 use super::faults::Placing;
 use super::{Library, Reference, Rendered, Scope, Subject, marks};
@@ -27,13 +27,24 @@ pub enum QuestionKind {
     Rows,
     /// The columns of the relation that a text names, if there is one.
     Relation,
+    /// Which run it is that builds, and when it began.
+    Run,
 }
 
 #[derive(Debug, Clone)]
 pub enum Answer {
     Rows(Table),
     Relation(Option<Vec<Column>>),
+    Run(Run),
     Failed(Fault),
+}
+
+/// A run of elt, as the table `elt.runs` counts it.
+#[derive(Debug, Clone, Copy)]
+pub struct Run {
+    /// 0 where nothing is built.
+    pub id: i64,
+    pub started: jiff::Timestamp,
 }
 
 /// Rows as PostgreSQL writes them; `None` is NULL.
@@ -114,11 +125,10 @@ pub(super) struct Again {
     pub library: Arc<Library>,
     pub scope: Arc<Scope>,
     pub name: String,
-    /// Tera's spelling.
+    /// As it was prepared.
     pub text: String,
-    pub own_macros: bool,
-    pub context: Context,
-    pub subject: (String, String, bool),
+    pub variables: BTreeMap<String, minijinja::Value>,
+    pub subject: (String, String, bool, Map<String, Value>),
     pub placing: Placing,
 }
 
@@ -133,7 +143,7 @@ impl Asking {
         Self(Arc::new(again))
     }
 
-    /// The template in tera's spelling.
+    /// The template, prepared.
     pub fn text(&self) -> &str {
         &self.0.text
     }
@@ -158,10 +168,11 @@ impl Asking {
 
     /// Renders with what is known by now. `execute` is true.
     pub fn step(&self, answers: &mut Arc<Answers>) -> Result<Step, Vec<Diagnostic>> {
-        let Again { library, scope, name, text, own_macros, context, subject, placing } = &*self.0;
-        let subject = Subject { name: &subject.0, schema: &subject.1, incremental: subject.2 };
+        let Again { library, scope, name, text, variables, subject, placing } = &*self.0;
+        let (subject_name, schema, incremental, config) = subject;
+        let subject = Subject { name: subject_name, schema, incremental: *incremental, config: Some(config) };
         let moment = super::state::Moment::Work(answers.clone());
-        let ended = library.render_at(&moment, scope, (name, text), *own_macros, context, subject);
+        let ended = library.render_at(&moment, scope, (name, text), variables, subject);
         drop(moment);
         ended.tell(answers.told);
         Arc::make_mut(answers).told = answers.told.max(ended.messages.len());
@@ -183,7 +194,7 @@ impl Question {
     /// Its SQL, as what a render has come to.
     pub fn rendered(&self) -> Rendered {
         let marked = match self.kind {
-            QuestionKind::Rows => self.marked.clone(),
+            QuestionKind::Rows | QuestionKind::Run => self.marked.clone(),
             QuestionKind::Relation => format!("select * from {}", self.marked),
         };
         Rendered { marked, references: self.references.clone(), ..Rendered::default() }

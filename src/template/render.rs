@@ -2,23 +2,23 @@
 
 use std::sync::Arc;
 
-use tera::Context;
+use std::collections::BTreeMap;
 
-use super::faults::Placing;
+use minijinja::Value;
+
+use super::faults::{Placing, is_undefined};
+use super::macros::Root;
 use super::questions::Again;
-use super::rewrite::{self, Signatures};
-use super::state::{Ended, Moment, with_state};
-use super::{Asking, Library, Rendered, Scope, Subject, marks};
+use super::state::{Ended, Moment, returned, with_state};
+use super::{Asking, Library, Rendered, Scope, Subject, marks, prepare, unknown};
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 
-/// A text in tera's spelling, with all that it is rendered with.
-pub(super) struct Prepared<'a> {
+/// A prepared text, with all that it is rendered with.
+pub(super) struct Ready<'a> {
     pub scope: &'a Arc<Scope>,
     pub name: &'a str,
     pub text: String,
-    /// It defines macros for itself.
-    pub own_macros: bool,
-    pub context: Context,
+    pub variables: BTreeMap<String, Value>,
     pub subject: Subject<'a>,
     pub placing: Placing,
 }
@@ -57,26 +57,22 @@ impl Library {
                     .hint("elt uses these characters itself while it compiles; write it as an escape, U&'\\+0F0000'"),
             ]);
         }
-        let signatures = self.with_local_macros(&file.text);
-        let mut rewritten = rewrite::model(
-            &file.text,
-            signatures.as_ref().unwrap_or(&self.signatures),
-            self.package_of(&file.path),
-        );
-        let told = self.told(file, &rewritten);
+        let package = self.package_of(&file.path);
+        let mut prepared = prepare::model(&file.text, &self.macros.before(&file.text, package));
+        let whole = 0..file.text.len();
+        let told = unknown::problems(self.environment(), &self.macros, file, whole, &prepared.text);
         if !told.is_empty() {
             return Err(told);
         }
-        let prepared = Prepared {
+        let ready = Ready {
             scope,
             name: &file.path,
-            text: std::mem::take(&mut rewritten.text),
-            own_macros: signatures.is_some(),
-            context: Context::new(),
+            text: std::mem::take(&mut prepared.text),
+            variables: BTreeMap::new(),
             subject,
-            placing: Placing::In(file.clone(), rewritten),
+            placing: Placing::In(file.clone(), prepared),
         };
-        self.render_prepared(moment, prepared).map_err(|problem| vec![problem])
+        self.render_ready(moment, ready).map_err(|problem| vec![problem])
     }
 
     /// Renders one value of a YAML or profile file, e.g. `{{ env_var('DATABASE_URL') }}`.
@@ -84,14 +80,10 @@ impl Library {
         if !text.contains("{{") {
             return Ok(text.to_owned());
         }
-        let rewritten = rewrite::macros(text, &self.signatures);
-        let told = self.told_at(&rewritten, place);
-        if !told.is_empty() {
-            return Err(told);
-        }
+        let prepared = prepare::value(text, &self.macros.before(text, None));
         let moment = Moment::Work(Arc::default());
-        let named = ("value", rewritten.text.as_str());
-        let ended = self.render_at(&moment, &self.scope, named, false, &Context::new(), Subject::default());
+        let named = ("value", prepared.text.as_str());
+        let ended = self.render_at(&moment, &self.scope, named, &BTreeMap::new(), Subject::default());
         ended.tell(0);
         match ended.text {
             Ok(text) => Ok(text),
@@ -105,13 +97,13 @@ impl Library {
     }
 
     /// Renders a text, and keeps what is needed to do it again where it asks.
-    pub(super) fn render_prepared(
+    pub(super) fn render_ready(
         self: &Arc<Self>,
         moment: &Moment,
-        prepared: Prepared<'_>,
+        ready: Ready<'_>,
     ) -> Result<Rendered, Diagnostic> {
-        let Prepared { scope, name, text, own_macros, context, subject, placing } = prepared;
-        let ended = self.render_at(moment, scope, (name, &text), own_macros, &context, subject);
+        let Ready { scope, name, text, variables, subject, placing } = ready;
+        let ended = self.render_at(moment, scope, (name, &text), &variables, subject);
         let is_parsed = matches!(moment, Moment::Parse);
         let asks = if is_parsed { ended.asks } else { ended.unanswered.is_some() };
         if is_parsed || !asks {
@@ -122,13 +114,11 @@ impl Library {
             Err(_) if ended.unanswered.is_some() => String::new(),
             Err(error) => {
                 let problem = placing.diagnose(self, &error);
+                let lacks_answer =
+                    is_parsed && ended.asks && (problem.hint.is_none() || is_undefined(&error));
                 let hint = "while the project is read nothing is asked, and results are empty: put what needs them \
                             into {% if execute %}…{% endif %}";
-                return Err(if is_parsed && ended.asks && problem.hint.is_none() {
-                    problem.hint(hint)
-                } else {
-                    problem
-                });
+                return Err(if lacks_answer { problem.hint(hint) } else { problem });
             }
         };
         let asking = asks.then(|| {
@@ -137,54 +127,33 @@ impl Library {
                 scope: scope.clone(),
                 name: name.to_owned(),
                 text,
-                own_macros,
-                context,
-                subject: (subject.name.to_owned(), subject.schema.to_owned(), subject.incremental),
+                variables,
+                subject: (
+                    subject.name.to_owned(),
+                    subject.schema.to_owned(),
+                    subject.incremental,
+                    subject.config.cloned().unwrap_or_default(),
+                ),
                 placing,
             })
         });
         Ok(Rendered { marked, asking, ..ended.out })
     }
 
-    /// Renders a text beside the macros. As a template with a name it needs a copy of all macros, so that is
-    /// done only where it has macros of its own, or an error has to be placed.
+    /// Renders a text beside the macros.
     pub(super) fn render_at(
         &self,
         moment: &Moment,
         scope: &Arc<Scope>,
         (name, text): (&str, &str),
-        own_macros: bool,
-        context: &Context,
+        variables: &BTreeMap<String, Value>,
         subject: Subject<'_>,
     ) -> Ended {
-        if !own_macros {
-            let quick = with_state(scope, moment, subject, || self.base.render_str(text, context, false));
-            if quick.text.is_ok() || quick.unanswered.is_some() {
-                return quick;
-            }
-        }
-        let mut tera = self.base.clone();
-        let added = tera.add_raw_template(name, text);
-        with_state(scope, moment, subject, || added.and_then(|_| tera.render(name, context)))
-    }
-
-    /// The package that a file is of: what that defines is there called by its bare name.
-    pub(super) fn package_of(&self, path: &str) -> Option<&str> {
-        self.folders.iter().find(|(folder, _)| path.starts_with(folder)).map(|(_, name)| name.as_str())
-    }
-
-    /// Whether a package is called so, which the project itself is not.
-    pub(super) fn is_package(&self, name: &str) -> bool {
-        self.folders.iter().any(|(_, package)| package == name)
-    }
-
-    /// A model may define macros for itself.
-    fn with_local_macros(&self, text: &str) -> Option<Signatures> {
-        if !text.contains("macro ") {
-            return None;
-        }
-        let mut signatures = self.signatures.clone();
-        signatures.extend(rewrite::signatures(text));
-        Some(signatures)
+        with_state(scope, &self.macros, moment, (name, subject), || {
+            let root = Value::from_object(Root { variables: variables.clone() });
+            let template = self.environment.template_from_named_str(name, text)?;
+            // What a test returns is what it writes.
+            template.render(root).or_else(|error| returned(error).map(|value| value.to_string()))
+        })
     }
 }

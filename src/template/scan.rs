@@ -20,7 +20,7 @@ pub(super) enum TagKind {
     Verbatim,
 }
 
-/// The tags of a template in order. An unclosed tag ends the list: tera will say so.
+/// The tags of a template in order. An unclosed tag ends the list: minijinja will say so.
 pub(super) fn tags(source: &str) -> Vec<Tag> {
     let bytes = source.as_bytes();
     let mut found = Vec::new();
@@ -66,7 +66,7 @@ fn close_beyond_maps(bytes: &[u8], from: usize, close: &str, maps: bool) -> Opti
     let (mut at, mut depth) = (from, 0usize);
     while at < bytes.len() {
         match bytes[at] {
-            quote @ (b'\'' | b'"' | b'`') => {
+            quote @ (b'\'' | b'"') => {
                 at = end_of_string(bytes, at, quote);
                 continue;
             }
@@ -107,7 +107,7 @@ pub(super) fn split(text: &str, range: Range<usize>) -> Vec<Range<usize>> {
     let (mut depth, mut start, mut at) = (0usize, range.start, range.start);
     while at < range.end {
         match bytes[at] {
-            quote @ (b'\'' | b'"' | b'`') => {
+            quote @ (b'\'' | b'"') => {
                 at = end_of_string(bytes, at, quote).min(range.end);
                 continue;
             }
@@ -141,15 +141,26 @@ pub(super) fn skip_spaces(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// `name = value` of an argument: the name's end and where the value starts.
-pub(super) fn keyword(text: &str, part: &Range<usize>) -> Option<(Range<usize>, usize)> {
-    let bytes = text.as_bytes();
-    let start = skip_spaces(bytes, part.start);
-    let end = identifier_end(bytes, start);
-    let equals = skip_spaces(bytes, end);
-    let named =
-        end > start && equals < part.end && bytes[equals] == b'=' && bytes.get(equals + 1) != Some(&b'=');
-    named.then_some((start..end, equals + 1))
+/// The words of an expression, strings passed over.
+pub(super) fn identifiers(source: &str, range: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let bytes = source.as_bytes();
+    let mut at = range.start;
+    std::iter::from_fn(move || {
+        while at < range.end {
+            match bytes[at] {
+                quote @ (b'\'' | b'"') => at = end_of_string(bytes, at, quote),
+                byte if byte.is_ascii_alphanumeric() || byte == b'_' => {
+                    let start = at;
+                    at = identifier_end(bytes, start).min(range.end);
+                    if !byte.is_ascii_digit() {
+                        return Some(start..at);
+                    }
+                }
+                _ => at += 1,
+            }
+        }
+        None
+    })
 }
 
 /// Where the bracket that opens at `open` closes, strings passed over.
@@ -157,7 +168,7 @@ pub(super) fn close_bracket(bytes: &[u8], open: usize, limit: usize) -> Option<u
     let (mut depth, mut at) = (0usize, open);
     while at < limit {
         match bytes[at] {
-            quote @ (b'\'' | b'"' | b'`') => {
+            quote @ (b'\'' | b'"') => {
                 at = end_of_string(bytes, at, quote);
                 continue;
             }

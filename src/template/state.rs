@@ -1,17 +1,40 @@
-//! The state of the render under way. A component of tera sees no context, so what a render knows and notes lies
-//! in a thread-local around it; a render never awaits.
+//! The state of the render under way: what it knows and notes lies in a thread-local around it, where functions and
+//! values that write themselves find it; a render never awaits.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::error::Error as _;
 use std::sync::Arc;
 
-use tera::{TeraResult, Value};
+use minijinja::{Error, ErrorKind, Value};
+use serde_json::{Map, Value as Json};
 
-use super::questions::{Answer, Answers, Fault, Question, QuestionKind};
+use super::macros::Macros;
+use super::questions::{Answer, Answers, Fault, Question, QuestionKind, Run};
 use super::{Reference, Rendered, Scope, Subject, marks};
 
-/// Divides message from hint in an error that passes through tera.
-pub(super) const HINT: char = '\u{1f}';
+/// What to do about an error, told beside it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Hint(pub String);
+
+/// What `return(…)` gives, on its way to who called the macro.
+#[derive(Debug, thiserror::Error)]
+#[error("a value is returned")]
+pub(super) struct Returned(Value);
+
+impl Returned {
+    pub fn error(value: Value) -> Error {
+        Error::new(ErrorKind::InvalidOperation, "a value is returned").with_source(Self(value))
+    }
+}
+
+/// The value that an error carries, if it is no error at all.
+pub(super) fn returned(error: Error) -> Result<Value, Error> {
+    let value =
+        error.source().and_then(|source| source.downcast_ref::<Returned>()).map(|found| found.0.clone());
+    value.ok_or(error)
+}
 
 /// When a text is rendered.
 #[derive(Clone)]
@@ -24,11 +47,17 @@ pub(super) enum Moment {
 
 pub(super) struct Render {
     pub scope: Arc<Scope>,
+    pub macros: Arc<Macros>,
+    /// What loads a macro into this render, and those that are.
+    pub loader: Option<Value>,
+    pub loaded: HashMap<String, Value>,
+    /// Of the text that is rendered.
+    pub path: String,
     pub name: String,
     pub schema: String,
     pub incremental: bool,
-    /// What the macro under way has returned: whatever it still does is without effect.
-    pub returned: Option<Value>,
+    /// What folders and YAML configure.
+    pub config: Map<String, Json>,
     pub out: Rendered,
     moment: Moment,
     /// Whether it may come out otherwise at work: it read `execute`, or asked something.
@@ -50,7 +79,7 @@ pub(super) struct Message {
 
 /// What came of a render.
 pub(super) struct Ended {
-    pub text: TeraResult<String>,
+    pub text: Result<String, Error>,
     pub out: Rendered,
     pub asks: bool,
     pub unanswered: Option<Question>,
@@ -65,16 +94,21 @@ thread_local! {
 /// Renders with the functions knowing whose render it is; what they noted comes back with the text.
 pub(super) fn with_state(
     scope: &Arc<Scope>,
+    macros: &Arc<Macros>,
     moment: &Moment,
-    subject: Subject<'_>,
-    render: impl FnOnce() -> TeraResult<String>,
+    (path, subject): (&str, Subject<'_>),
+    render: impl FnOnce() -> Result<String, Error>,
 ) -> Ended {
     let state = Render {
         scope: scope.clone(),
+        macros: macros.clone(),
+        loader: None,
+        loaded: HashMap::new(),
+        path: path.to_owned(),
         name: subject.name.to_owned(),
         schema: subject.schema.to_owned(),
         incremental: subject.incremental,
-        returned: None,
+        config: subject.config.cloned().unwrap_or_default(),
         out: Rendered::default(),
         moment: moment.clone(),
         asks: false,
@@ -85,12 +119,8 @@ pub(super) fn with_state(
         messages: Vec::new(),
     };
     RENDER.with_borrow_mut(|current| *current = Some(state));
-    let mut text = render();
+    let text = render();
     let state = RENDER.with_borrow_mut(Option::take).expect("set just above, and renders do not nest");
-    if text.is_ok() && state.returned.is_some() {
-        let message = "what `return(…)` gives is lost here".to_owned();
-        text = fail(message, "call it outside of `{% set %}…{% endset %}` and filter blocks");
-    }
     let Render { out, asks, unanswered, failed, messages, .. } = state;
     Ended { text, out, asks, unanswered, failed, messages }
 }
@@ -111,19 +141,12 @@ pub(super) fn with_render<T>(with: impl FnOnce(&mut Render) -> T) -> T {
     RENDER.with_borrow_mut(|render| with(render.as_mut().expect("functions run only inside a render")))
 }
 
-/// Whether what is called now stands behind a `return(…)`: there it does nothing.
-pub(super) fn has_returned() -> bool {
-    with_render(|render| render.returned.is_some())
-}
-
-pub(super) fn fail<T>(message: String, hint: &str) -> TeraResult<T> {
-    Err(tera::Error::message(format!("{message}{HINT}{hint}")))
+pub(super) fn fail<T>(message: String, hint: &str) -> Result<T, Error> {
+    Err(Error::new(ErrorKind::InvalidOperation, message).with_source(Hint(hint.to_owned())))
 }
 
 pub(super) fn message(text: String, told: bool) {
-    if !has_returned() {
-        with_render(|render| render.messages.push(Message { text, told }));
-    }
+    with_render(|render| render.messages.push(Message { text, told }));
 }
 
 /// What `execute` is.
@@ -141,10 +164,7 @@ pub(super) fn is_guessing() -> bool {
 
 /// The answer to a question; nothing where it is not the time to ask. A question without an answer ends the
 /// render, so that nothing is done with a value that is none.
-pub(super) fn ask(kind: QuestionKind, text: &str) -> TeraResult<Option<Answer>> {
-    if has_returned() {
-        return Ok(None);
-    }
+pub(super) fn ask(kind: QuestionKind, text: &str) -> Result<Option<Answer>, Error> {
     let found = with_render(|render| {
         render.asks = true;
         let Moment::Work(answers) = &render.moment else { return Ok(None) };
@@ -168,19 +188,25 @@ pub(super) fn ask(kind: QuestionKind, text: &str) -> TeraResult<Option<Answer>> 
             with_render(|render| render.failed = Some(fault));
             match hint {
                 Some(hint) => fail(message, &hint),
-                None => Err(tera::Error::message(message)),
+                None => Err(Error::new(ErrorKind::InvalidOperation, message)),
             }
         }
         Ok(answer) => Ok(answer),
-        Err(()) => Err(tera::Error::message("this is not answered yet")),
+        Err(()) => Err(Error::new(ErrorKind::InvalidOperation, "this is not answered yet")),
     }
+}
+
+/// The run that builds what is rendered; while the project is read none is under way.
+pub(super) fn run() -> Result<Run, Error> {
+    Ok(match ask(QuestionKind::Run, "")? {
+        Some(Answer::Run(run)) => run,
+        _ => Run { id: 0, started: jiff::Timestamp::UNIX_EPOCH },
+    })
 }
 
 /// Keeps what a statement gave under its name.
 pub(super) fn remember_result(name: String, value: Value) {
-    if !has_returned() {
-        with_render(|render| render.results.insert(name, value));
-    }
+    with_render(|render| render.results.insert(name, value));
 }
 
 pub(super) fn result_of(name: &str) -> Option<Value> {

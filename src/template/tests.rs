@@ -1,5 +1,5 @@
 use super::*;
-use crate::diagnostic::Location;
+use crate::diagnostic::{Location, SourceFile};
 
 fn file(text: &str) -> Arc<SourceFile> {
     Arc::new(SourceFile { path: "models/m.sql".into(), text: text.into() })
@@ -18,7 +18,7 @@ fn sql(rendered: &Rendered) -> String {
 
 fn rendered(library: &Arc<Library>, text: &str) -> Rendered {
     library
-        .render(&file(text), Subject { name: "m", schema: "stage", incremental: false })
+        .render(&file(text), Subject { name: "m", schema: "stage", ..Subject::default() })
         .unwrap_or_else(|problems| panic!("{}", problems[0].render(false)))
 }
 
@@ -115,7 +115,7 @@ fn macros_take_maps_and_values_of_any_type() {
         &library,
         "{{ opt({}) }} {{ opt({'a': {}}, {'x': 1}) }} {{ typed('x') }} {{ typed(1, 'y', 3) }}",
     );
-    assert_eq!(sql(&out), "00 11 x2true 1yfalse");
+    assert_eq!(sql(&out), "00 11 x2True 1yFalse");
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn questions_end_a_render_until_they_are_answered() {
     assert_eq!(sql(&parsed), "ref('a')0");
     assert_eq!(parsed.references, [Reference::Ref("b".into()), Reference::Ref("a".into())]);
     let (text, asked) = answered(&library, text, &rows);
-    assert_eq!(text, "xfalse;ytrue;ref('a')0");
+    assert_eq!(text, "xFalse;yTrue;ref('a')0");
     assert_eq!(asked, ["select * from ref('b'), ref('a')", "select 2 from ref('a')"]);
     assert!(rendered(&library, "select 1").asking.is_none());
 }
@@ -182,4 +182,170 @@ fn an_empty_result_is_false_and_a_macro_may_give_one() {
     assert_eq!(answered(&library, text, &table).0, "none0");
     table.rows = vec![vec![Some("1.50".into())], vec![Some("12345678901234567890.5".into())]];
     assert_eq!(answered(&library, text, &table).0, "1.512345678901234567890.52");
+}
+
+/// What a text writes beside a macro `cents(column, scale=2)`.
+fn written(text: &str) -> String {
+    let library = library("{% macro cents(column, scale=2) %}{{ column }}/{{ scale }}{% endmacro %}");
+    sql(&rendered(&library, text))
+}
+
+fn told(text: &str) -> (String, String) {
+    let library = library("{% macro cents(column) %}{% endmacro %}");
+    let mut problems = library.render(&file(text), Subject::default()).unwrap_err();
+    let problem = problems.swap_remove(0);
+    (problem.message, problem.hint.unwrap_or_default())
+}
+
+#[test]
+fn values_are_pythons() {
+    assert_eq!(
+        written("{{ true }} {{ none }} {{ ['a', 1, 2.0] }} {{ {'a': (1, 'b')} }}"),
+        "True None ['a', 1, 2.0] {'a': (1, 'b')}"
+    );
+    assert_eq!(
+        written("{% set a, b = 1, 2 %}{{ a + b }} {{ 'a' + 'b' }} {{ ([1] + [2]) | join }} {{ 'x' * 3 }}"),
+        "3 ab 12 xxx"
+    );
+    assert_eq!(
+        written("{{ '%s of %d' % ('a', 2) }} {{ '%s' % 'b'.upper() }} {{ '{}_{x}'.format(1, x=2) }}"),
+        "a of 2 B 1_2"
+    );
+    assert_eq!(written(r"{{ 'a\d' }} {{ 'a' 'b' }} {{ ',' if not true }}"), r"a\d ab ");
+    assert_eq!(
+        written(
+            "{{ [3, 1, 2][1:] | sort | first }} {{ 'abc'[-1] }} {{ 7 // 2 }} {{ 2 ** 3 }} {{ 1 < 2 <= 2 }}"
+        ),
+        "1 c 3 8 True"
+    );
+    assert_eq!(
+        written("{{ 'a,b'.split(',')[1].zfill(3) }} {{ 'x_y'.partition('_')[2] }} {{ 'Ab'.swapcase() }}"),
+        "00b y aB"
+    );
+}
+
+#[test]
+fn lists_and_maps_change_wherever_they_are_known() {
+    assert_eq!(
+        written(
+            "{% set xs = [] %}{% for i in range(3) %}{% do xs.append(i) %}{% endfor %}{{ xs }}{{ xs.pop() }}{{ xs | length }}"
+        ),
+        "[0, 1, 2]22"
+    );
+    assert_eq!(
+        written(
+            "{% set d = {} %}{% set e = d %}{% do e.update({'a': 1}) %}{{ d }}{% for k, v in d.items() %}{{ k }}{{ v }}{% endfor %}{% for k in d %}{{ k }}{% endfor %}"
+        ),
+        "{'a': 1}a1a"
+    );
+    assert_eq!(
+        written(
+            "{% set ns = namespace(n=0) %}{% for i in [1, 2] %}{% set ns.n = ns.n + i %}{% endfor %}{{ ns.n }}"
+        ),
+        "3"
+    );
+    assert_eq!(
+        written(
+            "{% set xs = ['b', 'a'] %}{% do xs.sort() %}{% do xs.extend(['c']) %}{% do xs.insert(0, 'z') %}{{ xs.index('c') }}{{ xs == ['z', 'a', 'b', 'c'] }}"
+        ),
+        "3True"
+    );
+    let (message, hint) = told("{% set xs = [1] | map('string') %}{% do xs.append(2) %}");
+    assert_eq!(
+        (message.as_str(), hint.as_str()),
+        ("this cannot be changed by `append`", "`| list` makes a list that can be")
+    );
+}
+
+#[test]
+fn macros_call_each_other_return_values_and_take_a_callers_text() {
+    let library = library(
+        "{% macro outer() %}<{{ caller() }}>{% endmacro %}\n\
+         {% macro pairs(n) %}{% if n == 0 %}{{ return([]) }}{% endif %}{{ return(pairs(n - 1) + [n]) }}{% endmacro %}\n\
+         {% macro all() %}{{ varargs | join('+') }}{{ kwargs.get('x') }}{% endmacro %}\n\
+         {% macro default__which() %}default{% endmacro %}{% macro postgres__which() %}postgres{% endmacro %}\n\
+         {% macro which() %}{{ return(adapter.dispatch('which')()) }}{% endmacro %}",
+    );
+    let sql = |text: &str| sql(&rendered(&library, text));
+    assert_eq!(sql("{% set x = 1 %}{% call outer() %}{{ x }}{% endcall %}"), "<1>");
+    assert_eq!(sql("{% for n in pairs(40) if n > 38 %}{{ n }},{% endfor %}"), "39,40,");
+    assert_eq!(sql("{{ all(1, 2, x=3) }} {{ which() }}"), "1+23 postgres");
+    assert_eq!(
+        sql("{% set f = which %}{{ f() }} {{ dbt.length('a') }} {{ length('a') }}"),
+        "postgres length(a) length(a)"
+    );
+}
+
+#[test]
+fn what_there_is_not_is_told_with_the_nearest_name() {
+    let (message, hint) = told("{{ cent('amount') }}");
+    assert_eq!(message, "there is no macro or function `cent`");
+    assert_eq!(hint, "did you mean `cents`?");
+    assert_eq!(told("{% if false %}{{ cent() }}{% endif %}").0, message, "where nothing comes, too");
+    assert_eq!(told("{{ flags.WHICH }}").0, "there is no `flags.WHICH`");
+    assert_eq!(told("{{ adapter.drop_relation(1, 2) }}").0, "there is no `adapter.drop_relation`");
+    assert_eq!(
+        told("{{ dbt_utils.stat('a') }}"),
+        ("elt has no macro `dbt_utils.stat`".into(), "did you mean `star`?".into())
+    );
+    let (message, hint) = told("{{ cents(colum='a') }}");
+    assert_eq!((message.as_str(), hint.as_str()), ("`cents` takes no `colum`", "did you mean `column`?"));
+    assert_eq!(told("{{ ref('orders', w=2) }}").0, "`ref` takes no `w`");
+    assert_eq!(told("{{ source('a', 'b', 'c') }}").0, "`source` takes 2 by position: source, name");
+    assert_eq!(told("{{ adapter.dispatch('y')() }}").0, "there is no macro `postgres__y` or `default__y`");
+    assert_eq!(told("{{ a.b }}").0, "`a.b` is not defined");
+    assert_eq!(
+        told("{{ 'a'.uper() }}"),
+        ("there is no method `uper`".into(), "did you mean `upper`?".into())
+    );
+}
+
+#[test]
+fn a_local_name_is_no_unknown_function() {
+    assert_eq!(
+        written("{% macro own(a) %}{{ a }}!{% endmacro %}{{ own(1) }}{% set f = cents %}{{ f('x') }}"),
+        "1!x/2"
+    );
+}
+
+#[test]
+fn modules_of_python_are_there() {
+    let dates =
+        "{% set d = modules.datetime.datetime(2020, 2, 28) + modules.datetime.timedelta(days=2, hours=5) %}";
+    assert_eq!(
+        written(&format!(
+            "{dates}{{{{ d }}}} {{{{ d.strftime('%Y%m%d') }}}} {{{{ (d.date() - modules.datetime.date(2020, 2, 1)).days + 1 }}}}"
+        )),
+        "2020-03-01 05:00:00 20200301 30"
+    );
+    assert_eq!(
+        written(
+            "{{ modules.datetime.date(2020, 1, 30) < modules.datetime.date(2020, 2, 1) }} {{ modules.pytz.timezone('Europe/Berlin').localize(modules.datetime.datetime(2020, 7, 1, 12)).isoformat() }}"
+        ),
+        "True 2020-07-01T12:00:00+02:00"
+    );
+    assert_eq!(
+        written(
+            r"{{ modules.re.sub('(a)(b)?', '\\2-\\1', 'abac') }} {{ modules.re.findall('[a-z]+', 'a1bc') }} {{ modules.re.match('(\\w+)-(?P<n>\\d+)', 'ab-12').group('n') }} {{ modules.re.match('x', 'ax') is none }}"
+        ),
+        "b-a-ac ['a', 'bc'] 12 True"
+    );
+    assert_eq!(
+        written(
+            "{% for a, b in modules.itertools.product([1, 2], 'xy') %}{{ a }}{{ b }};{% endfor %}{{ modules.itertools.combinations([1, 2, 3], 2) | length }}"
+        ),
+        "1x;1y;2x;2y;3"
+    );
+    let out = rendered(&library(""), "{{ run_started_at.year }} {{ invocation_id }}");
+    assert_eq!(sql(&out), "1970 0");
+    assert!(out.asking.is_some(), "it is written again by each run");
+}
+
+#[test]
+fn what_is_configured_can_be_asked_for() {
+    let config = serde_json::json!({"meta": {"owner": "a"}, "materialized": "table"});
+    let subject = Subject { name: "m", config: config.as_object(), ..Subject::default() };
+    let text = "{{ config(tags=['x']) }}{{ config.get('materialized') }} {{ config.get('tags') }} {{ config.get('meta').owner }} {{ config.get('no', 1) }} {{ model.name }} {{ model.config.materialized }}";
+    let out = library("").render(&file(text), subject).unwrap();
+    assert_eq!(sql(&out), "table ['x'] a 1 m table");
 }

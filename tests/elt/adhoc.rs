@@ -86,5 +86,8 @@ async fn an_operation_is_one_transaction_and_its_errors_are_shown_in_the_macro()
         .elt(&["run-operation", "remember", "--args", "[1]"])
         .expect(2)
         .says("--args is not YAML of names");
-    project.elt(&["run-operation", "remember"]).expect(2).says("Argument `what` missing");
+    project
+        .elt(&["run-operation", "remember"])
+        .expect(2)
+        .says("what `literal` is given as `value` is not defined");
 }

@@ -299,11 +299,13 @@ async fn macros_that_there_are_not_are_told_at_their_place() {
       |
       = help: did you mean `dateadd`?
 
-    error[template]: Argument `from_date_or_timestamp` missing.
+    error[template]: `dateadd` lacks `from_date_or_timestamp`
      --> models/stage/c.sql:1:11
       |
     1 | select {{ dateadd('day', 1) }} as d
       |           ^^^^^^^^^^^^^^^^^
+      |
+      = help: it takes datepart, interval, from_date_or_timestamp
 
     2 problems; nothing was run.
     ");

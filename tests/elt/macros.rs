@@ -45,7 +45,7 @@ async fn macros_return_values_and_not_only_text() {
     let all = project
         .value("select concat_ws(' ', n, second, joined, decided, first, sum, early, typed) || '|' || late from stage.values")
         .await;
-    assert_eq!(all, "2 coupon credit_card+coupon t idc 3 early q2.51x[]|text before late");
+    assert_eq!(all, "2 coupon credit_card+coupon t idc 3 early q2.5None1x[]|text before late");
     let amounts = project.value("select credit_card_amount + 10 * coupon_amount from stage.amounts").await;
     assert_eq!(amounts, "21");
     assert_eq!(project.value("select coupon_amount from stage.payments").await, "2");
@@ -74,7 +74,7 @@ async fn variables_change_and_values_have_methods() {
     let told = project
         .value("select concat_ws(' ', names, total, z, seven, pairs, few, parts, json, five) from stage.a")
         .await;
-    assert_eq!(told, "X,Y,Z,end 6 3 7 a1z3az a+c bbtrue {\"a\":[1,null]} 5");
+    assert_eq!(told, "X,Y,Z,end 6 3 7 a1z3az a+c bbTrue {\"a\": [1, null]} 5");
 }
 
 #[tokio::test]
@@ -89,7 +89,7 @@ async fn what_templates_do_not_have_is_told_where_it_stands() {
         ("models/stage/g.sql", "select '{{ target.usr }}'"),
     ])
     .await;
-    insta::assert_snapshot!(project.elt(&["compile"]).expect(2).stderr, @r#"
+    insta::assert_snapshot!(project.elt(&["compile"]).expect(2).stderr, @r"
     error[template]: there is no macro or function `cent`
      --> models/stage/a.sql:1:11
       |
@@ -106,19 +106,19 @@ async fn what_templates_do_not_have_is_told_where_it_stands() {
       |
       = help: did you mean `cents`?
 
-    error[template]: there is no `run_started_at`
-     --> models/stage/c.sql:1:38
+    error[template]: `target` has no part `user_name`
+     --> models/stage/c.sql:1:12
       |
     1 | select '{{ target.user_name }}', '{{ run_started_at.strftime('%Y') }}'
-      |                                      ^^^^^^^^^^^^^^
+      |            ^^^^^^^^^^^^^^^^
       |
-      = help: write `now()`: in PostgreSQL it is the time at which the transaction began
+      = help: target knows: name, target_name, type, threads, profile_name, project_name, dbname, database, user, host, port, raw, stage, prod, schema
 
     error[template]: there is no `adapter.drop_relation`
      --> models/stage/e.sql:1:7
       |
     1 | {% do adapter.drop_relation(this) %}
-      |       ^^^^^^^^^^^^^^^^^^^^^
+      |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^
       |
       = help: there are `adapter.get_columns_in_relation`, `get_relation`, `quote` and `dispatch`; for anything else ask with `run_query('…')`
 
@@ -145,7 +145,7 @@ async fn what_templates_do_not_have_is_told_where_it_stands() {
       = help: `a` has no versions
 
     7 problems; nothing was run.
-    "#);
+    ");
 }
 
 #[tokio::test]
@@ -159,4 +159,29 @@ async fn a_target_tells_what_is_known_of_it() {
     project.good(&["run"]).says("warning[template]: a is old").says("models/stage/a.sql:1:4");
     let told = project.value("select concat_ws(' ', name, threads, type, same, schema) from stage.a").await;
     assert_eq!(told, "dev 4 postgres t stage");
+}
+
+#[tokio::test]
+async fn what_is_of_the_run_is_written_by_each_run() {
+    let project = Project::new(&[
+        ("models/stage/plain.sql", "select '{{ config.get('materialized') }}' as made, '{{ model.name }}' as name"),
+        (
+            "models/stage/plain.yml",
+            "models:\n  - name: plain\n    config: {materialized: table}\n",
+        ),
+        (
+            "models/stage/stamped.sql",
+            "select {{ invocation_id }} as run, '{{ run_started_at.strftime('%Y-%m-%d') }}'::date as day, '{{ modules.datetime.datetime.now() - modules.datetime.timedelta(days=1) }}'::timestamp as before",
+        ),
+    ])
+    .await;
+    project.good(&["run"]);
+    let stamped = "select (s.run = r.id and day = (r.started_at at time zone 'utc')::date and before < now())::text \
+                   from stage.stamped s, elt.runs r order by r.id desc limit 1";
+    assert_eq!(project.value(stamped).await, "true");
+    assert_eq!(project.value("select made || ' ' || name from stage.plain").await, "table plain");
+    let plan = project.elt(&["plan"]).expect(0).stdout;
+    assert!(plan.contains("never skipped: it writes the number or the time of its run"), "{plan}");
+    project.good(&["run"]);
+    assert_eq!(project.value(stamped).await, "true");
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Words of a library, and the modules that may name it.
 const OWNERS: &[(&str, &[&str])] = &[
-    ("tera::", &["template"]),
+    ("minijinja", &["template"]),
     ("tokio_postgres", &["database"]),
     ("deadpool_postgres", &["database"]),
     ("refinery", &["database"]),

@@ -10,6 +10,16 @@
 {% macro dbt__type_boolean() -%} boolean {%- endmacro %}
 {% macro dbt__current_timestamp() -%} now() {%- endmacro %}
 
+{% macro dbt__current_timestamp_backcompat() -%} current_timestamp::timestamp without time zone {%- endmacro %}
+{% macro dbt__current_timestamp_in_utc_backcompat() -%}
+(current_timestamp at time zone 'utc')::timestamp without time zone
+{%- endmacro %}
+{% macro dbt__snapshot_get_time() -%} now()::timestamp without time zone {%- endmacro %}
+{% macro dbt__snapshot_hash_arguments(args) -%}
+md5({% for arg in args %}coalesce(cast({{ arg }} as text), ''){% if not loop.last %} || '|' || {% endif %}{% endfor %})
+{%- endmacro %}
+{% macro dbt__equals(expr1, expr2) -%} ({{ expr1 }} = {{ expr2 }}) {%- endmacro %}
+
 {% macro dbt__interval(datepart) -%}
 interval '{% if datepart == 'quarter' %}3 month{% else %}1 {{ datepart }}{% endif %}'
 {%- endmacro %}
@@ -95,4 +105,15 @@ string_agg(({{ measure }})::text, {{ delimiter_text }} {{ order_by_clause }})
 {%- endif -%}
 select ({{ first }} + number * {{ dbt.interval(datepart) }})::timestamp as date_{{ datepart }}
 from generate_series(0, {{ dbt.datediff(first, end, datepart) }} - 1) as number
+{%- endmacro %}
+
+{# The least power of two that a number is not above: dbt builds series of numbers by it. #}
+{% macro dbt__get_powers_of_two(upper_bound) -%}
+{%- if upper_bound <= 0 -%}{{ throw("the upper bound must be above zero") }}{%- endif -%}
+{%- for power in range(1, 100) if 2 ** power >= upper_bound -%}{{ return(power) }}{%- endfor -%}
+{%- endmacro %}
+
+{% macro dbt__get_intervals_between(start_date, end_date, datepart) -%}
+{%- if not execute -%}{{ return(0) }}{%- endif -%}
+{{ return(run_query('select ' ~ dbt.datediff(start_date, end_date, datepart))[0][0]) }}
 {%- endmacro %}

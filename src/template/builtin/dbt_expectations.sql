@@ -68,7 +68,7 @@ where {{ elt__as_column('name', transform) }} in (select {{ elt__as_column('name
 select 'no such column' as problem
 where not exists (
     select from {{ elt__column_list(model) }}
-    where {{ elt__as_column('name', transform) }} = {{ elt__as_column(literal(column_name | trim_start(pat='"') | trim_end(pat='"')), transform) }}
+    where {{ elt__as_column('name', transform) }} = {{ elt__as_column(literal(column_name.strip('"')), transform) }}
     {%- if column_index is not none %} and place = {{ column_index }}{% endif %}
 )
 {% endtest %}

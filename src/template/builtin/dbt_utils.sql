@@ -7,7 +7,8 @@
 {%- else -%}
 {%- set missing = "'_dbt_utils_surrogate_key_null_'" -%}
 {%- endif -%}
-md5(cast({% for field in field_list %}coalesce(cast({{ field }} as text), {{ missing }}){% if not loop.last %} || '-' || {% endif %}{% endfor %} as text))
+{%- set fields = [field_list] if field_list is string else field_list -%}
+md5(cast({% for field in fields %}coalesce(cast({{ field }} as text), {{ missing }}){% if not loop.last %} || '-' || {% endif %}{% endfor %} as text))
 {%- endmacro %}
 
 {% macro dbt_utils__surrogate_key(field_list) -%} {{ dbt_utils.generate_surrogate_key(field_list) }} {%- endmacro %}
@@ -25,7 +26,7 @@ md5(cast({% for field in field_list %}coalesce(cast({{ field }} as text), {{ mis
 {%- endmacro %}
 
 {% macro dbt_utils__group_by(n) -%}
-group by {% for number in range(start=1, end=n + 1) %}{{ number }}{% if not loop.last %}, {% endif %}{% endfor %}
+group by {% for number in range(1, n + 1) %}{{ number }}{% if not loop.last %}, {% endif %}{% endfor %}
 {%- endmacro %}
 
 {% macro dbt_utils__generate_series(upper_bound) -%}
@@ -67,7 +68,8 @@ width_bucket(({{ expr }})::numeric, ({{ min_value }})::numeric, ({{ max_value }}
 {%- endmacro %}
 
 {% macro dbt_utils__slugify(string) -%}
-{{ string | string | lower | replace(' ', '_') | replace('-', '_') | replace('.', '_') | replace('/', '_') }}
+{%- set slug = modules.re.sub('[^a-z0-9_]+', '', modules.re.sub('[ -]+', '_', string | string | lower)) -%}
+{{ modules.re.sub('^([0-9])', '_\\1', slug) }}
 {%- endmacro %}
 
 {% macro dbt_utils__get_url_host(field) -%}
@@ -81,3 +83,8 @@ split_part(regexp_replace(regexp_replace({{ field }}, '^https?://', ''), '^[^/?]
 {% macro dbt_utils__get_url_parameter(field, url_parameter) -%}
 nullif(split_part(split_part({{ field }}, '{{ url_parameter }}=', 2), '&', 1), '')
 {%- endmacro %}
+
+{# Lines of the log as dbt-utils writes them. #}
+{% macro dbt_utils__pretty_time(format='%H:%M:%S') -%} {{ modules.datetime.datetime.now().strftime(format) }} {%- endmacro %}
+{% macro dbt_utils__pretty_log_format(message) -%} {{ dbt_utils.pretty_time() ~ ' + ' ~ message }} {%- endmacro %}
+{% macro dbt_utils__log_info(message) -%} {{ log(dbt_utils.pretty_log_format(message), info=true) }} {%- endmacro %}

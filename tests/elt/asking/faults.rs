@@ -50,11 +50,13 @@ async fn questions_that_fail_are_told_where_they_stand() {
     1 | {% do run_query('select 1; select 2') %}
       |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 
-    error[template]: Cannot index into an undefined value
+    error[template]: `rows[0].n` is not defined
      --> models/stage/g.sql:2:27
       |
     2 | select {% if execute %}{{ rows[0].n }}{% else %}1{% endif %} as n
-      |                           ^^^^^^
+      |                           ^^^^^^^^^
+      |
+      = help: where that is meant, write `… | default('')`
 
     error[unknown-column]: column "methd" does not exist
      --> models/stage/a.sql:2:8
@@ -68,7 +70,7 @@ async fn questions_that_fail_are_told_where_they_stand() {
      --> macros/m.sql:2:11
       |
     2 | {{ return(run_query('select max(larg) from ' ~ relation).rows[0][0]) }}
-      |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 
     error[not-a-question]: what a model asks while it renders must read and change nothing: cannot execute SELECT in a read-only transaction
      --> models/stage/d.sql:1:7
@@ -107,11 +109,11 @@ async fn results_are_empty_while_the_project_is_read() {
       |
       = help: write its columns out, or leave them to `infer=true`
 
-    error[template]: Cannot index into an undefined value
+    error[template]: `run_query('select 1 as n').rows[0].n` is not defined
      --> models/stage/a.sql:1:11
       |
     1 | select {{ run_query('select 1 as n').rows[0].n }} as n
-      |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
       |
       = help: while the project is read nothing is asked, and results are empty: put what needs them into {% if execute %}…{% endif %}
 

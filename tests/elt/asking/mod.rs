@@ -133,7 +133,7 @@ select '{{ ids | join(',') }}' as ids,
     insta::assert_snapshot!(all, @r#"
     1,2,3
     id,method,amount,is_paid,day,large|id,method,amount,is_paid,day,large
-    1cardtrue01.03.24;2its "cash"false02.03.24;3cardtrue-;
+    1cardTrue01.03.24;2its "cash"False02.03.24;3cardTrue-;
     6id6id6id
     2card
     21.0
@@ -145,7 +145,7 @@ select '{{ ids | join(',') }}' as ids,
     6
     "#);
     insta::assert_snapshot!(project.value("select told || E'\\n' || quoted from stage.columns").await, @r"
-    id integer false false;method text true false;amount numeric false true;is_paid boolean false false;day date false false;
+    id integer False False;method text True False;amount numeric False True;is_paid boolean False False;day date False False;
     id, method, amount, is_paid, day
     ");
 }

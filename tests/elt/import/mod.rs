@@ -50,7 +50,7 @@ const FILES: &[(&str, &str)] = &[
         "{% macro rounded(column) %}{{ return(adapter.dispatch('rounded')(column)) }}{% endmacro %}\n\
          {% macro default__rounded(column) %}nonsense{% endmacro %}\n\
          {% macro postgres__rounded(column) %}round({{ column }}::numeric, 1){% endmacro %}\n\
-         {% macro asks() %}\n{% do local_md5('x') %}\n{% endmacro %}\n\
+         {% macro asks() %}\n{% do no_such('x') %}\n{% endmacro %}\n\
          {% macro generate_schema_name(custom, node) %}x{% endmacro %}\n",
     ),
     ("dbt/tests/no_free_orders.sql", "select * from {{ ref('stg_orders') }} where amount = 0\n"),
@@ -74,7 +74,7 @@ async fn a_dbt_project_is_imported_and_what_has_no_word_is_listed_with_its_place
     Left out: commented out where it stood, or not copied.
 
     - dbt_project.yml:10: `schema` for folders of models: in elt the folder is the layer, and the layer is the schema
-    - macros/all.sql:5: `macro asks()`: there is no macro or function `local_md5` (write `md5('…')` in SQL)
+    - macros/all.sql:5: `macro asks()`: there is no macro or function `no_such` (write the SQL, or a macro of your own in macros/)
     - macros/all.sql:7: macro generate_schema_name(custom, node): in elt the folder is the layer, and the layer is the schema
     - models/marts/schema.yml:11: `- nosuchpackage.is_nice`: there is no generic test `is_nice`
     - models/marts/schema.yml:14: `- nosuchpackage.is_nice`: there is no generic test `is_nice`
@@ -161,8 +161,6 @@ async fn a_dbt_project_is_imported_and_what_has_no_word_is_listed_with_its_place
     // What does not compile stays in its place, is told, and fails the command.
     project.write("dbt/models/marts/asking.sql", "select 1 as n\n{% call log('x') %}{% endcall %}\n");
     let told = project.elt(&["import", "dbt", "--out", "again"]).expect(1);
-    told.says(
-        "to mend   models/marts/asking.sql:2: template: `{% call %}` is known with `statement(…)` alone",
-    );
+    told.says("to mend   models/marts/asking.sql:2: template: `log` takes no block: `{% call log(…) %}`");
     assert!(project.root.join("again/models/prod/corner/asking.sql").exists());
 }

@@ -1,0 +1,123 @@
+//! `api.Relation` and `api.Column`: relations and columns made by their parts.
+
+use std::sync::Arc;
+
+use minijinja::value::{Object, ObjectRepr};
+use minijinja::{Error, ErrorKind, State, Value};
+
+use super::answered::column;
+use super::arguments::Arguments;
+use super::questions::Column;
+use super::relation::of_parts;
+use super::state::fail;
+
+#[derive(Debug)]
+pub(super) struct Api;
+
+/// `api.Relation`.
+
+#[derive(Debug)]
+struct Relations;
+
+impl Object for Api {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let part = key.as_str()?;
+        match part {
+            "Relation" => return Some(Value::from_object(Relations)),
+            "Column" => return Some(Value::from_object(Columns)),
+            _ => {}
+        }
+        let hint = "write the SQL, or a macro of your own in macros/";
+        let unknown: Result<Value, Error> = fail(format!("there is no `api.{part}`"), hint);
+        Some(unknown.unwrap_or_else(Value::from))
+    }
+
+    fn call_method(
+        self: &Arc<Self>,
+        state: &mut State<'_, '_>,
+        method: &str,
+        given: &[Value],
+    ) -> Result<Value, Error> {
+        match method {
+            "Column" => Value::from_object(Columns).call(state, given),
+            _ => fail(
+                format!("there is no `api.{method}`"),
+                "there are `api.Relation.create(…)` and `api.Column(…)`",
+            ),
+        }
+    }
+}
+
+/// `api.Column`.
+#[derive(Debug)]
+struct Columns;
+
+impl Object for Columns {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn call(self: &Arc<Self>, _: &mut State<'_, '_>, given: &[Value]) -> Result<Value, Error> {
+        let parts = ["column", "dtype", "char_size", "numeric_precision", "numeric_scale"];
+        let arguments = Arguments::read("Column", &parts, given)?;
+        let sizes: Vec<String> = parts[2..].iter().filter_map(|part| arguments.optional_text(part)).collect();
+        let size = if sizes.is_empty() { String::new() } else { format!("({})", sizes.join(",")) };
+        Ok(column(&Column {
+            name: arguments.text("column")?,
+            data_type: format!("{}{size}", arguments.text("dtype")?),
+        }))
+    }
+
+    fn call_method(
+        self: &Arc<Self>,
+        state: &mut State<'_, '_>,
+        method: &str,
+        given: &[Value],
+    ) -> Result<Value, Error> {
+        match method {
+            "create" => self.call(state, given),
+            "translate_type" => {
+                let name = Arguments::read(method, &["dtype"], given)?.text("dtype")?;
+                Ok(Value::from(match name.to_lowercase().as_str() {
+                    "string" => "TEXT".to_owned(),
+                    _ => name,
+                }))
+            }
+            "string_type" => {
+                let size = Arguments::read(method, &["size"], given)?.text("size")?;
+                Ok(Value::from(format!("character varying({size})")))
+            }
+            "numeric_type" => {
+                let arguments = Arguments::read(method, &["dtype", "precision", "scale"], given)?;
+                let size = ["precision", "scale"].iter().filter_map(|part| arguments.optional_text(part));
+                let size: Vec<String> = size.collect();
+                let dtype = arguments.text("dtype")?;
+                Ok(Value::from(if size.is_empty() { dtype } else { format!("{dtype}({})", size.join(",")) }))
+            }
+            _ => Err(Error::from(ErrorKind::UnknownMethod)),
+        }
+    }
+}
+
+impl Object for Relations {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn call_method(
+        self: &Arc<Self>,
+        _: &mut State<'_, '_>,
+        method: &str,
+        given: &[Value],
+    ) -> Result<Value, Error> {
+        if method != "create" {
+            return Err(Error::from(ErrorKind::UnknownMethod));
+        }
+        let arguments = Arguments::read(method, &["database", "schema", "identifier", "type"], given)?;
+        of_parts(&arguments.value("schema")?, &arguments.value("identifier")?)
+    }
+}

@@ -1,0 +1,381 @@
+//! The macros of a project and how they are called. Each stands in a template of its own, which is read when the
+//! macro is first called in a render: jinja's macros live as long as one render does.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use minijinja::value::{Object, ObjectRepr, Tuple};
+use minijinja::{Error, State, Value};
+
+use super::arguments::{check, divided};
+use super::definitions::{Definition, definitions};
+use super::objects::Adapter;
+use super::prepare::{self, MACRO, MAP, Prepared};
+use super::scan::{TagKind, identifiers, tags};
+use super::state::{Returned, fail, returned, with_render};
+use super::unknown;
+use crate::diagnostic::SourceFile;
+
+/// The template that imports others, and the macro in it which does.
+pub(super) const LOADER: &str = "elt";
+pub(super) const LOADER_TEXT: &str = "{% macro elt_load(name) %}{% import name as elt_module %}{{ elt_loaded(name, elt_module) }}{% endmacro %}";
+const LOADED_BY: &str = "{% from \"elt\" import elt_load %}{{ elt_loader(elt_load) }}";
+
+/// Packages of dbt whose macros are built in under `package__name`.
+pub(super) const BUILT_IN_PACKAGES: &[&str] = &["dbt", "dbt_utils", "dbt_date", "dbt_expectations"];
+
+/// What stands in a macro for the arguments that it does not name.
+const OPEN: &[&str] = &["varargs", "kwargs"];
+
+/// Every macro that can be called, by its whole name: `name`, `package__name`, `test_name`, `test_package__name`.
+#[derive(Default, Clone)]
+pub(super) struct Macros {
+    by_name: HashMap<String, Entry>,
+    /// The folders of packages, and what these are called.
+    pub folders: Vec<(String, String)>,
+    /// What the project itself is called.
+    pub project: String,
+    /// Of each package, what its macros are called in it.
+    of_packages: BTreeMap<String, BTreeSet<String>>,
+}
+
+#[derive(Clone)]
+pub(super) struct Entry {
+    pub file: Arc<SourceFile>,
+    pub place: Range<usize>,
+    pub package: Option<String>,
+    pub parameters: Vec<String>,
+    /// Of elt's own, how many have to be given; to others what is not given is not defined.
+    pub required: usize,
+    pub returns: bool,
+    /// What it gives in any case.
+    pub fixed: Option<Value>,
+}
+
+impl Macros {
+    /// Takes in all of a file. What there is already stays where `package` is one.
+    pub fn add(&mut self, file: &Arc<SourceFile>, package: Option<&str>) {
+        for definition in definitions(&file.text) {
+            let place = definition.whole();
+            let Definition { name, is_test, parameters, returns, required, .. } = definition;
+            let required = if file.path.starts_with('(') { required } else { 0 };
+            if let Some(package) = package.filter(|_| !is_test) {
+                self.of_packages.entry(package.to_owned()).or_default().insert(name.clone());
+            }
+            let whole = match package {
+                None => name,
+                Some(package) if is_test => name.replacen("test_", &format!("test_{package}__"), 1),
+                Some(package) => format!("{package}__{name}"),
+            };
+            if package.is_some() && self.by_name.contains_key(&whole) {
+                continue;
+            }
+            let (file, package) = (file.clone(), package.map(str::to_owned));
+            self.by_name
+                .insert(whole, Entry { file, place, package, parameters, required, returns, fixed: None });
+        }
+    }
+
+    pub fn get(&self, name: &str) -> Option<&Entry> {
+        self.by_name.get(name)
+    }
+
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut Entry> {
+        self.by_name.get_mut(name)
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.by_name.contains_key(name)
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.by_name.keys().map(String::as_str)
+    }
+
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
+        self.by_name.iter().map(|(name, entry)| (name.as_str(), entry))
+    }
+
+    /// The whole name of what a template calls `name`: the project's own, or one of dbt's.
+    pub fn called(&self, name: &str) -> Option<String> {
+        let dbts = || Some(format!("dbt__{name}")).filter(|name| self.has(name));
+        Some(name.to_owned()).filter(|name| self.has(name)).or_else(dbts)
+    }
+
+    /// The whole name of what a template calls `package.name`.
+    pub fn called_in(&self, package: &str, name: &str) -> Option<String> {
+        let of_package = format!("{package}__{name}");
+        if self.has(&of_package) {
+            return Some(of_package);
+        }
+        (package == self.project).then(|| self.called(name)).flatten()
+    }
+
+    /// Whether `package.name(…)` may be a call of a macro.
+    pub fn is_namespace(&self, package: &str) -> bool {
+        BUILT_IN_PACKAGES.contains(&package)
+            || self.of_packages.contains_key(package)
+            || !package.is_empty() && package == self.project
+            || self.by_name.keys().any(|name| {
+                name.strip_prefix(package).is_some_and(|rest| rest.starts_with("__"))
+                    && !name.starts_with("elt__")
+            })
+    }
+
+    /// What `adapter.dispatch(…)` takes: the project's own first, then those of the package that is named, or
+    /// whose file it is.
+    pub fn dispatched(&self, name: &str, package: Option<&str>) -> Option<String> {
+        let own = ["postgres", "default"].map(|adapter| format!("{adapter}__{name}"));
+        let of_package = own.clone().into_iter().filter_map(|own| Some(format!("{}__{own}", package?)));
+        let mut all = own.iter().cloned().chain(of_package);
+        all.find(|name| self.has(name))
+    }
+
+    /// The package that a file is of.
+    pub fn package_of(&self, path: &str) -> Option<&str> {
+        self.folders.iter().find(|(folder, _)| path.starts_with(folder)).map(|(_, name)| name.as_str())
+    }
+
+    /// What has to stand before a text, so that it can call macros; in a package the package's own come first.
+    pub fn before(&self, source: &str, package: Option<&str>) -> String {
+        let mut before = self.names_of_package(source, package);
+        if !before.is_empty() || self.is_mentioned_in(source) {
+            before.insert_str(0, LOADED_BY);
+        }
+        before
+    }
+
+    fn names_of_package(&self, source: &str, package: Option<&str>) -> String {
+        let Some((package, names)) = package.and_then(|package| self.of_packages.get_key_value(package))
+        else {
+            return String::new();
+        };
+        let mut before = format!("{{% set adapter = elt_adapter('{package}') %}}");
+        let words: BTreeSet<&str> = words(source).collect();
+        for name in words.into_iter().filter(|word| names.contains(*word)) {
+            before.push_str(&format!("{{% set {name} = elt_macro('{package}__{name}') %}}"));
+        }
+        before
+    }
+
+    /// Whether any word of its tags may be a macro.
+    fn is_mentioned_in(&self, source: &str) -> bool {
+        words(source).any(|word| {
+            word == "adapter" || word == "context" || self.called(word).is_some() || self.is_namespace(word)
+        })
+    }
+
+    /// A macro in its own template.
+    pub fn prepared(&self, name: &str) -> Option<Prepared> {
+        let entry = self.get(name)?;
+        let source = &entry.file.text;
+        let definition = definitions(source).into_iter().find(|one| one.whole() == entry.place)?;
+        let before = self.names_of_package(&source[entry.place.clone()], entry.package.as_deref());
+        Some(prepare::definition(source, &definition, &before, &self.open_parameters(entry)))
+    }
+
+    /// Of `varargs` and `kwargs`, what a macro mentions without taking it.
+    fn open_parameters(&self, entry: &Entry) -> Vec<&'static str> {
+        let text = &entry.file.text[entry.place.clone()];
+        let is_taken = |name: &str| entry.parameters.iter().any(|known| known == name);
+        OPEN.iter().copied().filter(|name| text.contains(name) && !is_taken(name)).collect()
+    }
+}
+
+fn words(source: &str) -> impl Iterator<Item = &str> {
+    let tags = tags(source).into_iter().filter(|tag| tag.kind != TagKind::Verbatim);
+    tags.flat_map(move |tag| identifiers(source, tag.inner)).map(move |word| &source[word])
+}
+
+/// A macro as a value.
+#[derive(Debug)]
+pub(super) struct MacroCall {
+    /// Its whole name.
+    pub name: String,
+}
+
+impl MacroCall {
+    pub fn value(name: String) -> Value {
+        Value::from_object(Self { name })
+    }
+
+    /// The macro in this render.
+    fn loaded(&self, state: &mut State<'_, '_>) -> Result<Value, Error> {
+        let known = || with_render(|render| render.loaded.get(&self.name).cloned());
+        if let Some(known) = known() {
+            return Ok(known);
+        }
+        if let Some(loader) = with_render(|render| render.loader.clone()) {
+            loader.call(state, &[Value::from(self.name.as_str())])?;
+        }
+        match known() {
+            Some(module) => Ok(module),
+            None => {
+                fail(format!("the macro `{}` cannot be called here", self.name), "write the value itself")
+            }
+        }
+    }
+
+    /// The arguments as the macro takes them.
+    fn arguments(
+        &self,
+        macros: &Macros,
+        entry: &Entry,
+        given: &[Value],
+    ) -> Result<Option<Vec<Value>>, Error> {
+        let open = macros.open_parameters(entry);
+        let (by_position, by_name) = divided(given);
+        let named: Vec<&str> = by_name.iter().flat_map(|all| all.args()).collect();
+        let takes = |name: &str| name == "caller" || entry.parameters.iter().any(|known| known == name);
+        if open.is_empty() {
+            // What a call block writes is no argument.
+            let known: Vec<&str> = entry.parameters.iter().map(String::as_str).chain(["caller"]).collect();
+            let count = entry.parameters.len();
+            let parameters = if named.contains(&"caller") { &known[..] } else { &known[..count] };
+            let shown = self.name.strip_prefix("dbt__").unwrap_or(&self.name);
+            check(shown, parameters, given)?;
+            let given = |name: &&String| named.contains(&name.as_str());
+            let mut required = entry.parameters[..entry.required].iter().skip(by_position.len());
+            return match required.find(|name| !given(name)) {
+                Some(name) => fail(
+                    format!("`{shown}` lacks `{name}`"),
+                    &format!("it takes {}", entry.parameters.join(", ")),
+                ),
+                None => Ok(None),
+            };
+        }
+        let own = by_position.len().min(entry.parameters.len());
+        let (kept, more) = by_position.split_at(own);
+        let value =
+            |name: &str| by_name.as_ref().and_then(|all| all.peek::<Value>(name).ok()).unwrap_or_default();
+        let (mut pairs, mut others) = (Vec::new(), Vec::new());
+        for name in named {
+            let list = if takes(name) { &mut pairs } else { &mut others };
+            list.push((name.to_owned(), value(name)));
+        }
+        if open.contains(&"varargs") {
+            pairs.push(("varargs".to_owned(), Value::from_object(Tuple::from(more.to_vec()))));
+        }
+        if open.contains(&"kwargs") {
+            let others = others.into_iter().map(|(name, value)| (Value::from(name), value));
+            pairs.push(("kwargs".to_owned(), super::collections::Map::value(others.collect())));
+        }
+        let by_name = minijinja::value::Kwargs::from_iter(pairs);
+        Ok(Some(kept.iter().cloned().chain([Value::from(by_name)]).collect()))
+    }
+}
+
+impl Object for MacroCall {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn call(self: &Arc<Self>, state: &mut State<'_, '_>, given: &[Value]) -> Result<Value, Error> {
+        let macros = with_render(|render| render.macros.clone());
+        let Some(entry) = macros.get(&self.name) else {
+            return unknown::macro_called(&macros, &self.name);
+        };
+        if let Some(fixed) = &entry.fixed {
+            return Ok(fixed.clone());
+        }
+        let arguments = self.arguments(&macros, entry, given)?;
+        let loaded = self.loaded(state)?;
+        match loaded.call(state, arguments.as_deref().unwrap_or(given)) {
+            Ok(text) => Ok(text),
+            Err(error) => returned(error),
+        }
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<macro {}>", self.name)
+    }
+}
+
+/// What stands before the dot of `package.macro(…)`.
+#[derive(Debug)]
+pub(super) struct Namespace(pub String);
+
+impl Object for Namespace {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let name = key.as_str()?;
+        with_render(|render| render.macros.called_in(&self.0, name)).map(MacroCall::value)
+    }
+
+    fn call_method(
+        self: &Arc<Self>,
+        state: &mut State<'_, '_>,
+        name: &str,
+        given: &[Value],
+    ) -> Result<Value, Error> {
+        let macros = with_render(|render| render.macros.clone());
+        match macros.called_in(&self.0, name) {
+            Some(name) => MacroCall::value(name).call(state, given),
+            None => unknown::macro_called(&macros, &format!("{}.{name}", self.0)),
+        }
+    }
+}
+
+/// The names that a template knows besides jinja's own, at the root of its context.
+#[derive(Debug)]
+pub(super) struct Root {
+    pub variables: BTreeMap<String, Value>,
+}
+
+impl Object for Root {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
+        if let Some(value) = self.variables.get(key) {
+            return Some(value.clone());
+        }
+        if matches!(key, MACRO | MAP | prepare::LIST) {
+            return None;
+        }
+        known_to_all(key)
+    }
+}
+
+/// What any template knows beside the engine's own names.
+pub(super) fn known_to_all(name: &str) -> Option<Value> {
+    match name {
+        "execute" => Some(Value::from(super::state::execute())),
+        "this" => Some(super::relation::Relation::this()),
+        "project_name" => Some(Value::from(with_render(|render| render.macros.project.clone()))),
+        "run_started_at" => Some(super::modules::datetime::run_started_at().unwrap_or_else(Value::from)),
+        "invocation_id" => {
+            Some(super::state::run().map_or_else(Value::from, |run| Value::from(run.id.to_string())))
+        }
+        _ => with_render(|render| {
+            let macros = &render.macros;
+            let called = macros.called(name).map(MacroCall::value);
+            called
+                .or_else(|| macros.is_namespace(name).then(|| Value::from_object(Namespace(name.to_owned()))))
+        }),
+    }
+}
+
+/// The functions that macros are loaded by.
+pub(super) fn register(environment: &mut minijinja::Environment<'static>) {
+    environment.add_function("elt_loader", |loader: Value| {
+        with_render(|render| render.loader = Some(loader));
+        ""
+    });
+    environment.add_function("elt_loaded", |name: String, module: Value| -> Result<&'static str, Error> {
+        let loaded = module.get_attr(MACRO)?;
+        with_render(|render| render.loaded.insert(name, loaded));
+        Ok("")
+    });
+    environment.add_function("elt_macro", MacroCall::value);
+    environment.add_function("elt_adapter", |package: String| Value::from_object(Adapter(Some(package))));
+    environment.add_function("return", |value: Option<Value>| -> Result<Value, Error> {
+        Err(Returned::error(value.unwrap_or(Value::from(()))))
+    });
+}

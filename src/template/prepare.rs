@@ -1,0 +1,353 @@
+//! Makes the text that minijinja reads of a template as it is written. Literal text of models gets marks (see
+//! `marks`); lists and maps that are written out become ones that can be changed, as Python's can; tests become
+//! macros. Each byte remembers where it came from.
+
+use std::ops::Range;
+
+use super::definitions::Definition;
+use super::marks::{self, Kind};
+use super::scan::{Tag, TagKind, close_bracket, end_of_string, identifier_end, skip_spaces, tags};
+use super::sums;
+
+/// A text for minijinja, with the way back.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Prepared {
+    pub text: String,
+    /// Start in `text`, start in the source, whether bytes run in step from there.
+    pieces: Vec<(usize, usize, bool)>,
+}
+
+/// What each macro is called in the template of its own that it stands in.
+pub(super) const MACRO: &str = "elt_it";
+/// The functions that make lists and maps which can be changed.
+pub(super) const LIST: &str = "elt_list";
+pub(super) const MAP: &str = "elt_map";
+
+/// Words behind which an operand follows, so that a bracket begins a list.
+const OPERATORS: &[&str] =
+    &["and", "or", "not", "in", "is", "if", "elif", "else", "set", "for", "do", "call", "filter", "with"];
+
+impl Prepared {
+    /// The source byte behind byte `at` of the text.
+    pub fn source_of(&self, at: usize) -> usize {
+        match self.pieces.partition_point(|(start, _, _)| *start <= at).checked_sub(1) {
+            None => 0,
+            Some(index) => {
+                let (start, source, in_step) = self.pieces[index];
+                if in_step { source + (at - start) } else { source }
+            }
+        }
+    }
+
+    /// The bytes of the source that bytes of the text came from; at least one.
+    pub fn range_of(&self, range: Range<usize>) -> Range<usize> {
+        let start = self.source_of(range.start);
+        start..self.source_of(range.end.max(range.start + 1)).max(start + 1)
+    }
+}
+
+/// Prepares a model or a singular test: literal text is marked. `before` is put in front of it.
+pub(super) fn model(source: &str, before: &str) -> Prepared {
+    let mut writer = Writer::new(source, before, true);
+    writer.copy_all();
+    writer.out
+}
+
+/// Prepares a text whose output is a value: nothing is marked.
+pub(super) fn value(source: &str, before: &str) -> Prepared {
+    let mut writer = Writer::new(source, before, false);
+    writer.copy_all();
+    writer.out
+}
+
+/// Prepares a macro, alone in its template under the name [`MACRO`]. `more` are parameters that it has besides.
+pub(super) fn definition(source: &str, definition: &Definition, before: &str, more: &[&str]) -> Prepared {
+    let mut writer = Writer::new(source, before, false);
+    let Definition { start, end, .. } = definition;
+    let bytes = source.as_bytes();
+    let word = skip_spaces(bytes, start.inner.start);
+    let open = source[word..].find('(').map_or(start.inner.end, |at| word + at);
+    writer.copy(start.whole.start..start.inner.start);
+    writer.insert(&format!(" macro {MACRO}"), word);
+    match close_bracket(bytes, open, start.inner.end) {
+        Some(close) => {
+            writer.expression(open..close);
+            for (index, name) in more.iter().enumerate() {
+                let comma = if index > 0 || !definition.parameters.is_empty() { ", " } else { "" };
+                writer.insert(&format!("{comma}{name}"), close);
+            }
+            writer.copy(close..start.whole.end);
+        }
+        None => writer.copy(open..start.whole.end),
+    }
+    writer.copy_between(start.whole.end..end.whole.start, start.trims_after, Some(end));
+    writer.copy(end.whole.start..end.inner.start);
+    writer.insert(" endmacro ", end.inner.start);
+    writer.copy(end.inner.end..end.whole.end);
+    writer.out
+}
+
+struct Writer<'a> {
+    source: &'a str,
+    marked: bool,
+    /// Sums may be of dates.
+    sums: bool,
+    /// Inside `{% set %}…{% endset %}`, a macro and the like, text is a value that may be compared: it carries no
+    /// marks.
+    unmarked_depth: usize,
+    out: Prepared,
+}
+
+impl<'a> Writer<'a> {
+    fn new(source: &'a str, before: &str, marked: bool) -> Self {
+        let mut writer = Self {
+            source,
+            marked,
+            sums: sums::deals_with_dates(source),
+            unmarked_depth: 0,
+            out: Prepared::default(),
+        };
+        writer.out.text.reserve(before.len() + source.len() * 5 / 4);
+        if !before.is_empty() {
+            writer.insert(before, 0);
+        }
+        writer
+    }
+
+    fn copy_all(&mut self) {
+        self.copy_between(0..self.source.len(), false, None);
+    }
+
+    /// What lies between two tags, or in the whole source.
+    fn copy_between(&mut self, range: Range<usize>, trimmed: bool, last: Option<&Tag>) {
+        let (mut at, mut trims) = (range.start, trimmed);
+        for mut tag in tags(&self.source[range.clone()]) {
+            for place in [&mut tag.whole, &mut tag.inner] {
+                *place = place.start + range.start..place.end + range.start;
+            }
+            self.literal(at..tag.whole.start, trims, Some(&tag));
+            match tag.kind {
+                TagKind::Verbatim => self.copy(tag.whole.clone()),
+                TagKind::Expression => self.tag(&tag),
+                TagKind::Statement => self.statement(&tag),
+            }
+            at = tag.whole.end;
+            trims = tag.trims_after;
+        }
+        self.literal(at..range.end, trims, last);
+    }
+
+    fn tag(&mut self, tag: &Tag) {
+        self.copy(tag.whole.start..tag.inner.start);
+        self.expression(tag.inner.clone());
+        self.copy(tag.inner.end..tag.whole.end);
+    }
+
+    /// Keeps count of the blocks whose text is a value.
+    fn statement(&mut self, tag: &Tag) {
+        let inner = self.source[tag.inner.clone()].trim_start();
+        let word = &inner[..identifier_end(inner.as_bytes(), 0)];
+        match word {
+            "macro" | "call" | "filter" => self.unmarked_depth += 1,
+            "set" if !inner.contains('=') => self.unmarked_depth += 1,
+            "endset" | "endmacro" | "endcall" | "endfilter" => {
+                self.unmarked_depth = self.unmarked_depth.saturating_sub(1);
+            }
+            _ => {}
+        }
+        self.tag(tag);
+    }
+
+    fn copy(&mut self, range: Range<usize>) {
+        if !range.is_empty() {
+            self.out.pieces.push((self.out.text.len(), range.start, true));
+            self.out.text.push_str(&self.source[range]);
+        }
+    }
+
+    fn insert(&mut self, text: &str, at: usize) {
+        self.out.pieces.push((self.out.text.len(), at, false));
+        self.out.text.push_str(text);
+    }
+
+    fn mark(&mut self, kind: Kind, at: usize) {
+        if self.marked && self.unmarked_depth == 0 {
+            self.out.pieces.push((self.out.text.len(), at, false));
+            marks::mark(kind, at, &mut self.out.text);
+        }
+    }
+
+    /// Text between tags. Marks are put inside of white space that a neighbouring `-` will trim.
+    fn literal(&mut self, range: Range<usize>, trimmed_before: bool, next: Option<&Tag>) {
+        let text = &self.source[range.clone()];
+        let leading = if trimmed_before { text.len() - text.trim_start().len() } else { 0 };
+        let opens_expression = next.is_some_and(|tag| tag.kind == TagKind::Expression);
+        let trimmed_after = next.is_some_and(|tag| tag.trims_before);
+        let trailing = if trimmed_after { text.trim_end().len().max(leading) } else { text.len() };
+        let (words, tail) = (range.start + leading, range.start + trailing);
+        self.copy(range.start..words);
+        if !text.trim().is_empty() {
+            self.mark(Kind::Literal, words);
+        }
+        self.copy(words..tail);
+        if let Some(tag) = next.filter(|_| opens_expression) {
+            self.mark(Kind::Expression, tag.whole.start);
+        }
+        self.copy(tail..range.end);
+    }
+
+    /// Copies an expression. Each list and map in it that is written out is made by a function, and texts are
+    /// filled in by a filter where Python has `%`.
+    fn expression(&mut self, range: Range<usize>) {
+        let bytes = self.source.as_bytes();
+        let (mut at, mut copied) = (range.start, range.start);
+        // Of each open bracket, what has to close behind it.
+        let mut closes: Vec<&str> = Vec::new();
+        let mut before = Before::Operator;
+        let mut edits = match self.sums {
+            true => sums::edits(self.source, range.clone()),
+            false => Vec::new(),
+        }
+        .into_iter()
+        .peekable();
+        while at < range.end {
+            while let Some(edit) = edits.next_if(|edit| edit.at <= at) {
+                self.copy(copied..edit.at);
+                self.insert(edit.text, edit.at);
+                copied = edit.at + edit.removed;
+                if edit.removed > 0 {
+                    before = Before::Operator;
+                }
+            }
+            if at < copied {
+                at = copied;
+                continue;
+            }
+            let byte = bytes[at];
+            let mut next = at + 1;
+            match byte {
+                b'\'' | b'"' => {
+                    next = end_of_string(bytes, at, byte).min(range.end);
+                    before = Before::Text;
+                }
+                b'[' | b'{' if !before.is_operand() => {
+                    self.copy(copied..at);
+                    self.insert(&format!("{}(", if byte == b'[' { LIST } else { MAP }), at);
+                    copied = at;
+                    closes.push(")");
+                    before = Before::Operator;
+                }
+                b'(' | b'[' | b'{' => {
+                    closes.push("");
+                    before = Before::Operator;
+                }
+                b')' | b']' | b'}' => {
+                    self.copy(copied..next);
+                    copied = next;
+                    let closing = closes.pop().unwrap_or_default();
+                    if !closing.is_empty() {
+                        self.insert(closing, next);
+                    }
+                    before = Before::Operand;
+                }
+                b'%' if before == Before::Text => {
+                    self.copy(copied..at);
+                    (next, copied) = self.filled_in(next, range.end);
+                    before = Before::Operand;
+                }
+                _ if byte.is_ascii_alphanumeric() || byte == b'_' => {
+                    next = identifier_end(bytes, at).min(range.end);
+                    let is_operator = OPERATORS.contains(&&self.source[at..next]);
+                    before = if is_operator { Before::Operator } else { Before::Operand };
+                }
+                _ if byte.is_ascii_whitespace() => {}
+                _ => before = Before::Operator,
+            }
+            at = next;
+        }
+        self.copy(copied..range.end);
+        for edit in edits {
+            self.insert(edit.text, edit.at);
+        }
+    }
+
+    /// `'…' % x` and `'…' % (x, y)`, whose operand begins at `from`: the places to go on from, and to copy from.
+    fn filled_in(&mut self, from: usize, limit: usize) -> (usize, usize) {
+        let bytes = self.source.as_bytes();
+        let start = skip_spaces(bytes, from);
+        self.insert("|format", from);
+        if bytes.get(start) == Some(&b'(') {
+            return (start, start);
+        }
+        let mut end = match bytes.get(start) {
+            Some(quote @ (b'\'' | b'"')) => end_of_string(bytes, start, *quote).min(limit),
+            Some(b'[' | b'{') => close_bracket(bytes, start, limit).map_or(limit, |close| close + 1),
+            _ => identifier_end(bytes, start),
+        };
+        while end < limit {
+            end = match bytes[end] {
+                b'.' => identifier_end(bytes, end + 1),
+                b'(' | b'[' => close_bracket(bytes, end, limit).map_or(limit, |close| close + 1),
+                _ => break,
+            };
+        }
+        self.insert("(", start);
+        self.expression(start..end);
+        self.insert(")", end);
+        (end, end)
+    }
+}
+
+/// What stands before a byte of an expression.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Before {
+    Operator,
+    Operand,
+    /// An operand that is a text, written out.
+    Text,
+}
+
+impl Before {
+    fn is_operand(self) -> bool {
+        self != Self::Operator
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prepared(source: &str) -> String {
+        value(source, "").text
+    }
+
+    #[test]
+    fn lists_and_maps_are_made_by_functions() {
+        assert_eq!(
+            prepared("{% set x = ['a', {'b': [1]}] %}"),
+            "{% set x = elt_list(['a', elt_map({'b': elt_list([1])})]) %}"
+        );
+        assert_eq!(prepared("{{ x[0]['a'](1)[2] }}"), "{{ x[0]['a'](1)[2] }}");
+        assert_eq!(prepared("{{ 'abc'[1:] if x not in [1] }}"), "{{ 'abc'[1:] if x not in elt_list([1]) }}");
+        assert_eq!(prepared("{{ {'a': {}}}}"), "{{ elt_map({'a': elt_map({})})}}");
+        assert_eq!(
+            prepared("[x] {# [x] #}{% raw %}{{ [x] }}{% endraw %}"),
+            "[x] {# [x] #}{% raw %}{{ [x] }}{% endraw %}"
+        );
+    }
+
+    #[test]
+    fn texts_are_filled_in_by_a_filter() {
+        assert_eq!(prepared("{{ '%s' % x.y(1)[2] ~ z }}"), "{{ '%s' |format(x.y(1)[2]) ~ z }}");
+        assert_eq!(prepared("{{ '%s%s' % (x, [y]) }}"), "{{ '%s%s' |format(x, elt_list([y])) }}");
+        assert_eq!(prepared("{{ 7 % 2 }}"), "{{ 7 % 2 }}");
+    }
+
+    #[test]
+    fn places_lead_back_to_the_source() {
+        let source = "select {{ [1] }}, {{ var('y') }}";
+        let prepared = model(source, "before");
+        let at = prepared.text.find("'y'").unwrap();
+        assert_eq!(prepared.source_of(at), source.find("'y'").unwrap());
+    }
+}

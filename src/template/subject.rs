@@ -1,0 +1,116 @@
+//! What a template knows of what it is rendered for: `config`, `model`, and `context`, which knows all of it by name.
+
+use std::sync::Arc;
+
+use minijinja::value::{Object, ObjectRepr};
+use minijinja::{Error, State, Value};
+
+use super::arguments::Arguments;
+use super::functions::{FUNCTIONS, configure};
+use super::macros::known_to_all;
+use super::objects::part_of_target;
+use super::state::{fail, with_render};
+use super::values::changeable;
+
+/// What the text configures: `config(…)`.
+#[derive(Debug)]
+pub(super) struct Config;
+
+impl Object for Config {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn call(self: &Arc<Self>, _: &mut State<'_, '_>, given: &[Value]) -> Result<Value, Error> {
+        configure(given)
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        configured(key.as_str()?)
+    }
+
+    fn call_method(
+        self: &Arc<Self>,
+        _: &mut State<'_, '_>,
+        method: &str,
+        given: &[Value],
+    ) -> Result<Value, Error> {
+        let arguments = |parameters| Arguments::read(method, parameters, given);
+        match method {
+            "get" => {
+                let arguments = arguments(&["name", "default", "validator"])?;
+                let found = configured(&arguments.text("name")?);
+                Ok(found.or_else(|| arguments.get("default").cloned()).unwrap_or(Value::from(())))
+            }
+            "require" => {
+                let name = arguments(&["name", "validator"])?.text("name")?;
+                match configured(&name) {
+                    Some(value) => Ok(value),
+                    None => fail(
+                        format!("the config has no `{name}`"),
+                        "set it by `config(…)`, in the YAML beside the model, or for its folder",
+                    ),
+                }
+            }
+            "persist_relation_docs" | "persist_column_docs" => Ok(Value::from(false)),
+            _ => fail(
+                format!("there is no `config.{method}`"),
+                "there are `config.get('…')` and `config.require('…')`",
+            ),
+        }
+    }
+}
+
+/// What the text has configured so far, else what YAML and folders do.
+fn configured(name: &str) -> Option<Value> {
+    with_render(|render| {
+        let found = render.out.config.get(name).or_else(|| render.config.get(name)).map(changeable);
+        found.or_else(|| (name == "materialized").then(|| Value::from("view")))
+    })
+}
+
+/// What is rendered, as far as it is known by then.
+#[derive(Debug)]
+pub(super) struct Model;
+
+impl Object for Model {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let part = key.as_str()?;
+        let (name, schema, path, package) = with_render(|render| {
+            let package = render.macros.package_of(&render.path).unwrap_or(&render.macros.project).to_owned();
+            (render.name.clone(), render.schema.clone(), render.path.clone(), package)
+        });
+        Some(match part {
+            "name" | "alias" | "identifier" => Value::from(name),
+            "schema" => Value::from(schema),
+            "database" => part_of_target("dbname"),
+            "resource_type" => Value::from("model"),
+            "package_name" => Value::from(package),
+            "unique_id" => Value::from(format!("model.{package}.{name}")),
+            "path" | "original_file_path" => Value::from(path),
+            "config" => Value::from_object(Config),
+            "tags" | "meta" => configured(part).unwrap_or_default(),
+            _ => {
+                let unknown: Result<Value, Error> = fail(
+                    format!("there is no `model.{part}`"),
+                    "there are `model.name`, `alias`, `schema`, `config`, `tags`, `path`, `package_name` and `unique_id`",
+                );
+                unknown.unwrap_or_else(Value::from)
+            }
+        })
+    }
+}
+
+/// What a template knows, by its name: `context['name']`.
+#[derive(Debug)]
+pub(super) struct Context;
+
+impl Object for Context {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let name = key.as_str()?;
+        known_to_all(name).or_else(|| {
+            let function = FUNCTIONS.iter().find(|function| function.name == name)?;
+            Some(Value::from_object(function.clone()))
+        })
+    }
+}
