@@ -4,62 +4,67 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
-use actix_web::dev::{Payload, ServiceResponse};
+use actix_web::dev::{Payload, RequestHead};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use actix_web::web::{Bytes, BytesMut};
-use actix_web::{HttpMessage, HttpRequest};
-use futures_util::StreamExt;
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use futures_util::{FutureExt, StreamExt};
 
 use super::problem::Problem;
+use super::routes::Call;
 use super::state::State;
 
 /// What of a refused body has not come yet.
-struct Unread {
-    _payload: Payload,
-}
+struct Unread(Payload);
 
 /// For who answers without having read the body, or not to its end.
 pub fn leave(request: &HttpRequest, payload: Payload) {
     if !matches!(payload, Payload::None) {
-        request.extensions_mut().insert(Unread { _payload: payload });
+        request.extensions_mut().insert(Unread(payload));
     }
 }
 
 /// The whole body, whatever its type. Errors: 413, 408, 400 for a body that breaks off.
-pub async fn read(request: &HttpRequest, mut payload: Payload, state: &State) -> Result<Bytes, Problem> {
-    let body = read_within(request, &mut payload, state).await;
+pub async fn of(call: &mut Call) -> Result<Bytes, Problem> {
+    let mut payload = std::mem::replace(&mut call.payload, Payload::None);
+    let body = read(call.request.head(), &mut payload, &call.state).await;
     if body.is_err() {
-        leave(request, payload);
+        leave(&call.request, payload);
     }
     body
 }
 
-async fn read_within(request: &HttpRequest, payload: &mut Payload, state: &State) -> Result<Bytes, Problem> {
-    let announced =
-        request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+async fn read(head: &RequestHead, payload: &mut Payload, state: &State) -> Result<Bytes, Problem> {
+    let announced = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: usize| length > state.body_limit) {
         return Err(too_large(state.body_limit));
     }
-    tokio::time::timeout(state.request_timeout, collect(payload, state.body_limit))
+    // actix-web hands on a body only after it has asked for the answer once.
+    tokio::task::yield_now().await;
+    let mut reading = std::pin::pin!(collect(payload, state.body_limit));
+    // Nearly every body came with its headers; only for the others is a timer set up.
+    if let Some(body) = (&mut reading).now_or_never() {
+        return body;
+    }
+    tokio::time::timeout(state.request_timeout, reading)
         .await
         .unwrap_or_else(|_| Err(Problem::from_status(StatusCode::REQUEST_TIMEOUT)))
 }
 
-/// A JSON body. Errors: 415 for any other type or an encoded body, and those of [`read`].
-pub async fn read_json(request: &HttpRequest, payload: Payload, state: &State) -> Result<Bytes, Problem> {
-    let is_json = request.headers().get(CONTENT_TYPE).is_some_and(is_json);
-    let is_encoded = request
-        .headers()
+/// A JSON body. Errors: 415 for any other type or an encoded body, and those of [`of`].
+pub async fn read_json(head: &RequestHead, payload: &mut Payload, state: &State) -> Result<Bytes, Problem> {
+    let is_json = head.headers.get(CONTENT_TYPE).is_some_and(is_json);
+    let is_encoded = head
+        .headers
         .get(CONTENT_ENCODING)
         .is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
     if !is_json || is_encoded {
-        leave(request, payload);
         return Err(Problem::from_status(StatusCode::UNSUPPORTED_MEDIA_TYPE).with_hint(
             "Send the header `Content-Type: application/json` and the body as it is, not compressed.",
         ));
     }
-    read(request, payload, state).await
+    read(head, payload, state).await
 }
 
 async fn collect(payload: &mut Payload, limit: usize) -> Result<Bytes, Problem> {
@@ -87,19 +92,23 @@ async fn collect(payload: &mut Payload, limit: usize) -> Result<Bytes, Problem> 
     Ok(grown.map_or(whole, BytesMut::freeze))
 }
 
+/// What was left of a request's body.
+pub fn left(request: &HttpRequest) -> Option<Payload> {
+    request.extensions_mut().remove::<Unread>().map(|unread| unread.0)
+}
+
 /// The answer to a body that was left. The server hangs up after it only if the rest still belongs to
 /// somebody; else it would wait for the end of a chunked body, however long that takes.
-pub fn hang_up_after(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
-    let left = response.request().extensions_mut().remove::<Unread>();
+pub fn hang_up_after(response: HttpResponse, left: Option<Payload>) -> HttpResponse {
     match left {
-        Some(unread) => response.map_body(|_, body| BoxBody::new(Last { body, _unread: unread })),
+        Some(left) => response.map_body(|_, body| BoxBody::new(Last { body, _left: left })),
         None => response,
     }
 }
 
 struct Last {
     body: BoxBody,
-    _unread: Unread,
+    _left: Payload,
 }
 
 impl MessageBody for Last {
@@ -125,6 +134,9 @@ fn too_large(limit: usize) -> Problem {
 /// `application/json`, with or without parameters, or a type built on it.
 fn is_json(content_type: &HeaderValue) -> bool {
     let bytes = content_type.as_bytes();
+    if bytes == b"application/json" {
+        return true;
+    }
     let essence = bytes.split(|byte| *byte == b';').next().unwrap_or(bytes).trim_ascii();
     let Some((kind, subtype)) = essence.split_at_checked("application/".len()) else { return false };
     kind.eq_ignore_ascii_case(b"application/")

@@ -1,21 +1,20 @@
 //! What every answer has around it, whatever made it: a request id, the security headers, the one error
 //! form, a line in the access log.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
-use actix_web::HttpMessage;
-use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::HttpResponse;
+use actix_web::dev::RequestHead;
 use actix_web::http::Method;
 use actix_web::http::header::{
     CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY, VARY,
     X_CONTENT_TYPE_OPTIONS,
 };
-use actix_web::middleware::Next;
 
-use super::metrics::{Counts, Routed};
+use super::door::Door;
+use super::pages;
 use super::problem::Problem;
-use super::{body, pages};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -24,56 +23,66 @@ const LONGEST_REQUEST_ID: usize = 64;
 /// Of what is no page: it loads nothing, and stands in nobody's frame.
 const NOT_A_PAGE: &str = "default-src 'none'; frame-ancestors 'none'";
 
-pub async fn envelope<B: MessageBody + 'static>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let began = Instant::now();
-    let id_header = request_id(request.headers());
-    let shown = id_header.clone();
-    let id = shown.to_str().unwrap_or_default();
-    let is_reading = request.method() != Method::POST;
-    let mut response = next.call(request).await?.map_into_boxed_body();
-    let is_error = response.status().is_client_error() || response.status().is_server_error();
-    if is_error && !pages::is_page(response.response()) {
-        let written = one_form(&response, id);
-        // What was said of other sites holds for the error, too: else their pages could not read it.
-        let said = response.headers().iter().filter(|(name, _)| is_for_others(name));
-        let said: Vec<_> = said.map(|(name, value)| (name.clone(), value.clone())).collect();
-        response = response.into_response(written);
-        for (name, value) in said {
-            response.headers_mut().append(name, value);
+/// Made when a request comes.
+pub struct Envelope {
+    began: Instant,
+    id: HeaderValue,
+}
+
+/// What a request asked for.
+pub struct Asked<'a> {
+    pub head: &'a RequestHead,
+    /// As it is counted.
+    pub route: Cow<'static, str>,
+    /// As it is logged: without the query and without what stands in an endpoint's path, which is nobody's
+    /// business.
+    pub path: &'a str,
+}
+
+impl Envelope {
+    pub fn new(head: &RequestHead) -> Self {
+        Self { began: Instant::now(), id: request_id(&head.headers) }
+    }
+
+    /// `door`: by which the request came, where it did.
+    pub fn around(self, mut response: HttpResponse, asked: Asked<'_>, door: Option<&Door>) -> HttpResponse {
+        let Asked { head, route, path } = asked;
+        let id = self.id.to_str().unwrap_or_default();
+        let status = response.status();
+        if (status.is_client_error() || status.is_server_error()) && !pages::is_page(&response) {
+            let written = one_form(&response, head, id, door);
+            // What was said of other sites holds for the error, too: else their pages could not read it.
+            let said = response.headers().iter().filter(|(name, _)| is_for_others(name));
+            let said: Vec<_> = said.map(|(name, value)| (name.clone(), value.clone())).collect();
+            response = written;
+            for (name, value) in said {
+                response.headers_mut().append(name, value);
+            }
         }
+        let headers = response.headers_mut();
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        // What a browser can be led to.
+        if head.method != Method::POST && !headers.contains_key(CONTENT_SECURITY_POLICY) {
+            headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(NOT_A_PAGE));
+            headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        }
+        let took = self.began.elapsed();
+        if let Some(door) = door {
+            door.counts.count(&head.method, route, status, took);
+        }
+        tracing::info!(
+            target: "elt::access",
+            request_id = id,
+            trace_id = trace_id(&head.headers),
+            method = %head.method,
+            path,
+            status = status.as_u16(),
+            duration_us = took.as_micros() as u64,
+            "answered"
+        );
+        response.headers_mut().insert(REQUEST_ID, self.id);
+        response
     }
-    response = body::hang_up_after(response);
-    let headers = response.headers_mut();
-    headers.insert(REQUEST_ID, id_header);
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    // What a browser can be led to.
-    if is_reading && !headers.contains_key(CONTENT_SECURITY_POLICY) {
-        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(NOT_A_PAGE));
-        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    }
-    let took = began.elapsed();
-    if let Some(counts) = response.request().app_data::<Counts>() {
-        counts.count(&response, took);
-    }
-    let request = response.request();
-    let extensions = request.extensions();
-    // Without the query and without what stands in an endpoint's path: that is nobody's business.
-    let path = extensions.get::<Routed>().map_or(request.path(), |routed| routed.0.as_str());
-    tracing::info!(
-        target: "elt::access",
-        request_id = id,
-        trace_id = trace_id(request.headers()),
-        method = %request.method(),
-        path,
-        status = response.status().as_u16(),
-        duration_us = took.as_micros() as u64,
-        "answered"
-    );
-    drop(extensions);
-    Ok(response)
 }
 
 fn is_for_others(name: &HeaderName) -> bool {
@@ -92,8 +101,13 @@ fn trace_id(headers: &HeaderMap) -> Option<&str> {
     (is_whole && trace.bytes().any(|digit| digit != b'0')).then_some(trace)
 }
 
-fn one_form(response: &ServiceResponse, request_id: &str) -> actix_web::HttpResponse {
-    let error = response.response().error();
+fn one_form(
+    response: &HttpResponse,
+    head: &RequestHead,
+    request_id: &str,
+    door: Option<&Door>,
+) -> HttpResponse {
+    let error = response.error();
     let problem = error.and_then(|error| error.as_error::<Problem>());
     // Not one of the service's own: from the framework, whose words are not for the client.
     let framework = || {
@@ -118,7 +132,8 @@ fn one_form(response: &ServiceResponse, request_id: &str) -> actix_web::HttpResp
             tracing::debug!(request_id, cause, "{problem}");
         }
     }
-    pages::error(response.request(), problem, request_id).unwrap_or_else(|| problem.write(request_id))
+    door.and_then(|door| pages::error(head, problem, request_id, &door.state))
+        .unwrap_or_else(|| problem.write(request_id))
 }
 
 /// The client's own id where it is harmless in a header and in a log, else a new one of 16 hex digits.

@@ -1,23 +1,19 @@
 //! /metrics, in OpenMetrics' text: what was asked and how long it took, what is answered from, and how runs
 //! went. What changes by itself is read when it is asked for.
 
-use std::borrow::Cow;
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::time::Duration;
 
-use actix_web::dev::ServiceResponse;
+use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use actix_web::{HttpMessage, HttpResponse};
 use jiff::Timestamp;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::counts::{Counted, Counts};
 use super::problem::Problem;
 use super::routes::{Answer, Call};
 use super::state::{Database, State};
@@ -28,44 +24,14 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 /// How long a scrape waits for the run history; without it the rest is told.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Seconds.
-const BUCKETS: [f64; 14] =
-    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-
 /// How a run can end.
 const ENDS: [(RunStatus, &str); 3] =
     [(RunStatus::Succeeded, "succeeded"), (RunStatus::Failed, "failed"), (RunStatus::Cancelled, "cancelled")];
 
-type Text = Cow<'static, str>;
-
 /// What is counted as it happens.
 pub struct Metrics {
     registry: Registry,
-    requests: Requests,
-    durations: Durations,
-}
-
-type Requests = Family<Request, Counter>;
-type Durations = Family<Route, Histogram, fn() -> Histogram>;
-
-/// A worker's way to what it counts: else all workers would wait for each other at every request.
-pub struct Counts {
-    requests: Requests,
-    durations: Durations,
-    known: RefCell<HashMap<Request, (Counter, Histogram)>>,
-}
-
-/// The path as it is routed, e.g. `/runs/{id}`: its values are many, and nobody's business.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Route {
-    route: Text,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Request {
-    method: &'static str,
-    route: Text,
-    status: u16,
+    counted: Counted,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -79,59 +45,19 @@ struct Standing {
     status: &'static str,
 }
 
-/// Left with a request by who answers for a path that the routes do not know.
-pub struct Routed(pub String);
-
 impl Metrics {
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("elt");
-        let requests = Family::default();
-        registry.register("http_requests", "Requests that were answered", requests.clone());
-        let durations: Family<Route, Histogram, fn() -> Histogram> =
-            Family::new_with_constructor(|| Histogram::new(BUCKETS));
-        let help = "From a request's headers to its answer's";
-        registry.register_with_unit("http_request_duration", help, Unit::Seconds, durations.clone());
+        let counted = Counted::default();
+        registry.register_collector(Box::new(counted.clone()));
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The binary that answers", build);
-        Self { registry, requests, durations }
+        Self { registry, counted }
     }
 
+    /// For a worker.
     pub fn counts(&self) -> Counts {
-        let (requests, durations) = (self.requests.clone(), self.durations.clone());
-        Counts { requests, durations, known: RefCell::default() }
-    }
-}
-
-impl Counts {
-    /// Counts an answer. What nobody answers for counts as one route, so that guesses cost no memory.
-    pub fn count<B>(&self, response: &ServiceResponse<B>, took: Duration) {
-        let request = response.request();
-        let pattern = || request.match_pattern().map(Text::from);
-        let exposed = request.extensions().get::<Routed>().map(|routed| routed.0.clone().into());
-        let route = exposed.or_else(pattern).unwrap_or(Text::Borrowed("unknown"));
-        let method = match request.method().as_str() {
-            "GET" => "GET",
-            "HEAD" => "HEAD",
-            "POST" => "POST",
-            "OPTIONS" => "OPTIONS",
-            _ => "other",
-        };
-        let request = Request { method, route, status: response.status().as_u16() };
-        let mut known = self.known.borrow_mut();
-        let (requests, durations) = match known.get(&request) {
-            Some(counted) => counted,
-            None => {
-                let counted = self.first(&request);
-                known.entry(request).or_insert(counted)
-            }
-        };
-        requests.inc();
-        durations.observe(took.as_secs_f64());
-    }
-
-    fn first(&self, request: &Request) -> (Counter, Histogram) {
-        let route = Route { route: request.route.clone() };
-        (self.requests.get_or_create_owned(request), self.durations.get_or_create_owned(&route))
+        self.counted.counts()
     }
 }
 

@@ -2,11 +2,14 @@
 //! [`crate::database::Reader`] and asks for runs through [`crate::pipeline::Pipeline`]; it knows nothing of
 //! models, raw or stage.
 //!
-//! A request goes through `envelope` (id, headers, error form, log), `routes`, and a handler.
+//! A request comes in by `door`, goes through `routes` to a handler, and leaves in an `envelope` (id, headers,
+//! error form, log).
 
 mod amount;
 mod body;
+mod counts;
 mod docs;
+mod door;
 mod envelope;
 mod events;
 mod exposed;

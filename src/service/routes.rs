@@ -39,8 +39,9 @@ impl FromRequest for Call {
 }
 
 pub fn routes(config: &mut ServiceConfig) {
-    post(config, Need::Read, "/getVoucher", voucher::look_up);
-    post(config, Need::Read, "/segmentation-voucher", voucher::look_up);
+    for path in voucher::PATHS {
+        post(config, Need::Read, path, voucher::look_up);
+    }
     post(config, Need::Run, "/runPipeline", runs::start);
     get(config, Need::Read, "/runs", runs::list);
     get(config, Need::Read, "/runs/{id}", runs::one);
@@ -53,7 +54,7 @@ pub fn routes(config: &mut ServiceConfig) {
     // Not by `get`: the page's files have no twin with a slash.
     config.service(
         web::resource("/docs/{file}")
-            .route(reading().to(caught(Need::Read, docs::file)))
+            .route(reading().to(gated(Need::Read, docs::file)))
             .default_service(web::to(wrong_method("GET, HEAD"))),
     );
     get(config, Need::Read, "/boards", pages::board::list);
@@ -71,7 +72,7 @@ pub fn routes(config: &mut ServiceConfig) {
 
 /// A path that is not one of the service's own: what is published says whether something is there.
 pub fn elsewhere() -> actix_web::Route {
-    web::to(caught(Need::Read, exposed::answer))
+    web::to(gated(Need::Read, exposed::answer))
 }
 
 pub fn nothing_here() -> Answer {
@@ -86,7 +87,7 @@ where
     for path in spellings(path) {
         config.service(
             web::resource(path)
-                .route(reading().to(caught(need, handler)))
+                .route(reading().to(gated(need, handler)))
                 .default_service(web::to(wrong_method("GET, HEAD"))),
         );
     }
@@ -100,7 +101,7 @@ where
     for path in spellings(path) {
         config.service(
             web::resource(path)
-                .route(web::post().to(caught(need, handler)))
+                .route(web::post().to(gated(need, handler)))
                 .default_service(web::to(wrong_method("POST"))),
         );
     }
@@ -117,8 +118,8 @@ where
     for path in spellings(path) {
         config.service(
             web::resource(path)
-                .route(reading().to(caught(need, page)))
-                .route(web::post().to(caught(need, sent)))
+                .route(reading().to(gated(need, page)))
+                .route(web::post().to(gated(need, sent)))
                 .default_service(web::to(wrong_method("GET, HEAD, POST"))),
         );
     }
@@ -146,29 +147,31 @@ fn wrong_method(allowed: &'static str) -> impl Fn(Call) -> Ready<Answer> + Clone
     }
 }
 
-/// The gate before a handler, and a net below it: a panic becomes a bare 500 instead of a broken connection.
-/// Nothing shared is left half changed by it: the state is swapped or written whole.
-fn caught<F, Fut>(need: Need, handler: F) -> impl Fn(Call) -> LocalBoxFuture<'static, Answer> + Clone
+/// The gate before a handler, and the net below it.
+fn gated<F, Fut>(need: Need, handler: F) -> impl Fn(Call) -> LocalBoxFuture<'static, Answer> + Clone
 where
     F: Fn(Call) -> Fut + Copy + 'static,
     Fut: Future<Output = Answer> + 'static,
 {
     move |mut call| {
-        let admitted = call.state.gate.admit(need, &call.request);
+        let admitted = call.state.gate.admit(need, call.request.head());
         if admitted.is_err() || call.request.method() != Method::POST {
             body::leave(&call.request, call.payload.take());
         }
         if let Err(refused) = admitted {
             return Box::pin(ready(Err(refused)));
         }
-        let answer = AssertUnwindSafe(async move { handler(call).await });
-        Box::pin(async move {
-            answer
-                .catch_unwind()
-                .await
-                .unwrap_or_else(|panic| Err(Problem::internal(format!("panic: {}", words(&*panic)))))
-        })
+        Box::pin(caught(async move { handler(call).await }))
     }
+}
+
+/// A net: a panic becomes a bare 500 instead of a broken connection. Nothing shared is left half changed by
+/// it: the state is swapped or written whole.
+pub async fn caught(answer: impl Future<Output = Answer>) -> Answer {
+    AssertUnwindSafe(answer)
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|panic| Err(Problem::internal(format!("panic: {}", words(&*panic)))))
 }
 
 fn words(panic: &(dyn std::any::Any + Send)) -> &str {

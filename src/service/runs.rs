@@ -17,9 +17,9 @@ pub const DEFAULT_LIMIT: i64 = 20;
 pub const LARGEST_LIMIT: i64 = 100;
 
 /// POST /runPipeline/. The run belongs to the pipeline, not to the request: it goes on if the client leaves.
-pub async fn start(call: Call) -> Answer {
+pub async fn start(mut call: Call) -> Answer {
     // Nothing in it is needed, but what is not read within the limits would be cut off without an answer.
-    body::read(&call.request, call.payload, &call.state).await?;
+    body::of(&mut call).await?;
     let Begun { id, finished } = begin(&call.state, call.request.headers()).await?;
     if wants_no_wait(call.request.headers()) {
         let accepted = Accepted::new(id);

@@ -4,17 +4,18 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use actix_web::dev::ServerHandle;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServerHandle, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, RETRY_AFTER};
-use actix_web::middleware::from_fn;
+use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, HttpResponse, HttpServer, web};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::ServiceError;
-use super::envelope::envelope;
+use super::envelope::{self, Envelope};
 use super::problem::Problem;
 use super::server::listen;
 use crate::generate::purchases::history;
@@ -75,12 +76,23 @@ pub async fn start_sample_api(settings: SampleApi) -> Result<RunningApi, Service
             .app_data(state.clone())
             .app_data(web::PayloadConfig::new(MAX_BODY_BYTES))
             .service(web::resource(PATH).route(web::post().to(answer)))
-            .wrap(from_fn(envelope))
+            .wrap(from_fn(enveloped))
     });
     let server = server.disable_signals().workers(1).listen(listener).map_err(ServiceError::Server)?.run();
     let handle = server.handle();
     tokio::spawn(server);
     Ok(RunningApi { addr, handle })
+}
+
+async fn enveloped<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse, actix_web::Error> {
+    let envelope = Envelope::new(request.head());
+    let (request, response) = next.call(request).await?.into_parts();
+    let asked = envelope::Asked { head: request.head(), route: PATH.into(), path: request.path() };
+    let response = envelope.around(response.map_into_boxed_body(), asked, None);
+    Ok(ServiceResponse::new(request, response))
 }
 
 async fn answer(body: web::Bytes, state: web::Data<State>) -> Result<HttpResponse, Problem> {

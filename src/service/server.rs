@@ -2,21 +2,24 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_cors::Cors;
+use actix_http::Request;
+use actix_service::apply_fn_factory;
 use actix_web::dev::ServerHandle;
 use actix_web::http::Method;
 use actix_web::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH};
-use actix_web::middleware::{Condition, from_fn};
+use actix_web::middleware::Condition;
 use actix_web::{App, HttpServer, web};
 use tokio::net::TcpSocket;
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::envelope::envelope;
+use super::door::Door;
 use super::refresh::Refresh;
 use super::routes::{elsewhere, routes};
 use super::state::State;
@@ -97,16 +100,16 @@ fn serve(
     listener: std::net::TcpListener,
     state: Arc<State>,
 ) -> Result<actix_web::dev::Server, ServiceError> {
-    let state = web::Data::from(state);
     let cors = settings.cors.clone();
     let server = HttpServer::new(move || {
-        App::new()
-            .app_data(state.clone())
-            .app_data(state.metrics.counts())
+        let app = App::new()
+            .app_data(web::Data::from(state.clone()))
             .configure(routes)
             .default_service(elsewhere())
-            .wrap(Condition::new(!cors.is_empty(), others(&cors)))
-            .wrap(from_fn(envelope))
+            .wrap(Condition::new(!cors.is_empty(), others(&cors)));
+        let (counts, others) = (state.metrics.counts(), !cors.is_empty());
+        let door = Rc::new(Door { state: state.clone(), counts, others });
+        apply_fn_factory(app, move |request: Request, app: &_| door.enter(request, app))
     })
     .disable_signals()
     .client_request_timeout(settings.header_timeout)

@@ -1,7 +1,7 @@
 //! What is published, as requests want it: segments by country, in order, with their answers written
 //! beforehand; endpoints by path. Pure. A publication that contradicts itself is refused rather than answered from.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -39,8 +39,8 @@ pub struct Snapshot {
     pub published_at: Timestamp,
     /// When it was last read from the database.
     pub loaded_at: Timestamp,
-    /// Keyed by the lower-case code.
-    countries: HashMap<String, Country>,
+    /// Keyed by the lower-case code; found among so few sooner than by a hash.
+    countries: BTreeMap<String, Country>,
     /// Whether the project makes vouchers at all.
     pub has_vouchers: bool,
     /// Why a relation of the segments' name is not looked into.
@@ -73,7 +73,7 @@ impl Snapshot {
     pub fn new(publication: Publication, loaded_at: Timestamp) -> Result<Self, String> {
         let Publication { run_id, published_at, segments, no_segments, endpoints } = publication;
         let has_vouchers = segments.is_some();
-        let mut countries: HashMap<String, Country> = HashMap::new();
+        let mut countries: BTreeMap<String, Country> = BTreeMap::new();
         for row in segments.unwrap_or_default() {
             let code = row.country_code.trim();
             let country = countries.entry(code.to_lowercase()).or_insert_with(|| Country {

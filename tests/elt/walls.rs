@@ -11,6 +11,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("deadpool_postgres", &["database"]),
     ("refinery", &["database"]),
     ("actix_web", &["service"]),
+    ("actix_http", &["service"]),
+    ("actix_service", &["service"]),
     ("utoipa", &["service"]),
     ("actix_cors", &["service"]),
     ("governor::", &["service"]),

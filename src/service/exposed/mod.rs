@@ -15,7 +15,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpMessage, HttpResponse};
 use percent_encoding::percent_decode_str;
 
-use super::metrics::Routed;
+use super::door::Routed;
 use super::problem::Problem;
 use super::routes::{Answer, Call, nothing_here};
 use super::snapshot::Snapshot;

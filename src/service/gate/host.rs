@@ -29,15 +29,16 @@ fn name(host: &str) -> &str {
     if let Some((address, _)) = host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         return address;
     }
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let end = host.bytes().rposition(|byte| byte == b':').unwrap_or(host.len());
+    let name = &host[..end];
     name.strip_suffix('.').unwrap_or(name)
 }
 
 fn is_named(name: &str, named: &[String]) -> bool {
     // Browsers take whatever ends in `localhost` to their own machine.
-    let end = name.rsplit('.').next().unwrap_or_default();
+    let ends_well = || name.rsplit('.').next().is_some_and(|end| end.eq_ignore_ascii_case("localhost"));
     matches!(name, "localhost" | "127.0.0.1")
-        || end.eq_ignore_ascii_case("localhost")
+        || ends_well()
         || named.iter().any(|own| own.eq_ignore_ascii_case(name))
         || name.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
 }

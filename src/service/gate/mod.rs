@@ -9,7 +9,7 @@ mod origin;
 
 use std::net::IpAddr;
 
-use actix_web::HttpRequest;
+use actix_web::dev::RequestHead;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE};
 use arc_swap::ArcSwapOption;
@@ -109,12 +109,12 @@ impl Gate {
 
     /// Errors: 401 without a token or with a wrong one, 403 with one that allows less, 421 by a name that is
     /// not the service's, 429 too often, 503 before the tokens are known.
-    pub fn admit(&self, need: Need, request: &HttpRequest) -> Result<(), Problem> {
+    pub fn admit(&self, need: Need, request: &RequestHead) -> Result<(), Problem> {
         self.admit_with(need, request, credentials(request.headers(), need))
     }
 
     /// The same for what was typed into a form of our own instead of being sent as a header.
-    pub fn admit_typed(&self, need: Need, request: &HttpRequest, token: &str) -> Result<(), Problem> {
+    pub fn admit_typed(&self, need: Need, request: &RequestHead, token: &str) -> Result<(), Problem> {
         let typed = match token {
             "" => Credentials::None,
             token => Credentials::Token(token.as_bytes().into()),
@@ -125,7 +125,7 @@ impl Gate {
     fn admit_with(
         &self,
         need: Need,
-        request: &HttpRequest,
+        request: &RequestHead,
         credentials: Credentials<'_>,
     ) -> Result<(), Problem> {
         if need != Need::Nothing && !self.hosts.know(request.headers()) {

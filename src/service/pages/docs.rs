@@ -21,7 +21,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 pub async fn list(call: Call) -> Answer {
-    let root = root(&call.request);
+    let root = root(call.request.path());
     let is_written = match site(&call.state) {
         Some(path) => {
             let path = path.clone();

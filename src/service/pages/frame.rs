@@ -3,7 +3,7 @@
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_FRAME_OPTIONS,
 };
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use actix_web::{HttpResponse, HttpResponseBuilder};
 use maud::{DOCTYPE, Markup, html};
 
 use super::{assets, root};
@@ -55,13 +55,13 @@ impl Page {
     /// As the answer that was begun.
     pub fn write_to(self, call: &Call, response: HttpResponseBuilder) -> HttpResponse {
         let snapshot = call.state.snapshot.load_full();
-        self.write(response, &call.request, snapshot.as_deref())
+        self.write(response, call.request.path(), snapshot.as_deref())
     }
 
     pub fn write(
         self,
         mut response: HttpResponseBuilder,
-        request: &HttpRequest,
+        path: &str,
         snapshot: Option<&Snapshot>,
     ) -> HttpResponse {
         let policy = format!("{POLICY}{}", self.script.map_or("", |_| WITH_SCRIPT));
@@ -72,7 +72,7 @@ impl Page {
             // Not `no-referrer`: that would take the origin off our own forms, by which they are known as ours.
             .insert_header((REFERRER_POLICY, "same-origin"))
             .insert_header((X_FRAME_OPTIONS, "DENY"))
-            .body(self.markup(&root(request), snapshot).into_string())
+            .body(self.markup(&root(path), snapshot).into_string())
     }
 
     fn markup(&self, root: &str, snapshot: Option<&Snapshot>) -> Markup {

@@ -16,8 +16,9 @@ pub mod vouchers;
 
 use std::sync::Arc;
 
+use actix_web::HttpResponse;
+use actix_web::dev::RequestHead;
 use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
-use actix_web::{HttpRequest, HttpResponse, web};
 use maud::html;
 
 use super::problem::Problem;
@@ -43,25 +44,24 @@ pub fn is_page(response: &HttpResponse) -> bool {
 }
 
 /// An error as a page, where a browser asked for a page; programs get the one form everywhere.
-pub fn error(request: &HttpRequest, problem: &Problem, request_id: &str) -> Option<HttpResponse> {
-    let path = request.path();
+pub fn error(head: &RequestHead, problem: &Problem, request_id: &str, state: &State) -> Option<HttpResponse> {
+    let path = head.uri.path();
     let is_page = path == "/" || path.starts_with("/ui") || path.starts_with("/boards");
-    if !is_page || !wants_page(request.headers()) {
+    if !is_page || !wants_page(&head.headers) {
         return None;
     }
-    let state = request.app_data::<web::Data<State>>()?;
     let content = html! {
         h1 { (problem) }
         @if let Some(hint) = problem.hint() { p { (hint) } }
         p class="quiet" { code { (problem.code()) } ", request " code { (request_id) } }
     };
     let page = Page::new(Section::Other, problem.to_string(), content);
-    Some(page.write(problem.answer(), request, state.snapshot.load_full().as_deref()))
+    Some(page.write(problem.answer(), path, state.snapshot.load_full().as_deref()))
 }
 
-/// The way from a page to the service's first path: links also work behind a path of a proxy.
-fn root(request: &HttpRequest) -> String {
-    match request.path().matches('/').count() {
+/// The way from the page at a path to the service's first path: links also work behind a path of a proxy.
+fn root(path: &str) -> String {
+    match path.matches('/').count() {
         0 | 1 => ".".to_owned(),
         deep => vec![".."; deep - 1].join("/"),
     }

@@ -12,7 +12,7 @@ use crate::service::state::Database;
 
 pub async fn start(call: Call) -> Answer {
     let snapshot = call.state.snapshot.load_full();
-    let root = root(&call.request);
+    let root = root(call.request.path());
     let content = html! {
         h1 { "What is published" }
         (standing(call.state.database(), snapshot.as_deref()))

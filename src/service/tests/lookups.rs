@@ -1,8 +1,12 @@
 //! What a lookup answers.
 
+use std::collections::BTreeSet;
+
+use reqwest::header::{ACCESS_CONTROL_EXPOSE_HEADERS, HeaderName, VARY};
 use serde_json::{Value, json};
 
 use super::support::*;
+use crate::service::Settings;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_boundary_of_the_frequent_segments() {
@@ -216,5 +220,41 @@ async fn facts_that_contradict_each_other_name_their_field() {
         json!({"last_order_ts": "  "}),
     ] {
         assert_eq!(refused_field(&served, changes.clone()).await, None, "{changes}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_pages_of_other_sites_may_ask_the_answers_are_the_same() {
+    let (database, served) = served_peru().await;
+    let settings = Settings { cors: vec!["https://shop.example.org".into()], ..settings() };
+    let open = serve(settings, database.reader()).await;
+    open.wait_until(|readiness| readiness["snapshot"]["run_id"] == 7).await;
+    let good = customer("frequent_segment", 2, None);
+    let far = customer("frequent_segment", 38, None);
+    let text = |value: &Value| value.to_string();
+    for (content_type, body) in [
+        ("application/json", text(&good)),
+        ("application/json; charset=utf-8", text(&good)),
+        ("text/plain", text(&good)),
+        ("application/json", text(&far)),
+        ("application/json", "{".to_owned()),
+        ("application/json", "{}".to_owned()),
+        ("application/json", " ".repeat(100_000)),
+    ] {
+        let ask = async |served: &Served| {
+            let request = served.client.post(format!("{}/getVoucher/", served.base));
+            let answer =
+                request.header("content-type", content_type).body(body.clone()).send().await.unwrap();
+            let own = |name: &&HeaderName| **name != VARY && **name != ACCESS_CONTROL_EXPOSE_HEADERS;
+            let names: BTreeSet<String> =
+                answer.headers().keys().filter(own).map(ToString::to_string).collect();
+            let status = answer.status();
+            let mut told: Value = answer.json().await.unwrap();
+            if let Some(id) = told.get_mut("request_id") {
+                *id = Value::Null;
+            }
+            (status, names, told)
+        };
+        assert_eq!(ask(&served).await, ask(&open).await, "{content_type} {body:.80}");
     }
 }

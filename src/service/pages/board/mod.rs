@@ -34,7 +34,7 @@ struct Panel<'a> {
 /// The boards there are.
 pub async fn list(call: Call) -> Answer {
     let snapshot = snapshot(&call)?;
-    page::list(list_of(&format!("{}/boards/", root(&call.request)), &snapshot)).answer(&call)
+    page::list(list_of(&format!("{}/boards/", root(call.request.path())), &snapshot)).answer(&call)
 }
 
 /// One board.
@@ -43,7 +43,7 @@ pub async fn show(call: Call) -> Answer {
     let name = call.request.match_info().get("board").unwrap_or_default();
     let name = percent_decode_str(name).decode_utf8_lossy();
     let Some(charts) = boards(&snapshot).remove(&*name) else { return nothing_here() };
-    let (run, root) = (snapshot.run_id, root(&call.request));
+    let (run, root) = (snapshot.run_id, root(call.request.path()));
     if let Some(drawn) = call.state.boards.get(run, &name, &root) {
         return page::board(&name, drawn).answer(&call);
     }

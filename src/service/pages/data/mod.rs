@@ -21,7 +21,7 @@ pub use one::one;
 
 pub async fn list(call: Call) -> Answer {
     let overview = overview(&call).await?;
-    let root = root(&call.request);
+    let root = root(call.request.path());
     let tables = tables(&overview);
     let content = html! {
         h1 { "Data" }

@@ -20,7 +20,7 @@ pub async fn one(call: Call) -> Answer {
     let Some((node, stored)) = tables(&overview).into_iter().find(|(_, stored)| stored.name == asked) else {
         return nothing_here();
     };
-    let root = root(&call.request);
+    let root = root(call.request.path());
     let content = html! {
         p class="way" { a href={ (root) "/ui/data" } { "All tables" } }
         h1 { (stored.name) }

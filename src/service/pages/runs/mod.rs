@@ -29,7 +29,7 @@ pub async fn list(call: Call) -> Answer {
 /// `refused`: why the form of this page started no run.
 async fn page(call: &Call, refused: Option<&Problem>) -> Result<Page, Problem> {
     let runs = newest(&call.state, LISTED).await?;
-    let root = root(&call.request);
+    let root = root(call.request.path());
     let needs_token = call.state.gate.access(Need::Run) == Access::Token;
     let under_way = runs.first().filter(|run| run.status == RunStatus::Running);
     let content = html! {

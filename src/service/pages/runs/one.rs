@@ -26,7 +26,7 @@ pub async fn one(call: Call) -> Answer {
     let run = runs::record(&call.state, id).await?;
     let plan = runs::within(&call.state, call.state.pipeline.plan(id)).await?;
     let rows = rows(plan, &run);
-    let root = root(&call.request);
+    let root = root(call.request.path());
     let is_live = run.status == RunStatus::Running;
     let events = is_live.then(|| format!("{root}/runs/{id}/events"));
     let content = html! {

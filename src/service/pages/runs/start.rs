@@ -44,17 +44,16 @@ fn is_about_token(problem: &Problem) -> bool {
 
 /// POST /ui/runs: what the form sends.
 pub async fn start(mut call: Call) -> Answer {
-    let payload = call.payload.take();
-    let sent = body::read(&call.request, payload, &call.state).await?;
+    let sent = body::of(&mut call).await?;
     let typed = form_urlencoded::parse(&sent).find(|(name, _)| name == "token");
     let token = typed.map(|(_, token)| token).unwrap_or_default();
-    let begun = match call.state.gate.admit_typed(Need::Run, &call.request, &token) {
+    let begun = match call.state.gate.admit_typed(Need::Run, call.request.head(), &token) {
         Ok(()) => runs::begin(&call.state, call.request.headers()).await,
         Err(refusal) => Err(refusal),
     };
     match begun {
         Ok(begun) => {
-            let there = format!("{}/ui/runs/{}", root(&call.request), begun.id);
+            let there = format!("{}/ui/runs/{}", root(call.request.path()), begun.id);
             Ok(HttpResponse::SeeOther().insert_header((LOCATION, there)).finish())
         }
         // Nothing that a person at our own form could mend.

@@ -69,7 +69,7 @@ pub async fn show(call: Call) -> Answer {
             Err(problem) => Outcome::refused(&problem, country),
         }
     });
-    let root = root(&call.request);
+    let root = root(call.request.path());
     let content = html! {
         h1 { "Vouchers" }
         div class="pair" {
