@@ -197,75 +197,73 @@ where
         if event.metadata().target() != ACCESS || writer.has_ansi_escapes() {
             return self.other.format_event(context, writer, event);
         }
-        write_now(&mut writer)?;
-        write!(writer, "  {}", event.metadata().level())?;
-        let mut fields = Fields { writer, result: Ok(()) };
-        event.record(&mut fields);
-        fields.result?;
-        fields.writer.write_char('\n')
+        LINE.with_borrow_mut(|line| {
+            line.clear();
+            put_now(line);
+            line.push_str("  ");
+            line.push_str(event.metadata().level().as_str());
+            event.record(&mut Fields(line));
+            line.push('\n');
+            writer.write_str(line)
+        })
     }
 }
 
+thread_local! {
+    /// Put together here and handed on as a whole: each piece through tracing's writer took as long again.
+    static LINE: RefCell<String> = const { RefCell::new(String::new()) };
+    static SECOND: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
+}
+
 /// To the microsecond. The calendar is asked once a second.
-fn write_now(writer: &mut Writer<'_>) -> fmt::Result {
-    thread_local! {
-        static SECOND: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
-    }
+fn put_now(line: &mut String) {
     let now = Timestamp::now();
     SECOND.with_borrow_mut(|(second, text)| {
         if *second != now.as_second() {
             *second = now.as_second();
-            *text = now.strftime("%Y-%m-%dT%H:%M:%S").to_string();
+            *text = now.strftime("%Y-%m-%dT%H:%M:%S.").to_string();
         }
-        writer.write_str(text)
-    })?;
-    writer.write_char('.')?;
-    writer.write_str(&itoa::Buffer::new().format(1_000_000 + now.subsec_microsecond())[1..])?;
-    writer.write_char('Z')
+        line.push_str(text);
+    });
+    line.push_str(&itoa::Buffer::new().format(1_000_000 + now.subsec_microsecond())[1..]);
+    line.push('Z');
 }
 
 /// Written piece by piece: formatting by `format_args!` took twice as long.
-struct Fields<'a> {
-    writer: Writer<'a>,
-    result: fmt::Result,
-}
+struct Fields<'a>(&'a mut String);
 
 impl Fields<'_> {
-    fn put(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
-        let put = || {
-            self.writer.write_char(' ')?;
-            if field.name() != "message" {
-                self.writer.write_str(field.name())?;
-                self.writer.write_char('=')?;
-            }
-            value(&mut self.writer)
-        };
-        if self.result.is_ok() {
-            self.result = put();
+    fn put_name(&mut self, field: &Field) {
+        self.0.push(' ');
+        if field.name() != "message" {
+            self.0.push_str(field.name());
+            self.0.push('=');
         }
     }
 }
 
 impl Visit for Fields<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.put(field, |writer| write!(writer, "{value:?}"));
+        self.put_name(field);
+        // Writing to a String cannot fail.
+        let _ = fmt::Write::write_fmt(self.0, format_args!("{value:?}"));
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put(field, |writer| writer.write_str(itoa::Buffer::new().format(value)));
+        self.put_name(field);
+        self.0.push_str(itoa::Buffer::new().format(value));
     }
 
     /// Quoted; escaped where it holds what could look like another line or field.
     fn record_str(&mut self, field: &Field, value: &str) {
         let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
-        self.put(field, |writer| {
-            if !value.bytes().all(is_plain) {
-                return write!(writer, "{value:?}");
-            }
-            writer.write_char('"')?;
-            writer.write_str(value)?;
-            writer.write_char('"')
-        });
+        if !value.bytes().all(is_plain) {
+            return self.record_debug(field, &value);
+        }
+        self.put_name(field);
+        self.0.push('"');
+        self.0.push_str(value);
+        self.0.push('"');
     }
 }
 
