@@ -18,8 +18,10 @@ pub enum RunStatus {
     Succeeded,
     /// A model, a test or the publishing failed; prod is as it was before.
     Failed,
-    /// Stopped by the user, or its process died.
+    /// Stopped by the user.
     Cancelled,
+    /// Its process did, or its connection, before it could write how it ended.
+    Died,
 }
 
 /// How one node of a run ended.

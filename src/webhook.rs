@@ -45,7 +45,7 @@ fn ended(project: &str, run: &RunRecord) -> Value {
     let (event, how) = match run.status {
         RunStatus::Succeeded => ("run_succeeded", "was published".to_owned()),
         RunStatus::Cancelled => ("run_cancelled", "was cancelled".to_owned()),
-        RunStatus::Failed | RunStatus::Running => (
+        RunStatus::Failed | RunStatus::Died | RunStatus::Running => (
             "run_failed",
             match (&run.failed_step, &run.error) {
                 (Some(step), Some(error)) => format!("failed at {step}: {error}"),

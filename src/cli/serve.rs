@@ -103,7 +103,7 @@ pub async fn serve(context: &Context, arguments: &Serve) -> Outcome {
         }
     };
     if !ended.1 {
-        context.terminal.say("the run under way did not end; the next run records it as cancelled");
+        context.terminal.say("the run under way did not end; it is left behind as one that died");
     }
     engine.close().await?;
     ended.0.map(|()| ExitCode::SUCCESS)

@@ -1,12 +1,15 @@
 //! The runs of a prod schema in numbers, and what stands published by them.
 
-use super::history::{self, status_named};
+use super::history::{self, STATUS, status_named};
 use super::{DatabaseError, Session, progress};
 use crate::pipeline::{Figures, NodeStatus, RunStatus};
 
 pub async fn figures(session: &Session, prod_schema: &str) -> Result<Figures, DatabaseError> {
-    let sql = "select status, count(*), max(id) from elt.runs where prod_schema = $1 group by status";
-    let rows = session.client.query(sql, &[&prod_schema]).await?;
+    let sql = format!(
+        "select standing, count(*), max(id) from (select id, {STATUS} as standing from elt.runs where prod_schema = $1) as r \
+         group by standing"
+    );
+    let rows = session.client.query(&sql, &[&prod_schema]).await?;
     let mut figures = Figures::default();
     let mut newest: Option<i64> = None;
     for row in &rows {

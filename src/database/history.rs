@@ -39,6 +39,9 @@ pub struct Holder {
     pub command: String,
 }
 
+/// The error of a run that could not write its own.
+const DIED: &str = "the process that ran it died";
+
 const LOCK_KEY: &str = "hashtextextended('elt run ' || $1, 0)";
 
 /// Takes the run lock of a prod schema, if nobody has it. It goes with the session.
@@ -129,10 +132,9 @@ pub async fn finish(
 
 /// Marks the runs of this schema that died; their ids. Only for who holds the lock.
 pub async fn bury_dead(session: &Session, prod_schema: &str) -> Result<Vec<i64>, DatabaseError> {
-    let sql = "update elt.runs set status = 'cancelled', finished_at = clock_timestamp(), \
-               error = 'the process that ran it died', doing = null \
+    let sql = "update elt.runs set status = 'died', finished_at = clock_timestamp(), error = $2, doing = null \
                where prod_schema = $1 and status = 'running' returning id";
-    let rows = session.client.query(sql, &[&prod_schema]).await?;
+    let rows = session.client.query(sql, &[&prod_schema, &DIED]).await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
@@ -201,9 +203,10 @@ pub async fn last_request(
         return Ok(None);
     }
     let sql = format!(
-        "select {RUN_COLUMNS}, request::text from elt.runs \
+        "select {}, request::text from elt.runs \
          where id in (select max(id) from elt.runs where prod_schema = $1 group by command = 'test') \
-           and not (command = 'test' and status = 'succeeded') order by id desc limit 1"
+           and not (command = 'test' and status = 'succeeded') order by id desc limit 1",
+        run_columns()
     );
     let row = session.client.query_opt(&sql, &[&prod_schema]).await?;
     Ok(row.map(|row| {
@@ -217,12 +220,22 @@ pub async fn last_request(
     }))
 }
 
-const RUN_COLUMNS: &str = "id, target, status, started_at, finished_at, failed_step, error";
+/// How a run of `elt.runs` stands. Who runs holds the lock: without it, a run that is written down as running died.
+pub(super) const STATUS: &str = "case when status <> 'running' or exists (select from pg_locks \
+       where locktype = 'advisory' and objsubid = 1 and granted \
+         and database = (select oid from pg_database where datname = current_database()) \
+         and (classid::bigint << 32 | objid::bigint) = hashtextextended('elt run ' || prod_schema, 0)) \
+     then status else 'died' end";
+
+fn run_columns() -> String {
+    format!("id, target, {STATUS}, started_at, finished_at, failed_step, error")
+}
 
 /// The newest runs of a prod schema first; not the tests between them.
 pub async fn runs(session: &Session, prod_schema: &str, limit: i64) -> Result<Vec<RunRecord>, DatabaseError> {
     let sql = format!(
-        "select {RUN_COLUMNS} from elt.runs where prod_schema = $1 and command <> 'test' order by id desc limit $2"
+        "select {} from elt.runs where prod_schema = $1 and command <> 'test' order by id desc limit $2",
+        run_columns()
     );
     Ok(session.client.query(&sql, &[&prod_schema, &limit]).await?.iter().map(run_record).collect())
 }
@@ -233,31 +246,38 @@ pub async fn summary(
     prod_schema: &str,
     id: i64,
 ) -> Result<Option<RunRecord>, DatabaseError> {
-    let sql = format!("select {RUN_COLUMNS} from elt.runs where id = $1 and prod_schema = $2");
+    let sql = format!("select {} from elt.runs where id = $1 and prod_schema = $2", run_columns());
     Ok(session.client.query_opt(&sql, &[&id, &prod_schema]).await?.as_ref().map(run_record))
 }
 
 /// One run of a prod schema, with its nodes and its log.
 pub async fn run(session: &Session, prod_schema: &str, id: i64) -> Result<Option<RunRecord>, DatabaseError> {
     let sql = format!(
-        "select {RUN_COLUMNS}, excerpt, coalesce(doing, '[]') from elt.runs where id = $1 and prod_schema = $2"
+        "select {}, excerpt, coalesce(doing, '[]') from elt.runs where id = $1 and prod_schema = $2",
+        run_columns()
     );
     let Some(row) = session.client.query_opt(&sql, &[&id, &prod_schema]).await? else { return Ok(None) };
     let doing: Json<Vec<Doing>> = row.try_get(8)?;
     let (nodes, log) =
         futures_util::try_join!(progress::nodes(session, id, 0), progress::log(session, id, 0))?;
-    Ok(Some(RunRecord { excerpt: row.get(7), nodes, doing: doing.0, log, ..run_record(&row) }))
+    let record = run_record(&row);
+    // What the dead were at is left standing.
+    let doing = if record.status == RunStatus::Running { doing.0 } else { Vec::new() };
+    Ok(Some(RunRecord { excerpt: row.get(7), nodes, doing, log, ..record }))
 }
 
 fn run_record(row: &Row) -> RunRecord {
+    let status = status_named(row.get(2));
     RunRecord {
         id: row.get(0),
         target: row.get(1),
-        status: status_named(row.get(2)),
+        status,
         started_at: row.get(3),
         finished_at: row.get(4),
         failed_step: row.get(5),
-        error: row.get(6),
+        error: row
+            .get::<_, Option<String>>(6)
+            .or_else(|| (status == RunStatus::Died).then(|| DIED.to_owned())),
         excerpt: None,
         nodes: Vec::new(),
         doing: Vec::new(),
@@ -270,6 +290,7 @@ pub(super) fn status_named(name: &str) -> RunStatus {
         "running" => RunStatus::Running,
         "succeeded" => RunStatus::Succeeded,
         "failed" => RunStatus::Failed,
+        "died" => RunStatus::Died,
         _ => RunStatus::Cancelled,
     }
 }
@@ -280,5 +301,6 @@ fn status_name(status: RunStatus) -> &'static str {
         RunStatus::Succeeded => "succeeded",
         RunStatus::Failed => "failed",
         RunStatus::Cancelled => "cancelled",
+        RunStatus::Died => "died",
     }
 }

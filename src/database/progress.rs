@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
 
+use super::history::STATUS;
 use super::{DatabaseError, Session};
 use crate::pipeline::{Doing, LogLine, NodeRecord, NodeStatus};
 
@@ -97,8 +98,8 @@ pub async fn log(session: &Session, run: i64, from: i32) -> Result<Vec<LogLine>,
 
 /// What a run is working on; `None` once it has ended.
 pub async fn doing(session: &Session, run: i64) -> Result<Option<Vec<Doing>>, DatabaseError> {
-    let sql = "select coalesce(doing, '[]') from elt.runs where id = $1 and status = 'running'";
-    let Some(row) = session.client.query_opt(sql, &[&run]).await? else { return Ok(None) };
+    let sql = format!("select coalesce(doing, '[]') from elt.runs where id = $1 and {STATUS} = 'running'");
+    let Some(row) = session.client.query_opt(&sql, &[&run]).await? else { return Ok(None) };
     let doing: Json<Vec<Doing>> = row.try_get(0)?;
     Ok(Some(doing.0))
 }

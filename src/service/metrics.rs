@@ -25,8 +25,12 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How a run can end.
-const ENDS: [(RunStatus, &str); 3] =
-    [(RunStatus::Succeeded, "succeeded"), (RunStatus::Failed, "failed"), (RunStatus::Cancelled, "cancelled")];
+const ENDS: [(RunStatus, &str); 4] = [
+    (RunStatus::Succeeded, "succeeded"),
+    (RunStatus::Failed, "failed"),
+    (RunStatus::Cancelled, "cancelled"),
+    (RunStatus::Died, "died"),
+];
 
 /// What is counted as it happens.
 pub struct Metrics {

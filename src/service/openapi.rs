@@ -156,7 +156,7 @@ fn run_pipeline() -> Operation {
         .response(
             "500",
             error(
-                "run_failed, run_cancelled: details.run has the failed step and its error; project_broken: \
+                "run_failed, run_cancelled, run_died: details.run has the failed step and its error; project_broken: \
                  details.problems has all that is wrong with the project's files; or internal",
             ),
         )

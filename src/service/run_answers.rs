@@ -69,6 +69,8 @@ pub enum RunAnswerStatus {
     Succeeded,
     Failed,
     Cancelled,
+    /// Its process did, before it could write how it ended.
+    Died,
 }
 
 /// One model, seed, load or test of a run.
@@ -135,6 +137,7 @@ impl From<RunRecord> for RunAnswer {
                 RunStatus::Succeeded => RunAnswerStatus::Succeeded,
                 RunStatus::Failed => RunAnswerStatus::Failed,
                 RunStatus::Cancelled => RunAnswerStatus::Cancelled,
+                RunStatus::Died => RunAnswerStatus::Died,
             },
             started_at: run.started_at,
             finished_at: run.finished_at,

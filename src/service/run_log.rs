@@ -61,6 +61,7 @@ fn outcome(run: &RunRecord) -> String {
         RunStatus::Running => "goes on",
         RunStatus::Succeeded => "has succeeded",
         RunStatus::Cancelled => "was cancelled",
+        RunStatus::Died => "has died",
         RunStatus::Failed => match &run.failed_step {
             Some(step) => return format!("run {} has failed at {step}", run.id),
             None => "has failed",

@@ -79,6 +79,7 @@ fn finished_run(record: RunRecord) -> Answer {
         RunStatus::Running => {
             return Err(Problem::internal(format!("run {} ended as still running", record.id)));
         }
+        RunStatus::Died => ("run_died", format!("Run {} died: its connection was lost.", record.id)),
         RunStatus::Cancelled => ("run_cancelled", format!("Run {} was cancelled.", record.id)),
         RunStatus::Failed => (
             "run_failed",

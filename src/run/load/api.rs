@@ -78,7 +78,7 @@ async fn died(loading: &Loading<'_>, prod: &str, earlier: &Earlier) -> Result<bo
     let label = loading.node.label();
     let ended_early = |status| matches!(status, NodeStatus::Failed | NodeStatus::Skipped);
     Ok(match run {
-        Some(run) if run.status == RunStatus::Cancelled => true,
+        Some(run) if matches!(run.status, RunStatus::Cancelled | RunStatus::Died) => true,
         Some(run) => {
             !earlier.complete && run.nodes.iter().any(|node| node.node == label && ended_early(node.status))
         }

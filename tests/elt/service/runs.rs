@@ -143,3 +143,36 @@ async fn many_who_ask_about_runs_share_a_few_sessions() {
     assert!(["1", "2", "3", "4"].contains(&asking.as_str()), "{asking} sessions");
     assert!(meanwhile.parse::<u32>().expect("it is a number") < 40, "{meanwhile} sessions");
 }
+
+#[tokio::test]
+async fn a_run_whose_process_was_killed_is_told_as_one_that_died() {
+    let project = tiny(&[("models/stage/gate.sql", GATE)]).await;
+    let server = Server::start(&project, &[]);
+    let gate = Gate::closed(&project).await;
+    let mut typed = project.start(&["run"]);
+    gate.somebody_comes().await;
+    assert_eq!(server.get("/runs/1").await.1["status"], "running");
+    typed.kill().expect("SIGKILL can be sent");
+    typed.wait().expect("it ends");
+    let run = server.wait_for("/runs/1", |run| run["status"] != "running").await;
+    assert_eq!(
+        (&run["status"], &run["finished_at"], &run["doing"]),
+        (&json!("died"), &json!(null), &json!([]))
+    );
+    assert_eq!(run["error"], "the process that ran it died");
+    assert_eq!(server.get("/runs").await.1["runs"][0]["status"], "died");
+    let scrape = async || {
+        let answer = server.client.get(format!("{}/metrics", server.base)).send().await.expect("it answers");
+        answer.text().await.expect("it is text")
+    };
+    let died = r#"elt_runs_total{status="died"} 1"#;
+    let told = scrape().await;
+    assert!(told.lines().any(|line| line == died) && told.contains("elt_run_under_way 0\n"), "{told}");
+
+    gate.open().await;
+    project.good(&["run"]);
+    let status = "select status || ' ' || (finished_at is not null) from elt.runs where id = 1";
+    assert_eq!(project.value(status).await, "died true");
+    let told = scrape().await;
+    assert!(told.lines().any(|line| line == died), "{told}");
+}
