@@ -64,7 +64,7 @@ async fn answer_from(call: &Call, snapshot: &Snapshot) -> Option<Answer> {
         .collect::<Vec<(&str, Cow<'_, str>)>>();
     let form = form(call);
     let asked = request::read(published, &call.state.schema, in_path, call.request.query_string(), form);
-    let asked = match asked {
+    let mut asked = match asked {
         Ok(asked) => asked,
         Err(problem) => return Some(Err(problem)),
     };
@@ -72,6 +72,11 @@ async fn answer_from(call: &Call, snapshot: &Snapshot) -> Option<Answer> {
     if tag.as_ref().is_some_and(|tag| has_tag(call, tag)) {
         let mut response = HttpResponse::NotModified();
         return Some(Ok(headers(&mut response, snapshot, tag).finish()));
+    }
+    let only_headers = asked.is_large() && call.request.method() == Method::HEAD;
+    if only_headers {
+        // Enough to tell whether it can be answered.
+        asked.query.limit = 1;
     }
     let reader = &call.state.reader;
     let read = match asked.is_large() {
@@ -83,7 +88,10 @@ async fn answer_from(call: &Call, snapshot: &Snapshot) -> Option<Answer> {
         Ok(rows) => {
             let mut response = HttpResponse::Ok();
             headers(&mut response, snapshot, tag);
-            Some(page::write(response, published, asked, rows, call).await)
+            Some(match only_headers {
+                true => page::only_headers(response, asked, rows, call).await,
+                false => page::write(response, published, asked, rows, call).await,
+            })
         }
         Err(error) if refused::is_outdated(&error) => None,
         Err(error) => Some(Err(refused::refused(call, &asked, error).await)),

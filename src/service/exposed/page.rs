@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use actix_web::HttpResponseBuilder;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, LINK};
+use actix_web::web::Bytes;
+use futures_util::stream;
 use serde_json::value::RawValue;
 
 use super::refused::refused;
@@ -56,6 +58,24 @@ pub async fn write(
         }
     }
     Ok(response.body(writer.finish()))
+}
+
+/// Of a large answer, without making it; so they do not tell whether there is more.
+pub async fn only_headers(
+    mut response: HttpResponseBuilder,
+    asked: Asked,
+    mut rows: Rows,
+    call: &Call,
+) -> Answer {
+    loop {
+        match rows.next().await {
+            Ok(Some(_)) => {}
+            Ok(None) => break,
+            Err(error) => return Err(refused(call, &asked, error).await),
+        }
+    }
+    response.insert_header((CONTENT_TYPE, asked.form.content_type()));
+    Ok(response.streaming(stream::empty::<std::io::Result<Bytes>>()))
 }
 
 fn single(

@@ -234,6 +234,15 @@ async fn a_large_answer_is_streamed_and_a_client_that_leaves_frees_its_session()
         assert!(left.chunk().await.unwrap().is_some());
     }
     assert_eq!(server.get("/big?limit=1&n.gte=150000").await.0, 200);
+
+    let head = |query: &str| server.client.head(format!("{}/big?{query}", server.base)).send();
+    let headers = head("limit=1000000").await.unwrap();
+    let names = ["content-type", "elt-run", "etag", "vary"];
+    let of = |answer: &reqwest::Response| names.map(|name| answer.headers().get(name).cloned());
+    assert_eq!(headers.status(), 200);
+    let all = server.client.get(format!("{}/big?limit=1000000", server.base)).send().await.unwrap();
+    assert_eq!(of(&headers), of(&all));
+    assert_eq!(head("limit=1000000&n=x").await.unwrap().status(), 400);
 }
 
 #[tokio::test]
