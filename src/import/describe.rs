@@ -4,6 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::Files;
+use crate::project::{join_words, yaml};
 
 /// An entry of a list under a top-level key: its lines and the column in which its keys begin.
 struct Entry {
@@ -28,6 +29,11 @@ pub fn add_config(files: &mut Files, sections: &[&str], name: &str, words: &Map<
         match own {
             None => out.insert(entry.first + 1, format!("{pad}config: {}", flow(words))),
             Some(at) => {
+                if let Some((length, all)) = adds_up(&lines[at..entry.end], entry.column, words) {
+                    out.splice(at..at + length, [format!("{pad}config: {}", flow(&all))]);
+                    file.text = out.join("\n") + "\n";
+                    return true;
+                }
                 let rest = lines[at].trim().trim_start_matches("config:").trim();
                 let indent = |line: &str| line.len() - line.trim_start().len();
                 let says_something =
@@ -57,6 +63,26 @@ pub fn add_config(files: &mut Files, sections: &[&str], name: &str, words: &Map<
         return true;
     }
     false
+}
+
+/// Where an entry says a word itself that adds up with what folders say: how many lines its `config:` has, and
+/// all of it together.
+fn adds_up(lines: &[&str], column: usize, words: &Map<String, Value>) -> Option<(usize, Map<String, Value>)> {
+    let hangs_on = |line: &&&str| {
+        let indent = line.len() - line.trim_start().len();
+        line.trim().is_empty() || line.starts_with('#') || indent > column
+    };
+    let mut length = 1 + lines[1..].iter().take_while(hangs_on).count();
+    while length > 1 && lines[length - 1].trim().is_empty() {
+        length -= 1;
+    }
+    let written: Value = yaml::read(&lines[..length].join("\n")).ok()?;
+    let own = written.get("config")?.as_object()?;
+    let both = ["tags", "meta", "grants", "pre_hook", "pre-hook", "post_hook", "post-hook"];
+    both.iter().find(|word| own.contains_key(**word) && words.contains_key(**word))?;
+    let mut all = words.clone();
+    join_words(&mut all, own.clone());
+    Some((length, all))
 }
 
 /// The words that `own`, a config as written, does not say.
@@ -121,14 +147,11 @@ pub fn has_versions(files: &Files, name: &str) -> bool {
 /// Gives the columns of a seed their types where its entry does not say them. False where no file describes
 /// the seed.
 pub fn add_types(files: &mut Files, name: &str, types: &[(String, String)]) -> bool {
+    let listed = types.iter().map(|(name, kind)| (name.clone(), Value::from(kind.clone())));
+    // Where its columns are written in brackets.
+    let as_config = Map::from_iter([("column_types".to_owned(), Value::Object(listed.collect()))]);
     for (_, file) in files.iter_mut().filter(|(path, _)| path.ends_with(".yml") || path.ends_with(".yaml")) {
-        let listed = types.iter().map(|(name, kind)| (name.clone(), Value::from(kind.clone())));
-        let listed: Map<String, Value> = listed.collect();
-        let in_braces = |own: &str| match own.contains("column_types:") {
-            true => Map::new(),
-            false => Map::from_iter([("column_types".to_owned(), Value::Object(listed.clone()))]),
-        };
-        if let Some(text) = in_flow(&file.text, name, "config", in_braces) {
+        if let Some(text) = in_flow(&file.text, name, "config", |own| missing_of(&as_config, own)) {
             file.text = text;
             return true;
         }
@@ -136,7 +159,10 @@ pub fn add_types(files: &mut Files, name: &str, types: &[(String, String)]) -> b
         let Some(entry) = entry(&lines, &["seeds"], name) else { continue };
         let mut out: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
         let pad = " ".repeat(entry.column);
-        let columns = (entry.first..entry.end).find(|at| lines[*at].trim_end() == format!("{pad}columns:"));
+        let columns = (entry.first..entry.end).find(|at| lines[*at].starts_with(&format!("{pad}columns:")));
+        if columns.is_some_and(|at| lines[at].trim_end() != format!("{pad}columns:")) {
+            return add_config(files, &["seeds"], name, &as_config);
+        }
         match columns {
             None => {
                 let listed = types.iter().map(|(name, kind)| {
@@ -273,6 +299,13 @@ mod tests {
             "models:\n- name: orders\n  config:\n    tags: [a]\n    materialized: view\n- name: b\n"
         );
         assert!(!add_config(&mut own, &["models"], "nobody", &words));
+        let mut both =
+            files("models:\n- name: orders\n  config:\n    tags: b\n    # why\n    alias: o\n\n- name: c\n");
+        assert!(add_config(&mut both, &["models"], "orders", &words));
+        assert_eq!(
+            both["models/m.yml"].text,
+            "models:\n- name: orders\n  config: {materialized: table, tags: [a, b], alias: o}\n\n- name: c\n"
+        );
         // What is commented out gives no indent, and another entry's words are not this one's.
         let mut cut = files(
             "models:\n  - name: orders\n    config:\n#      schema: s\n      meta: {a: 1}\n    columns:\n      - {name: b, config: {tags: [x]}}\n",
@@ -302,6 +335,12 @@ mod tests {
         assert_eq!(
             blank["models/m.yml"].text,
             "models:\n  - name : a\n    config: {materialized: table}\n    description: b\n"
+        );
+        let mut brackets = files("seeds:\n  - name: s\n    columns: [{name: a}]\n");
+        assert!(add_types(&mut brackets, "s", &[("a".to_owned(), "integer".to_owned())]));
+        assert_eq!(
+            brackets["models/m.yml"].text,
+            "seeds:\n  - name: s\n    config: {column_types: {a: integer}}\n    columns: [{name: a}]\n"
         );
         let mut seeds = files("seeds:\n  - {name: s, columns: [{name: a}]}\n");
         assert!(add_types(&mut seeds, "s", &[("a".to_owned(), "integer".to_owned())]));

@@ -81,6 +81,12 @@ impl<'a> Seeds<'a> {
         let mut words = words(self.dbt, seed);
         let own = self.configured.get(seed.stem()).copied();
         words.extend(own.into_iter().flatten().map(|(word, value)| (word.clone(), value.clone())));
+        // A type that a template chooses is left to the values.
+        if let Some(Value::Object(types)) = words.get_mut("column_types") {
+            types.retain(|_, kind| {
+                !kind.as_str().is_some_and(|kind| kind.contains("{{") || kind.contains("{%"))
+            });
+        }
         words
     }
 

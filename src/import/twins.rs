@@ -22,13 +22,7 @@ pub fn take_out(dbt: &Dbt, models: &mut Vec<Model>, findings: &mut Vec<Finding>)
     if times.values().all(|times| *times == 1) {
         return;
     }
-    let target = json!({"type": "postgres", "name": "dev", "target_name": "dev"});
-    let library = Library::without_macros(Scope {
-        vars: profile::vars(dbt),
-        env: BTreeMap::new(),
-        target: target.as_object().cloned().unwrap_or_else(Map::new),
-        packages: BTreeMap::new(),
-    });
+    let library = library(dbt);
     models.retain(|model| {
         let path: Vec<&str> = model.dbt_path.iter().map(String::as_str).collect();
         let words = folder_config(dbt.setting("models"), &path);
@@ -40,6 +34,17 @@ pub fn take_out(dbt: &Dbt, models: &mut Vec<Model>, findings: &mut Vec<Finding>)
         }
         !is_off
     });
+}
+
+/// What templates of `dbt_project.yml` are read with before there is a project of elt's.
+fn library(dbt: &Dbt) -> Library {
+    let target = json!({"type": "postgres", "name": "dev", "target_name": "dev"});
+    Library::without_macros(Scope {
+        vars: profile::vars(dbt),
+        env: BTreeMap::new(),
+        target: target.as_object().cloned().unwrap_or_else(Map::new),
+        packages: BTreeMap::new(),
+    })
 }
 
 fn is_false(library: &Library, written: &Value) -> bool {

@@ -285,7 +285,7 @@ impl WrittenEntry {
         let mut config = self.config.as_ref().map(|config| config.value.clone()).unwrap_or_default();
         join_words(&mut config, self.version_config.unwrap_or_default());
         if let Some(meta) = self.meta {
-            config.entry("meta").or_insert(meta);
+            join_words(&mut config, Map::from_iter([("meta".to_owned(), meta)]));
         }
         for (word, value) in [("docs", self.docs), ("access", self.access), ("group", self.group)] {
             if let Some(value) = value {

@@ -15,8 +15,10 @@ models:
     description: first
     description: second
     time_spine: {standard_granularity_column: day}
+    meta: {owner: us}
     config:
       <<: *stored
+      meta: {since: 2019}
       grants: {+select: public}
       transient: true
     columns:
@@ -87,6 +89,8 @@ async fn words_that_projects_from_dbt_have_in_yaml_do_what_they_did() {
     let lake =
         project.elt(&["ls", "-s", "source:lake,tag:far,tag:raw,config.meta.since:2020,config.meta.owner:us"]);
     lake.expect(0).prints("raw.files");
+    let both = "config.meta.since:2019,config.meta.owner:us";
+    project.elt(&["ls", "-s", both, "--resource-type", "model"]).expect(0).prints("stage.orders");
     project.elt(&["test", "--select", "orders"]).expect(0).says("warn");
     project.elt(&["test", "--select", "orders", "--vars", "{strictness: error, many: 0}"]).expect(0);
     project.elt(&["test", "--select", "orders", "--vars", "{strictness: odd}"]).expect(2);

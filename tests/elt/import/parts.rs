@@ -5,7 +5,7 @@ use crate::support::Project;
 const DBT_PROJECT: &str = "name: corner\nprofile: corner\ndocs-paths: [notes]\nasset-paths: [pictures]\n\
     test-paths: [checks]\nseeds:\n  corner:\n    +delimiter: ';'\ntests:\n  +severity: warn\n  corner:\n    \
     +store_failures: true\nsources:\n  corner:\n    till:\n      +enabled: true\n\
-    models:\n  corner:\n    by_database:\n      spark: {+enabled: \"{{ target.type == 'spark' }}\"}\n      \
+    models:\n  corner:\n    marts: {labels: {+tags: [all]}}\n    by_database:\n      spark: {+enabled: \"{{ target.type == 'spark' }}\"}\n      \
     default: {+enabled: \"{{ target.type == 'postgres' }}\", +meta: {a: b}}\n";
 
 /// Two targets of one database, as most teams have them.
@@ -22,7 +22,7 @@ const FILES: &[(&str, &str)] = &[
     ("dbt/seeds/orders.csv", "id;at\n1;2020-01-01\n"),
     (
         "dbt/models/src.yml",
-        "sources: [{name: till, schema: raw, tables: [{name: orders}]}]\nmodels:\n  - name: labels\n    description: \"{{ doc('grain') }}\"\n\
+        "sources: [{name: till, schema: raw, tables: [{name: orders}]}]\nmodels:\n  - name: labels\n    description: \"{{ doc('grain') }}\"\n    config:\n      tags: own\n\
          unit_tests:\n  - name: labels_are_kept\n    model: labels\n    given:\n      - {input: ref('codes'), format: csv, fixture: some_codes}\n    \
          expect: {format: csv, fixture: some_labels}\n",
     ),
@@ -158,6 +158,9 @@ async fn every_part_is_taken_or_listed_and_targets_stay_apart() {
     assert_eq!(relation("dev").trim(), r#"{"relation":"dbt_ann_prod.labels"}"#);
     assert_eq!(relation("ci").trim(), r#"{"relation":"ci_1_prod.labels"}"#);
     let listed = ["ls", "-t", "prod", "--selector", "all_marts", "--resource-type", "model"];
+    assert_eq!(project.good(&[&listed[..], &inside[..]].concat()).stdout.trim(), "prod.labels");
+
+    let listed = ["ls", "-t", "prod", "-s", "tag:all,tag:own", "--resource-type", "model"];
     assert_eq!(project.good(&[&listed[..], &inside[..]].concat()).stdout.trim(), "prod.labels");
 
     project.write("deep/elt/profiles.yml", "name: corner\n");
