@@ -75,14 +75,19 @@ fn interval_bytes(parts: [u32; 3]) -> Vec<u8> {
     parts.iter().flat_map(|part| part.to_le_bytes()).collect()
 }
 
+/// Days since 1970 and nanoseconds of the day.
+fn int96(days: i32, nanoseconds: u64) -> Value {
+    let mut value = Int96::new();
+    let day = u32::try_from(2_440_588 + days).expect("not so long ago");
+    value.set_data(nanoseconds as u32, (nanoseconds >> 32) as u32, day);
+    Value::Int96(value)
+}
+
 const MODEL: &str = "{{ config(source='t.parquet', infer=true) }}";
 
 #[tokio::test]
 async fn every_flat_type_has_its_own_and_loses_nothing() {
     let project = Project::new(&[("models/raw/t.sql", MODEL)]).await;
-    let mut int96 = Int96::new();
-    let nanoseconds = 3_600_000_000_000_u64;
-    int96.set_data(nanoseconds as u32, (nanoseconds >> 32) as u32, 2_440_588);
     let twelve = |bytes: usize| {
         let mut value = vec![0; bytes];
         value[bytes - 2..].copy_from_slice(&1234_i16.to_be_bytes());
@@ -126,7 +131,7 @@ async fn every_flat_type_has_its_own_and_loses_nothing() {
         ("at_nanos", "int64 (TIMESTAMP(NANOS,true))", Value::Int64(1_000)),
         ("old_millis", "int64 (TIMESTAMP_MILLIS)", Value::Int64(1)),
         ("old_time", "int32 (TIME_MILLIS)", Value::Int32(1)),
-        ("int96", "int96", Value::Int96(int96)),
+        ("int96", "int96", int96(0, 3_600_000_000_000)),
         ("interval", "fixed_len_byte_array(12) (INTERVAL)", interval(14, 3, 93_784_005)),
         ("longest", "fixed_len_byte_array(12) (INTERVAL)", interval(0, 0, i32::MAX as u32)),
     ];
@@ -242,6 +247,7 @@ async fn what_would_be_cut_or_is_read_in_two_ways_is_refused() {
     let cases = [
         ("int64 (TIMESTAMP(NANOS,false))", Value::Int64(1_500)),
         ("int64 (TIME(NANOS,true))", Value::Int64(1)),
+        ("int96", int96(-106_752, 1_001)),
         ("fixed_len_byte_array(12) (INTERVAL)", interval(1, u32::MAX, 0)),
         ("fixed_len_byte_array(12) (INTERVAL)", interval(1, 0, 1 << 31)),
     ];
@@ -268,6 +274,14 @@ error[source]: row 1, column `c` of t.parquet: "00:00:00.000000001" cannot be lo
   |
   = help: make the column text, or a wider type, and cast it in a stage model
 
+error[source]: row 1, column `c` of t.parquet: "1677-09-21 00:00:00.000001001" cannot be loaded: PostgreSQL holds six digits of a second
+ --> models/raw/t.sql:1:11
+  |
+1 | {{ config(source='t.parquet', infer=true) }}
+  |           ^^^^^^
+  |
+  = help: make the column text, or a wider type, and cast it in a stage model
+
 error[source]: row 1, column `c` of t.parquet: "1 months, -1 days, 0 ms" cannot be loaded: a part of it is negative, or beyond 2147483647
  --> models/raw/t.sql:1:11
   |
@@ -284,4 +298,10 @@ error[source]: row 1, column `c` of t.parquet: "1 months, 0 days, -2147483648 ms
   |
   = help: make the column text, or a wider type, and cast it in a stage model
 "#);
+
+    // As text it keeps its digits, also where nanoseconds since 1970 are more than 64 bits hold.
+    write(&project, "t.parquet", &[("c", "int96", int96(2_932_896, 86_399_999_999_999))]);
+    project.write("models/raw/t.sql", "{{ config(source='t.parquet') }}\nc text");
+    project.good(&["run"]);
+    assert_eq!(project.value("select min(c) from raw.t").await, "9999-12-31 23:59:59.999999999");
 }

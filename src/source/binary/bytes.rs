@@ -32,7 +32,7 @@ pub(super) fn binary<'a>(
         (Kind::Text, Meaning::Uuid) => {
             Box::new(move |row, out| put_with(out, |out| push_uuid(out, array.value(row))))
         }
-        (Kind::Text, Meaning::Plain) => Box::new(move |row, out| {
+        (Kind::Text, _) => Box::new(move |row, out| {
             put_with(out, |out| {
                 out.extend_from_slice(br"\x");
                 push_hex(out, array.value(row));

@@ -117,6 +117,10 @@ pub(in crate::source) enum Meaning {
     Plain,
     /// 16 bytes that are a UUID.
     Uuid,
+    /// A timestamp; where it comes as decimals, they are nanoseconds since 1970.
+    Nanoseconds {
+        zoned: bool,
+    },
 }
 
 /// Whether a column of this type can go into a target of this kind.
@@ -154,6 +158,9 @@ pub(in crate::source) fn cell(array: &ArrayRef, meaning: Meaning, kind: Kind) ->
             number::decimal(array.as_primitive::<Decimal32Type>(), *scale, kind, |value| Some(value.into()))
         }
         D::Decimal64(_, scale) => number::decimal(array.as_primitive::<Decimal64Type>(), *scale, kind, Some),
+        D::Decimal128(..) if let Meaning::Nanoseconds { zoned } = meaning => {
+            time::nanoseconds(array.as_primitive::<Decimal128Type>(), zoned, kind)
+        }
         D::Decimal128(_, scale) => {
             let short = |value: i128| i64::try_from(value).ok();
             number::decimal(array.as_primitive::<Decimal128Type>(), *scale, kind, short)
@@ -243,7 +250,7 @@ pub(in crate::source) fn natural_type(data_type: &DataType, meaning: Meaning) ->
         D::Interval(_) | D::Duration(_) => "interval",
         D::Binary | D::LargeBinary | D::BinaryView | D::FixedSizeBinary(_) => match meaning {
             Meaning::Uuid => "uuid",
-            Meaning::Plain => "bytea",
+            _ => "bytea",
         },
         nested if nested.is_nested() => "jsonb",
         _ => "text",

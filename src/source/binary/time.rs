@@ -2,7 +2,7 @@
 //! no zone is taken for UTC where the target has one, and the other way round.
 
 use arrow_array::PrimitiveArray;
-use arrow_array::types::{ArrowPrimitiveType, Date32Type, Date64Type};
+use arrow_array::types::{ArrowPrimitiveType, Date32Type, Date64Type, Decimal128Type};
 
 use super::text::{push_date, push_time};
 use super::{Cell, Kind, Refusal, put, put_with};
@@ -95,8 +95,8 @@ where
         let nanoseconds = value.rem_euclid(per_second) * (1_000_000_000 / per_second);
         (value.div_euclid(per_second), nanoseconds.unsigned_abs())
     };
-    Some(match kind {
-        Kind::Timestamp | Kind::TimestampTz if per_second == 1_000_000 => Box::new(move |row, out| {
+    if matches!(kind, Kind::Timestamp | Kind::TimestampTz) && per_second == 1_000_000 {
+        return Some(Box::new(move |row, out| {
             // What PostgreSQL counts, too.
             match array.value(row).checked_sub(EPOCH_DAYS * DAY_SECONDS * 1_000_000) {
                 Some(time) if (FIRST..END).contains(&time) => put(out, &time.to_be_bytes()),
@@ -105,7 +105,29 @@ where
                     put_timestamp(out, seconds, nanoseconds)
                 }
             }
-        }),
+        }));
+    }
+    moment(value, zoned, kind)
+}
+
+/// Nanoseconds since 1970, of years that 64 bits could not hold.
+pub(super) fn nanoseconds(
+    array: &PrimitiveArray<Decimal128Type>,
+    zoned: bool,
+    kind: Kind,
+) -> Option<Cell<'_>> {
+    const SECOND: i128 = 1_000_000_000;
+    let value = move |row| {
+        let value = array.value(row);
+        let seconds = i64::try_from(value.div_euclid(SECOND));
+        (seconds.unwrap_or(i64::MAX), value.rem_euclid(SECOND) as u64)
+    };
+    moment(value, zoned, kind)
+}
+
+/// `value` gives the seconds since 1970 and the nanoseconds after them.
+fn moment<'a>(value: impl Fn(usize) -> (i64, u64) + 'a, zoned: bool, kind: Kind) -> Option<Cell<'a>> {
+    Some(match kind {
         Kind::Timestamp | Kind::TimestampTz => Box::new(move |row, out| {
             let (seconds, nanoseconds) = value(row);
             put_timestamp(out, seconds, nanoseconds)

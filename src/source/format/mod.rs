@@ -8,7 +8,7 @@ pub(super) mod json_objects;
 mod old_workbook;
 mod options;
 pub(super) mod parquet_file;
-mod parquet_intervals;
+mod parquet_halves;
 pub(super) mod record;
 mod shared_texts;
 mod sheet;

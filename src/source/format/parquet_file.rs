@@ -14,7 +14,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::schema::types::Type as ParquetType;
 
-use super::parquet_intervals::{Months, days_and_time, whole_type};
+use super::parquet_halves::{Halves, days_and_time, whole_type};
 use crate::source::binary::{self, Cell, Kind, Meaning, Refusal};
 use crate::source::error::{self, list};
 use crate::source::file::OpenFile;
@@ -32,7 +32,7 @@ pub(in crate::source) struct ParquetRows {
     meanings: Vec<Meaning>,
     kinds: Vec<Kind>,
     reader: Option<ParquetRecordBatchReader>,
-    months: Option<Months>,
+    halves: Option<Halves>,
     batch: Option<RecordBatch>,
     /// Of `batch`, the next to be written.
     row: usize,
@@ -61,7 +61,7 @@ impl ParquetRows {
             }
             None => loaded,
         };
-        let meanings = meanings(metadata.metadata());
+        let meanings = meanings(&metadata);
         Ok(Self {
             shown: shown.to_owned(),
             file,
@@ -69,7 +69,7 @@ impl ParquetRows {
             meanings,
             kinds: Vec::new(),
             reader: None,
-            months: None,
+            halves: None,
             batch: None,
             row: 0,
             rows_read: 0,
@@ -133,7 +133,8 @@ impl ParquetRows {
         }
         let damaged = |error| damaged(&self.shown, &error);
         let rows = batch_rows(self.metadata.metadata());
-        self.months = Months::open(&self.file, &self.metadata, &wanted, rows).map_err(damaged)?;
+        let columns = (&*wanted, &*self.meanings);
+        self.halves = Halves::open(&self.file, &self.metadata, columns, rows).map_err(damaged)?;
         let mask = ProjectionMask::roots(self.metadata.parquet_schema(), wanted);
         let reader =
             ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), self.metadata.clone())
@@ -175,10 +176,10 @@ impl ParquetRows {
             return Ok(false);
         };
         let batch = batch.map_err(ParquetError::from);
-        let batch = match (batch, self.months.take()) {
-            (Ok(batch), Some(mut months)) => {
-                let whole = guarded(&self.shown, || months.add_to(batch))?;
-                self.months = Some(months);
+        let batch = match (batch, self.halves.take()) {
+            (Ok(batch), Some(mut halves)) => {
+                let whole = guarded(&self.shown, || halves.add_to(batch))?;
+                self.halves = Some(halves);
                 whole
             }
             (batch, _) => batch,
@@ -258,10 +259,9 @@ fn plain_schema(loaded: &ArrowReaderMetadata) -> Option<Schema> {
         .iter()
         .zip(parquet)
         .map(|(field, parquet)| {
-            let int96 = parquet.is_primitive() && parquet.get_physical_type() == PhysicalType::INT96;
             let plain = match field.data_type() {
                 DataType::Dictionary(_, values) => (**values).clone(),
-                DataType::Timestamp(_, zone) if int96 => {
+                DataType::Timestamp(_, zone) if is_int96(parquet) => {
                     DataType::Timestamp(TimeUnit::Microsecond, zone.clone())
                 }
                 DataType::Binary if is_enum(parquet) => DataType::Utf8,
@@ -274,17 +274,24 @@ fn plain_schema(loaded: &ArrowReaderMetadata) -> Option<Schema> {
     changed.then(|| Schema::new_with_metadata(fields, loaded.schema().metadata().clone()))
 }
 
+fn is_int96(field: &ParquetType) -> bool {
+    field.is_primitive() && field.get_physical_type() == PhysicalType::INT96
+}
+
 fn is_enum(field: &ParquetType) -> bool {
     let info = field.get_basic_info();
     info.logical_type_ref() == Some(&LogicalType::Enum) || info.converted_type() == ConvertedType::ENUM
 }
 
-fn meanings(metadata: &ParquetMetaData) -> Vec<Meaning> {
-    let fields = metadata.file_metadata().schema_descr().root_schema().get_fields();
-    fields
-        .iter()
-        .map(|field| match field.get_basic_info().logical_type_ref() {
-            Some(LogicalType::Uuid) => Meaning::Uuid,
+fn meanings(metadata: &ArrowReaderMetadata) -> Vec<Meaning> {
+    let columns = metadata.parquet_schema().root_schema().get_fields();
+    let columns = columns.iter().zip(metadata.schema().fields());
+    columns
+        .map(|(parquet, field)| match (parquet.get_basic_info().logical_type_ref(), field.data_type()) {
+            (Some(LogicalType::Uuid), _) => Meaning::Uuid,
+            (_, DataType::Timestamp(_, zone)) if is_int96(parquet) => {
+                Meaning::Nanoseconds { zoned: zone.is_some() }
+            }
             _ => Meaning::Plain,
         })
         .collect()

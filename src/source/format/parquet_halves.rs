@@ -1,18 +1,23 @@
-//! Parquet's INTERVAL: months, days and milliseconds. The parquet crate gives either the months or the rest of one,
-//! so such columns are read twice and put together.
+//! What the parquet crate gives one half of at a time, so that such columns are read twice and put together: of an
+//! INTERVAL the months, or days and milliseconds; of an INT96 timestamp microseconds, or nanoseconds that wrap for
+//! years before 1677 and after 2262.
 
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{IntervalDayTimeType, IntervalMonthDayNanoType, IntervalYearMonthType};
+use arrow_array::types::{
+    Decimal128Type, IntervalDayTimeType, IntervalMonthDayNanoType, IntervalYearMonthType,
+    TimestampMicrosecondType, TimestampNanosecondType,
+};
 use arrow_array::{Array, ArrayRef, PrimitiveArray, RecordBatch, make_array};
-use arrow_schema::{DataType, Field, FieldRef, IntervalUnit, Schema};
+use arrow_schema::{DataType, Field, FieldRef, IntervalUnit, Schema, TimeUnit};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 use parquet::errors::ParquetError;
 
+use crate::source::binary::Meaning;
 use crate::source::file::OpenFile;
 
 /// As such a column is read first.
@@ -44,32 +49,41 @@ fn has_intervals(data_type: &DataType) -> bool {
     in_unit(data_type, IntervalUnit::DayTime) != in_unit(data_type, IntervalUnit::YearMonth)
 }
 
-/// The months of a file's intervals.
-pub(super) struct Months {
+/// The other halves of a file's columns.
+pub(super) struct Halves {
     reader: ParquetRecordBatchReader,
-    /// Where the intervals are among the columns that are read.
+    /// Where these columns are among those that are read.
     places: Vec<usize>,
 }
 
-impl Months {
-    /// Of the columns `wanted`, if there are intervals among them.
+impl Halves {
+    /// Of the columns `wanted`, which mean `meanings`, if there are such among them.
     pub fn open(
         file: &OpenFile,
         metadata: &ArrowReaderMetadata,
-        wanted: &[usize],
+        (wanted, meanings): (&[usize], &[Meaning]),
         batch_rows: usize,
     ) -> Result<Option<Self>, ParquetError> {
-        let fields = metadata.schema().fields();
-        let places: Vec<usize> =
-            (0..wanted.len()).filter(|place| has_intervals(fields[wanted[*place]].data_type())).collect();
+        let mut fields: Vec<Field> =
+            metadata.schema().fields().iter().map(|field| field.as_ref().clone()).collect();
+        let mut places = Vec::new();
+        for (place, (index, meaning)) in wanted.iter().zip(meanings).enumerate() {
+            let field = &mut fields[*index];
+            let other = match (field.data_type(), meaning) {
+                (DataType::Timestamp(_, zone), Meaning::Nanoseconds { .. }) => {
+                    DataType::Timestamp(TimeUnit::Nanosecond, zone.clone())
+                }
+                (first, _) => in_unit(first, IntervalUnit::YearMonth),
+            };
+            if other != *field.data_type() {
+                places.push(place);
+                field.set_data_type(other);
+            }
+        }
         if places.is_empty() {
             return Ok(None);
         }
-        let months = fields.iter().map(|field| {
-            field.as_ref().clone().with_data_type(in_unit(field.data_type(), IntervalUnit::YearMonth))
-        });
-        let schema =
-            Schema::new_with_metadata(months.collect::<Vec<Field>>(), metadata.schema().metadata().clone());
+        let schema = Schema::new_with_metadata(fields, metadata.schema().metadata().clone());
         let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
         let metadata = ArrowReaderMetadata::try_new(metadata.metadata().clone(), options)?;
         let mask =
@@ -81,22 +95,41 @@ impl Months {
         Ok(Some(Self { reader, places }))
     }
 
-    /// The next batch with whole intervals.
+    /// The next batch with whole values.
     pub fn add_to(&mut self, batch: RecordBatch) -> Result<RecordBatch, ParquetError> {
-        let missing = || ParquetError::General("an interval has no months".to_owned());
-        let months = self.reader.next().ok_or_else(missing)??;
-        if months.num_rows() != batch.num_rows() {
+        let missing = || ParquetError::General("a value has no other half".to_owned());
+        let others = self.reader.next().ok_or_else(missing)??;
+        if others.num_rows() != batch.num_rows() {
             return Err(missing());
         }
         let mut columns = batch.columns().to_vec();
         let mut fields: Vec<Field> =
             batch.schema_ref().fields().iter().map(|field| field.as_ref().clone()).collect();
-        for (place, months) in self.places.iter().zip(months.columns()) {
-            columns[*place] = whole(&columns[*place], months)?;
+        for (place, other) in self.places.iter().zip(others.columns()) {
+            columns[*place] = match other.data_type() {
+                DataType::Timestamp(..) => finer(&columns[*place], other)?,
+                _ => whole(&columns[*place], other)?,
+            };
             fields[*place] = fields[*place].clone().with_data_type(columns[*place].data_type().clone());
         }
         Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
     }
+}
+
+/// Decimals of nanoseconds; the microseconds where they are all there is.
+fn finer(micros: &ArrayRef, nanos: &ArrayRef) -> Result<ArrayRef, ParquetError> {
+    let micros_of = micros.as_primitive::<TimestampMicrosecondType>();
+    let nanos = nanos.as_primitive::<TimestampNanosecondType>();
+    // Both wrap in the same way, so that what is between them does not.
+    let between = |micros: i64, nanos: i64| nanos.wrapping_sub(micros.wrapping_mul(1_000));
+    let pairs = || micros_of.values().iter().copied().zip(nanos.values().iter().copied());
+    if pairs().all(|(micros, nanos)| between(micros, nanos) == 0) {
+        return Ok(micros.clone());
+    }
+    let values: Vec<i128> = pairs()
+        .map(|(micros, nanos)| i128::from(micros) * 1_000 + i128::from(between(micros, nanos)))
+        .collect();
+    Ok(Arc::new(PrimitiveArray::<Decimal128Type>::try_new(values.into(), micros_of.nulls().cloned())?))
 }
 
 fn whole(rest: &ArrayRef, months: &ArrayRef) -> Result<ArrayRef, ParquetError> {
