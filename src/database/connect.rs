@@ -80,6 +80,11 @@ impl Connector {
         self.config.get_dbname()
     }
 
+    /// The first that is tried.
+    pub(super) fn port(&self) -> u16 {
+        self.config.get_ports().first().copied().unwrap_or(5432)
+    }
+
     /// Which server it is, as a text to compare by: hosts, sockets and ports.
     pub fn server(&self) -> String {
         let hosts = self.config.get_hosts().iter().map(|host| match host {

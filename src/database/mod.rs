@@ -15,6 +15,7 @@ pub mod kept;
 pub mod ledger;
 pub mod loads;
 mod migrate;
+mod pooled;
 pub mod progress;
 mod reader;
 mod session;
@@ -27,6 +28,7 @@ pub use connect::Connector;
 pub use described::{Described, DescribedColumn, described};
 pub use error::{DatabaseError, Place};
 pub use migrate::migrate;
+pub use pooled::refuse_pooled;
 pub use reader::{
     After, Condition, Overview, PageRow, Publication, Publications, PublishedSegment, ReadError, Reader,
     RowFormat, RowQuery, Rows, RowsError, Sort, Stored,
