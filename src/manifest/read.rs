@@ -103,16 +103,17 @@ impl<'a> Reader<'a> {
 
     pub fn fill_in(&mut self, value: &mut Value, place: &Location) {
         match value {
-            Value::String(text) => match self.project.library.render_value(text, place) {
+            Value::String(text) => match self.project.library.render_native(text, place) {
                 // A condition is a yes or a no, not a text.
-                Ok(rendered) => {
-                    let is_template = text.contains("{{");
+                Ok(Value::String(rendered)) => {
+                    let is_template = rendered != *text;
                     *value = match rendered.as_str() {
                         "true" | "True" if is_template => Value::Bool(true),
                         "false" | "False" if is_template => Value::Bool(false),
                         _ => Value::String(rendered),
                     };
                 }
+                Ok(rendered) => *value = rendered,
                 Err(problems) => self.problems.extend(problems),
             },
             Value::Array(items) => items.iter_mut().for_each(|item| self.fill_in(item, place)),

@@ -53,6 +53,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     function("run_query", &["sql"], |_, arguments| answered::rows(&arguments.text("sql")?)),
     function("statement", &["name", "fetch_result", "auto_begin", "language", "caller"], answered::statement),
+    function("set_sql_header", &["config", "caller"], |state, arguments| {
+        let text = arguments.value("caller")?.call(state, &[])?.to_string();
+        with_render(|render| render.out.config.insert("sql_header".to_owned(), text.into()));
+        Ok(Value::from(""))
+    }),
     function("load_result", &["name"], |_, arguments| Ok(answered::result_of(&arguments.text("name")?))),
     function("load_relation", &["relation"], |_, arguments| {
         answered::found_relation(super::relation::name_of(&arguments.value("relation")?, "relation")?)

@@ -144,9 +144,8 @@ fn template_of(text: &str) -> Option<Template> {
     if (bare.starts_with("ref(") || bare.starts_with("source(")) && bare.ends_with(')') {
         return Some(Template::Expression(bare.to_owned()));
     }
-    let inside = bare.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
-    match inside.filter(|inside| !inside.contains("{{") && !inside.contains("}}")) {
-        Some(inside) => Some(Template::Expression(inside.trim_matches('-').to_owned())),
+    match prepare::expression_alone(bare) {
+        Some(inside) => Some(Template::Expression(inside.to_owned())),
         None => text.contains("{{").then(|| Template::Text(text.to_owned())),
     }
 }

@@ -87,6 +87,17 @@ pub(super) fn definition(source: &str, definition: &Definition, before: &str, mo
     writer.out
 }
 
+/// What stands in `{{ … }}`, if a text is nothing else.
+pub(super) fn expression_alone(text: &str) -> Option<&str> {
+    let text = text.trim();
+    match tags(text).as_slice() {
+        [tag] if tag.kind == TagKind::Expression && tag.whole == (0..text.len()) => {
+            Some(&text[tag.inner.clone()])
+        }
+        _ => None,
+    }
+}
+
 struct Writer<'a> {
     source: &'a str,
     marked: bool,

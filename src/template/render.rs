@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::collections::BTreeMap;
 
 use minijinja::Value;
+use serde_json::Value as Json;
 
 use super::faults::{Placing, is_undefined};
 use super::macros::Root;
@@ -75,18 +76,32 @@ impl Library {
         self.render_ready(moment, ready).map_err(|problem| vec![problem])
     }
 
-    /// Renders one value of a YAML or profile file, e.g. `{{ env_var('DATABASE_URL') }}`.
+    /// Renders one value of a YAML or profile file, e.g. `{{ env_var('DATABASE_URL') }}`, to a text.
     pub fn render_value(&self, text: &str, place: &Location) -> Result<String, Vec<Diagnostic>> {
-        if !text.contains("{{") {
-            return Ok(text.to_owned());
+        match self.render_native(text, place)? {
+            Json::String(text) => Ok(text),
+            Json::Bool(value) => Ok(if value { "True" } else { "False" }.to_owned()),
+            Json::Null => Ok("None".to_owned()),
+            other => Ok(other.to_string()),
         }
-        let prepared = prepare::value(text, &self.macros.before(text, None));
+    }
+
+    /// The same; where it is one expression alone it keeps its kind: `{{ var('days') }}` may be a number or a list.
+    pub fn render_native(&self, text: &str, place: &Location) -> Result<Json, Vec<Diagnostic>> {
+        if !["{{", "{%", "{#"].iter().any(|opening| text.contains(opening)) {
+            return Ok(Json::String(text.to_owned()));
+        }
+        let returned_of = prepare::expression_alone(text).map(|inside| format!("{{{{ return({inside}) }}}}"));
+        let written = returned_of.as_deref().unwrap_or(text);
+        let prepared = prepare::value(written, &self.macros.before(written, None));
         let moment = Moment::Work(Arc::default());
         let named = ("value", prepared.text.as_str());
-        let ended = self.render_at(&moment, &self.scope, named, &BTreeMap::new(), Subject::default());
+        let ended = self.render_to(&moment, &self.scope, named, &BTreeMap::new(), Subject::default());
         ended.tell(0);
         match ended.text {
-            Ok(text) => Ok(text),
+            Ok(value) if value.is_undefined() => Ok(Json::Null),
+            Ok(value) => serde_json::to_value(&value)
+                .map_err(|error| vec![Diagnostic::error("template", error.to_string()).at(place.clone())]),
             Err(_) if ended.unanswered.is_some() => {
                 let message = "a value of YAML asks the database, and is needed before there is one to ask";
                 let problem = Diagnostic::error("template", message).at(place.clone());
@@ -145,15 +160,28 @@ impl Library {
         &self,
         moment: &Moment,
         scope: &Arc<Scope>,
-        (name, text): (&str, &str),
+        named: (&str, &str),
         variables: &BTreeMap<String, Value>,
         subject: Subject<'_>,
     ) -> Ended {
+        let ended = self.render_to(moment, scope, named, variables, subject);
+        let Ended { text, out, asks, unanswered, failed, messages } = ended;
+        Ended { text: text.map(|value| value.to_string()), out, asks, unanswered, failed, messages }
+    }
+
+    /// What a text returns, else what it writes.
+    fn render_to(
+        &self,
+        moment: &Moment,
+        scope: &Arc<Scope>,
+        (name, text): (&str, &str),
+        variables: &BTreeMap<String, Value>,
+        subject: Subject<'_>,
+    ) -> Ended<Value> {
         with_state(scope, &self.macros, moment, (name, subject), || {
             let root = Value::from_object(Root { variables: variables.clone() });
             let template = self.environment.template_from_named_str(name, text)?;
-            // What a test returns is what it writes.
-            template.render(root).or_else(|error| returned(error).map(|value| value.to_string()))
+            template.render(root).map(Value::from).or_else(returned)
         })
     }
 }

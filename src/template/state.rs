@@ -78,8 +78,8 @@ pub(super) struct Message {
 }
 
 /// What came of a render.
-pub(super) struct Ended {
-    pub text: Result<String, Error>,
+pub(super) struct Ended<T = String> {
+    pub text: Result<T, Error>,
     pub out: Rendered,
     pub asks: bool,
     pub unanswered: Option<Question>,
@@ -92,13 +92,13 @@ thread_local! {
 }
 
 /// Renders with the functions knowing whose render it is; what they noted comes back with the text.
-pub(super) fn with_state(
+pub(super) fn with_state<T>(
     scope: &Arc<Scope>,
     macros: &Arc<Macros>,
     moment: &Moment,
     (path, subject): (&str, Subject<'_>),
-    render: impl FnOnce() -> Result<String, Error>,
-) -> Ended {
+    render: impl FnOnce() -> Result<T, Error>,
+) -> Ended<T> {
     let state = Render {
         scope: scope.clone(),
         macros: macros.clone(),
@@ -125,7 +125,7 @@ pub(super) fn with_state(
     Ended { text, out, asks, unanswered, failed, messages }
 }
 
-impl Ended {
+impl<T> Ended<T> {
     /// Tells what earlier renders of the same text have not told.
     pub fn tell(&self, told: usize) {
         for message in self.messages.iter().skip(told) {

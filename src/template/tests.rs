@@ -349,3 +349,23 @@ fn what_is_configured_can_be_asked_for() {
     let out = library("").render(&file(text), subject).unwrap();
     assert_eq!(sql(&out), "table ['x'] a 1 m table");
 }
+
+#[test]
+fn a_value_of_yaml_keeps_its_kind_where_it_is_one_expression() {
+    let place = Location::start_of(&file("x"));
+    let native = |text: &str| library("").render_native(text, &place).unwrap();
+    assert_eq!(native("{{ var('days') + 1 }}"), serde_json::json!(31));
+    assert_eq!(native("{{ ['a', {'b': none}] }}"), serde_json::json!(["a", {"b": null}]));
+    assert_eq!(native("{{ var('days') }} days"), serde_json::json!("30 days"));
+    assert_eq!(native("{% if var('days') > 1 %}long{% endif %}"), serde_json::json!("long"));
+    assert_eq!(native("a { b"), serde_json::json!("a { b"));
+}
+
+#[test]
+fn a_header_is_set_by_a_block_and_a_config_by_a_map() {
+    let text = "{{ config({'materialized': 'table', 'post-hook': ['x']}) }}{% call set_sql_header(config) %}set a = 1;{% endcall %}select 1";
+    let out = rendered(&library(""), text);
+    assert_eq!(sql(&out), "select 1");
+    let config = serde_json::json!({"materialized": "table", "post-hook": ["x"], "sql_header": "set a = 1;"});
+    assert_eq!(serde_json::Value::Object(out.config.clone()), config);
+}

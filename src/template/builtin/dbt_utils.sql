@@ -88,3 +88,7 @@ nullif(split_part(split_part({{ field }}, '{{ url_parameter }}=', 2), '&', 1), '
 {% macro dbt_utils__pretty_time(format='%H:%M:%S') -%} {{ modules.datetime.datetime.now().strftime(format) }} {%- endmacro %}
 {% macro dbt_utils__pretty_log_format(message) -%} {{ dbt_utils.pretty_time() ~ ' + ' ~ message }} {%- endmacro %}
 {% macro dbt_utils__log_info(message) -%} {{ log(dbt_utils.pretty_log_format(message), info=true) }} {%- endmacro %}
+
+{# Packages ask these before they take a relation for one. #}
+{% macro dbt_utils___is_relation(obj, macro) %}{% endmacro %}
+{% macro dbt_utils___is_ephemeral(obj, macro) %}{% endmacro %}
