@@ -100,6 +100,10 @@ impl Library {
                     None => (format!("`{written}` is not defined"), hint),
                 }
             }
+            ErrorKind::InvalidOperation if detail == "recursion limit exceeded" => {
+                let hint = "about 80 calls may be open at once; walk over a list instead";
+                ("macros call each other too deep".to_owned(), Some(hint.to_owned()))
+            }
             ErrorKind::InvalidOperation if !detail.is_empty() => (detail.to_owned(), hint),
             ErrorKind::UnknownFunction => match named(" is unknown") {
                 Some(name) => {

@@ -6,7 +6,9 @@ use std::ops::Range;
 
 use super::definitions::Definition;
 use super::marks::{self, Kind};
-use super::scan::{Tag, TagKind, close_bracket, end_of_string, identifier_end, skip_spaces, tags};
+use super::scan::{
+    Tag, TagKind, close_bracket, end_of_string, identifier_end, identifiers, skip_spaces, split, tags,
+};
 use super::sums;
 
 /// A text for minijinja, with the way back.
@@ -69,22 +71,48 @@ pub(super) fn definition(source: &str, definition: &Definition, before: &str, mo
     let open = source[word..].find('(').map_or(start.inner.end, |at| word + at);
     writer.copy(start.whole.start..start.inner.start);
     writer.insert(&format!(" macro {MACRO}"), word);
-    match close_bracket(bytes, open, start.inner.end) {
-        Some(close) => {
-            writer.expression(open..close);
-            for (index, name) in more.iter().enumerate() {
-                let comma = if index > 0 || !definition.parameters.is_empty() { ", " } else { "" };
-                writer.insert(&format!("{comma}{name}"), close);
-            }
-            writer.copy(close..start.whole.end);
-        }
-        None => writer.copy(open..start.whole.end),
+    let close = close_bracket(bytes, open, start.inner.end).unwrap_or(start.inner.end);
+    let late = late_defaults(source, open + 1..close);
+    let mut copied = open;
+    for (_, default) in &late {
+        let equals = source[..default.start].rfind('=').unwrap_or(default.start);
+        writer.expression(copied..equals);
+        copied = default.end;
+    }
+    writer.expression(copied..close);
+    for (index, name) in more.iter().enumerate() {
+        let comma = if index > 0 || !definition.parameters.is_empty() { ", " } else { "" };
+        writer.insert(&format!("{comma}{name}"), close);
+    }
+    writer.copy(close..start.whole.end);
+    for (name, default) in late {
+        writer.insert(&format!("{{% if {name} is undefined %}}{{% set {name} = "), default.start);
+        writer.expression(default.clone());
+        writer.insert(if start.trims_after { " %}{% endif -%}" } else { " %}{% endif %}" }, default.end);
     }
     writer.copy_between(start.whole.end..end.whole.start, start.trims_after, Some(end));
     writer.copy(end.whole.start..end.inner.start);
     writer.insert(" endmacro ", end.inner.start);
     writer.copy(end.inner.end..end.whole.end);
     writer.out
+}
+
+/// Defaults that name parameters before them, which minijinja does not know yet when it reads the default.
+fn late_defaults(source: &str, parameters: Range<usize>) -> Vec<(&str, Range<usize>)> {
+    let (mut names, mut late) = (Vec::new(), Vec::new());
+    for part in split(source, parameters) {
+        let Some(equals) = source[part.clone()].find('=') else {
+            names.push(source[part].trim());
+            continue;
+        };
+        let (name, default) =
+            (source[part.start..part.start + equals].trim(), part.start + equals + 1..part.end);
+        if identifiers(source, default.clone()).any(|word| names.contains(&&source[word])) {
+            late.push((name, default));
+        }
+        names.push(name);
+    }
+    late
 }
 
 /// What stands in `{{ … }}`, if a text is nothing else.

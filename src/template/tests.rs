@@ -260,7 +260,8 @@ fn lists_and_maps_change_wherever_they_are_known() {
 #[test]
 fn macros_call_each_other_return_values_and_take_a_callers_text() {
     let library = library(
-        "{% macro outer() %}<{{ caller() }}>{% endmacro %}\n\
+        "{% macro twice(a, b=a, c=[a, 1]) -%} {{ a }}{{ b }}{{ c | join }}{% endmacro %}\n\
+         {% macro outer() %}<{{ caller() }}>{% endmacro %}\n\
          {% macro pairs(n) %}{% if n == 0 %}{{ return([]) }}{% endif %}{{ return(pairs(n - 1) + [n]) }}{% endmacro %}\n\
          {% macro all() %}{{ varargs | join('+') }}{{ kwargs.get('x') }}{% endmacro %}\n\
          {% macro default__which() %}default{% endmacro %}{% macro postgres__which() %}postgres{% endmacro %}\n\
@@ -269,6 +270,7 @@ fn macros_call_each_other_return_values_and_take_a_callers_text() {
     let sql = |text: &str| sql(&rendered(&library, text));
     assert_eq!(sql("{% set x = 1 %}{% call outer() %}{{ x }}{% endcall %}"), "<1>");
     assert_eq!(sql("{% for n in pairs(40) if n > 38 %}{{ n }},{% endfor %}"), "39,40,");
+    assert_eq!(sql("{{ twice('x') }} {{ twice('x', 'y', 'z') }}"), "xxx1 xyz");
     assert_eq!(sql("{{ all(1, 2, x=3) }} {{ which() }}"), "1+23 postgres");
     assert_eq!(
         sql("{% set f = which %}{{ f() }} {{ dbt.length('a') }} {{ length('a') }}"),
@@ -368,4 +370,12 @@ fn a_header_is_set_by_a_block_and_a_config_by_a_map() {
     assert_eq!(sql(&out), "select 1");
     let config = serde_json::json!({"materialized": "table", "post-hook": ["x"], "sql_header": "set a = 1;"});
     assert_eq!(serde_json::Value::Object(out.config.clone()), config);
+}
+
+#[test]
+fn a_macro_that_calls_itself_without_end_is_told() {
+    let library = library("{% macro again(n) %}{{ again(n + 1) }}{% endmacro %}");
+    let problems = library.render(&file("select {{ again(1) }}"), Subject::default()).unwrap_err();
+    assert_eq!(problems[0].message, "macros call each other too deep");
+    assert_eq!(problems[0].location.as_ref().unwrap().to_string(), "macros/m.sql:1:24");
 }
