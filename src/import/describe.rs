@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::Files;
-use crate::project::{join_words, yaml};
+use crate::project::{adds_up, join_words, yaml};
 
 /// An entry of a list under a top-level key: its lines and the column in which its keys begin.
 struct Entry {
@@ -29,7 +29,7 @@ pub fn add_config(files: &mut Files, sections: &[&str], name: &str, words: &Map<
         match own {
             None => out.insert(entry.first + 1, format!("{pad}config: {}", flow(words))),
             Some(at) => {
-                if let Some((length, all)) = adds_up(&lines[at..entry.end], entry.column, words) {
+                if let Some((length, all)) = together(&lines[at..entry.end], entry.column, words) {
                     out.splice(at..at + length, [format!("{pad}config: {}", flow(&all))]);
                     file.text = out.join("\n") + "\n";
                     return true;
@@ -67,7 +67,11 @@ pub fn add_config(files: &mut Files, sections: &[&str], name: &str, words: &Map<
 
 /// Where an entry says a word itself that adds up with what folders say: how many lines its `config:` has, and
 /// all of it together.
-fn adds_up(lines: &[&str], column: usize, words: &Map<String, Value>) -> Option<(usize, Map<String, Value>)> {
+fn together(
+    lines: &[&str],
+    column: usize,
+    words: &Map<String, Value>,
+) -> Option<(usize, Map<String, Value>)> {
     let hangs_on = |line: &&&str| {
         let indent = line.len() - line.trim_start().len();
         line.trim().is_empty() || line.starts_with('#') || indent > column
@@ -78,8 +82,7 @@ fn adds_up(lines: &[&str], column: usize, words: &Map<String, Value>) -> Option<
     }
     let written: Value = yaml::read(&lines[..length].join("\n")).ok()?;
     let own = written.get("config")?.as_object()?;
-    let both = ["tags", "meta", "grants", "pre_hook", "pre-hook", "post_hook", "post-hook"];
-    both.iter().find(|word| own.contains_key(**word) && words.contains_key(**word))?;
+    words.keys().find(|word| adds_up(word) && own.contains_key(*word))?;
     let mut all = words.clone();
     join_words(&mut all, own.clone());
     Some((length, all))

@@ -89,7 +89,8 @@ pub fn import(import: &Import<'_>) -> Result<Imported, ImportError> {
     let installed = installed::read(&project, &mut findings);
     installed::place(&installed, &mut files, &mut findings);
     let packages = packages::read(&project, &folder, &installed, &mut findings);
-    let (profile, offline) = profile::read(&project, &import.profile_dirs, &mut findings);
+    let (profile, offline) =
+        profile::read(&project, &import.profile_dirs, &import.setting.env, &mut findings);
     files.insert("profiles.yml".into(), Placed { text: offline, original: None });
     let setting = Setting { target: None, ..import.setting.clone() };
     let ignore = "/.elt/\n/target/\n".to_owned();

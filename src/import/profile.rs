@@ -1,8 +1,10 @@
 //! The new project's `profiles.yml`: variables from `dbt_project.yml`, targets from dbt's own profile where
 //! one is found. A password that stands there in plain text is not copied.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -10,19 +12,32 @@ use super::dbt::Dbt;
 use super::describe::flow_text;
 use super::report::{Finding, Kind};
 use super::settings;
+use crate::diagnostic::{Location, SourceFile};
 use crate::project::yaml;
+use crate::template::{Library, Scope};
 
 /// The profile to keep; and one without connections, to read the project with.
-pub fn read(dbt: &Dbt, folders: &[PathBuf], findings: &mut Vec<Finding>) -> (String, String) {
-    let name = dbt.setting("profile").as_str().unwrap_or(&dbt.name);
+pub fn read(
+    dbt: &Dbt,
+    folders: &[PathBuf],
+    env: &BTreeMap<String, String>,
+    findings: &mut Vec<Finding>,
+) -> (String, String) {
+    let library = Library::without_macros(Scope { env: env.clone(), ..Scope::default() });
+    let now = |text: &str| {
+        let nowhere = Location::start_of(&Arc::new(SourceFile { path: String::new(), text: String::new() }));
+        library.render_value(text, &nowhere).unwrap_or_else(|_| text.to_owned())
+    };
+    let name = now(dbt.setting("profile").as_str().unwrap_or(&dbt.name));
     let found = folders.iter().map(|folder| folder.join("profiles.yml")).find_map(|path| {
         let values: Value = yaml::read(&fs::read_to_string(&path).ok()?).ok()?;
-        Some((path, values.get(name)?.clone()))
+        Some((path, values.get(&name)?.clone()))
     });
     let mut text = String::from("# Where elt builds. `elt debug` shows how this file is understood.\n");
     let outputs = found.as_ref().and_then(|(_, profile)| profile.get("outputs")?.as_object());
     let default = found.as_ref().and_then(|(_, profile)| profile.get("target")?.as_str()).unwrap_or("dev");
-    let plain = outputs.map_or(default, |outputs| plain_target(outputs, default));
+    let usual = now(default);
+    let plain = outputs.map_or(usual.as_str(), |outputs| plain_target(outputs, &usual));
     let mut targets = String::new();
     for (target, output) in outputs.into_iter().flatten() {
         match url(target, output, findings) {
@@ -37,7 +52,9 @@ pub fn read(dbt: &Dbt, folders: &[PathBuf], findings: &mut Vec<Finding>) -> (Str
                     targets.push_str(&format!("    schema_prefix: {}\n", flow_text(&prefix)));
                     findings.push(schemas(target, schema, &prefix));
                 }
-                if let Some(threads) = output.get("threads").and_then(Value::as_u64) {
+                let threads = output.get("threads");
+                let written = || now(threads?.as_str()?).trim().parse().ok();
+                if let Some(threads) = threads.and_then(Value::as_u64).or_else(written) {
                     targets.push_str(&format!("    threads: {}\n", threads.clamp(1, 64)));
                 }
             }
@@ -175,7 +192,8 @@ fn url(target: &str, output: &Value, findings: &mut Vec<Finding>) -> Option<Stri
         findings.push(not_taken(format!("`{word}` of the target `{target}`"), why.into()));
     }
     let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
-    Some(format!("postgres://{}{password}@{host}:{port}/{}{query}", encoded(&user), encoded(&database)))
+    let (user, host, database) = (encoded(&user), encoded(&host), encoded(&database));
+    Some(format!("postgres://{user}{password}@{host}:{port}/{database}{query}"))
 }
 
 /// A template stays as it is; other text is made fit for a URL.

@@ -9,7 +9,7 @@ use super::dbt::{Dbt, DbtFile};
 use super::place::{SourceTable, finding, insert};
 use super::report::{Finding, Kind};
 use super::{Files, Placed, columns, describe};
-use crate::project::folder_config;
+use crate::project::{folder_config, join_words};
 
 /// What `dbt_project.yml` may say of folders of seeds that a rule keeps.
 const KEPT: &[&str] = &[
@@ -80,7 +80,7 @@ impl<'a> Seeds<'a> {
     fn words(&self, seed: &DbtFile) -> Map<String, Value> {
         let mut words = words(self.dbt, seed);
         let own = self.configured.get(seed.stem()).copied();
-        words.extend(own.into_iter().flatten().map(|(word, value)| (word.clone(), value.clone())));
+        join_words(&mut words, own.cloned().unwrap_or_default());
         // A type that a template chooses is left to the values.
         if let Some(Value::Object(types)) = words.get_mut("column_types") {
             types.retain(|_, kind| {

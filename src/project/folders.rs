@@ -11,6 +11,9 @@ use std::sync::Arc;
 /// Words of which all that are written hold, from the folder to the file.
 const ADDED_UP: &[&str] = &["tags", "pre_hook", "pre-hook", "post_hook", "post-hook"];
 
+/// Words that hold a map, of which a closer place says some keys and keeps the others.
+const JOINED: &[&str] = &["meta", "column_types", "docs", "contract"];
+
 /// What a tree of folders is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FolderKind {
@@ -80,6 +83,11 @@ pub fn join_words(words: &mut Map<String, Value>, closer: Map<String, Value>) {
     }
 }
 
+/// Whether what a closer place says of a word joins what wider ones say, instead of replacing it.
+pub fn adds_up(word: &str) -> bool {
+    ADDED_UP.contains(&word) || JOINED.contains(&word) || word == "grants"
+}
+
 fn join_word(words: &mut Map<String, Value>, word: &str, value: Value) {
     let former = words.get_mut(word);
     match (former, value) {
@@ -92,7 +100,9 @@ fn join_word(words: &mut Map<String, Value>, word: &str, value: Value) {
             }
             *former = Value::Array(all);
         }
-        (Some(Value::Object(former)), Value::Object(notes)) if word == "meta" => former.extend(notes),
+        (Some(Value::Object(former)), Value::Object(closer)) if JOINED.contains(&word) => {
+            former.extend(closer)
+        }
         (Some(Value::Object(former)), Value::Object(closer)) if word == "grants" => grant(former, closer),
         (_, value) => {
             words.insert(word.to_owned(), value);
@@ -131,6 +141,9 @@ mod tests {
 
     #[test]
     fn the_nearest_folder_wins_and_tags_add_up() {
+        let tree = json!({"+column_types": {"code": "text"}, "codes": {"+column_types": {"n": "int"}}});
+        let words = folder_config(&tree, &["codes"]);
+        assert_eq!(Value::Object(words), json!({"column_types": {"code": "text", "n": "int"}}));
         let tree = json!({"+tags": "all", "shop": {"+materialized": "view", "marts": {"materialized": "table", "+tags": ["m", "all"]}}});
         let words = folder_config(&tree, &["shop", "marts", "orders"]);
         assert_eq!(Value::Object(words), json!({"tags": ["all", "m"], "materialized": "table"}));

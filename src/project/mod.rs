@@ -43,7 +43,7 @@ pub use constraints::{Constraint, ConstraintKind};
 pub use docs_blocks::DocsBlock;
 pub use exposures::{Exposure, ExposureType, Maturity};
 pub use fetch::{AllowedHost, Fetch};
-pub use folders::{FolderKind, Folders, folder_config, join_words};
+pub use folders::{FolderKind, Folders, adds_up, folder_config, join_words};
 pub use freshness::{FreshnessLimits, FreshnessStatus, Period, Tolerance};
 pub use layer::Layer;
 pub use loading::{Api, Auth, Basic, Cursor, Incremental, Keys, Method, Paging, Whole};

@@ -266,7 +266,7 @@ impl Reader<'_> {
     }
 
     fn target(&mut self, written: &Written, setting: &Setting) -> Option<Target> {
-        let asked = setting.target.clone().or_else(|| written.target.as_ref().map(|name| name.value.clone()));
+        let asked = setting.target.clone().or_else(|| self.text(written.target.as_ref()));
         let name = asked.unwrap_or_else(|| match written.targets.len() {
             1 => written.targets.keys().next().cloned().unwrap_or_default(),
             _ => "dev".to_owned(),

@@ -2,15 +2,15 @@
 
 use crate::support::Project;
 
-const DBT_PROJECT: &str = "name: corner\nprofile: corner\ndocs-paths: [notes]\nasset-paths: [pictures]\n\
+const DBT_PROJECT: &str = "name: corner\nprofile: \"{{ env_var('PROFILE', 'corner') }}\"\ndocs-paths: [notes]\nasset-paths: [pictures]\n\
     test-paths: [checks]\nseeds:\n  corner:\n    +delimiter: ';'\ntests:\n  +severity: warn\n  corner:\n    \
     +store_failures: true\nsources:\n  corner:\n    till:\n      +enabled: true\n\
     models:\n  corner:\n    marts: {labels: {+tags: [all]}}\n    by_database:\n      spark: {+enabled: \"{{ target.type == 'spark' }}\"}\n      \
     default: {+enabled: \"{{ target.type == 'postgres' }}\", +meta: {a: b}}\n";
 
 /// Two targets of one database, as most teams have them.
-const PROFILES: &str = "corner:\n  target: dev\n  outputs:\n    \
-    dev: {type: postgres, host: db.example, user: ann, dbname: shop, schema: dbt_ann}\n    \
+const PROFILES: &str = "corner:\n  target: \"{{ env_var('CORNER', 'dev') }}\"\n  outputs:\n    \
+    dev: {type: postgres, host: /run/postgresql, threads: \"{{ env_var('THREADS', '3') }}\", user: ann, dbname: shop, schema: dbt_ann}\n    \
     ci: {type: postgres, host: db.example, user: ci, dbname: shop, schema: \"ci_{{ env_var('RUN', '1') }}\"}\n    \
     prod: {type: postgres, host: db.example, user: bot, dbname: shop, schema: analytics, search_path: \"shop, public\", role: owner, connect_timeout: 5, keepalives_idle: 0, sslkey: k}\n    \
     flake: {type: snowflake, account: x}\n";
@@ -104,12 +104,13 @@ async fn every_part_is_taken_or_listed_and_targets_stay_apart() {
     "#);
     insta::assert_snapshot!(text("deep/elt/profiles.yml"), @r#"
     # Where elt builds. `elt debug` shows how this file is understood.
-    target: dev
+    target: "{{ env_var('CORNER', 'dev') }}"
 
     targets:
       dev:
-        url: "postgres://ann@db.example:5432/shop"
+        url: "postgres://ann@%2Frun%2Fpostgresql:5432/shop"
         schema_prefix: dbt_ann_
+        threads: 3
       ci:
         url: "postgres://ci@db.example:5432/shop"
         schema_prefix: "ci_{{ env_var('RUN', '1') }}_"
