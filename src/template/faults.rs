@@ -112,7 +112,17 @@ impl Library {
                 }
                 None => (plain_message(error), hint),
             },
-            ErrorKind::UnknownMethod => python::unknown_method(detail),
+            ErrorKind::UnknownMethod => {
+                let (message, near) = python::unknown_method(detail);
+                let written = place.file.text.get(place.span.clone()).unwrap_or_default();
+                match written.split_once('.').filter(|_| detail.starts_with("undefined")) {
+                    Some((object, _)) if object.chars().all(|c| c.is_alphanumeric() || c == '_') => (
+                        format!("there is no package `{object}`, and no value of this name"),
+                        Some("packages are named in packages.yml; `elt deps` brings them in".to_owned()),
+                    ),
+                    _ => (message, near),
+                }
+            }
             _ => (plain_message(error), hint),
         }
     }

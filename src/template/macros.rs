@@ -11,6 +11,7 @@ use minijinja::{Error, State, Value};
 
 use super::arguments::{check, divided};
 use super::definitions::{Definition, definitions};
+use super::functions::FUNCTIONS;
 use super::objects::Adapter;
 use super::prepare::{self, MACRO, MAP, Prepared};
 use super::scan::{TagKind, identifiers, tags};
@@ -314,9 +315,12 @@ impl Object for Namespace {
         given: &[Value],
     ) -> Result<Value, Error> {
         let macros = with_render(|render| render.macros.clone());
-        match macros.called_in(&self.0, name) {
-            Some(name) => MacroCall::value(name).call(state, given),
-            None => unknown::macro_called(&macros, &format!("{}.{name}", self.0)),
+        // dbt's own functions are in its package, too.
+        let function = || FUNCTIONS.iter().find(|function| function.name == name && self.0 == "dbt");
+        match (macros.called_in(&self.0, name), function()) {
+            (Some(name), _) => MacroCall::value(name).call(state, given),
+            (None, Some(function)) => Value::from_object(function.clone()).call(state, given),
+            (None, None) => unknown::macro_called(&macros, &format!("{}.{name}", self.0)),
         }
     }
 }

@@ -82,7 +82,8 @@ pub(super) fn definition(source: &str, definition: &Definition, before: &str, mo
     writer.expression(copied..close);
     for (index, name) in more.iter().enumerate() {
         let comma = if index > 0 || !definition.parameters.is_empty() { ", " } else { "" };
-        writer.insert(&format!("{comma}{name}"), close);
+        // Calls give it; behind what has a default nothing may stand without one.
+        writer.insert(&format!("{comma}{name}=none"), close);
     }
     writer.copy(close..start.whole.end);
     for (name, default) in late {
@@ -191,6 +192,14 @@ impl<'a> Writer<'a> {
             "set" if !inner.contains('=') => self.unmarked_depth += 1,
             "endset" | "endmacro" | "endcall" | "endfilter" => {
                 self.unmarked_depth = self.unmarked_depth.saturating_sub(1);
+            }
+            // To minijinja what is done is a call, to jinja2 any expression.
+            "do" => {
+                let start = tag.inner.end - inner.len();
+                self.copy(tag.whole.start..start);
+                self.insert("set elt_done =", start);
+                self.expression(start + word.len()..tag.inner.end);
+                return self.copy(tag.inner.end..tag.whole.end);
             }
             _ => {}
         }

@@ -260,7 +260,8 @@ fn lists_and_maps_change_wherever_they_are_known() {
 #[test]
 fn macros_call_each_other_return_values_and_take_a_callers_text() {
     let library = library(
-        "{% macro twice(a, b=a, c=[a, 1]) -%} {{ a }}{{ b }}{{ c | join }}{% endmacro %}\n\
+        "{% macro some(a=1, b=0) %}{{ a }}{{ b }}{{ kwargs }}{% endmacro %}\n\
+         {% macro twice(a, b=a, c=[a, 1]) -%} {{ a }}{{ b }}{{ c | join }}{% endmacro %}\n\
          {% macro outer() %}<{{ caller() }}>{% endmacro %}\n\
          {% macro pairs(n) %}{% if n == 0 %}{{ return([]) }}{% endif %}{{ return(pairs(n - 1) + [n]) }}{% endmacro %}\n\
          {% macro all() %}{{ varargs | join('+') }}{{ kwargs.get('x') }}{% endmacro %}\n\
@@ -270,6 +271,11 @@ fn macros_call_each_other_return_values_and_take_a_callers_text() {
     let sql = |text: &str| sql(&rendered(&library, text));
     assert_eq!(sql("{% set x = 1 %}{% call outer() %}{{ x }}{% endcall %}"), "<1>");
     assert_eq!(sql("{% for n in pairs(40) if n > 38 %}{{ n }},{% endfor %}"), "39,40,");
+    assert_eq!(sql("{{ some(b=2, c=3) }} {{ dbt.is_incremental() }}"), "12{'c': 3} False");
+    assert_eq!(
+        sql("{% set xs = [] %}{% do xs.append(1) if true %}{%- do xs.append(2) if false -%} {{ xs }}"),
+        "[1]"
+    );
     assert_eq!(sql("{{ twice('x') }} {{ twice('x', 'y', 'z') }}"), "xxx1 xyz");
     assert_eq!(sql("{{ all(1, 2, x=3) }} {{ which() }}"), "1+23 postgres");
     assert_eq!(
@@ -296,6 +302,7 @@ fn what_there_is_not_is_told_with_the_nearest_name() {
     assert_eq!(told("{{ source('a', 'b', 'c') }}").0, "`source` takes 2 by position: source, name");
     assert_eq!(told("{{ adapter.dispatch('y')() }}").0, "there is no macro `postgres__y` or `default__y`");
     assert_eq!(told("{{ a.b }}").0, "`a.b` is not defined");
+    assert_eq!(told("{{ codegen.x('a') }}").0, "there is no package `codegen`, and no value of this name");
     assert_eq!(
         told("{{ 'a'.uper() }}"),
         ("there is no method `uper`".into(), "did you mean `upper`?".into())

@@ -146,7 +146,9 @@ fn is_package(macros: &Macros, name: &str) -> bool {
 }
 
 fn is_known_to(macros: &Macros, package: &str, source: &str, name: Range<usize>) -> bool {
-    macros.called_in(package, &source[name]).is_some()
+    let name = &source[name];
+    let is_dbts = || package == "dbt" && FUNCTIONS.iter().any(|function| function.name == name);
+    macros.called_in(package, name).is_some() || is_dbts()
 }
 
 fn is_function(name: &str) -> bool {

@@ -231,7 +231,11 @@ pub(super) fn from_json(arguments: &Arguments<'_>) -> Result<Value, Error> {
 }
 
 pub(super) fn from_yaml(arguments: &Arguments<'_>) -> Result<Value, Error> {
-    let options = serde_yaml::options! { strict_booleans: true };
+    // As Python's reader: of a key that comes twice the last one holds.
+    let options = serde_yaml::options! {
+        strict_booleans: true,
+        duplicate_keys: serde_yaml::options::DuplicateKeyPolicy::LastWins,
+    };
     let read = serde_yaml::from_str_with_options::<Json>(&arguments.text("value")?, options);
     read_or(read.map_err(|error| format!("this is no YAML: {error}")), arguments)
 }

@@ -125,9 +125,11 @@ fn added(state: &State, left: &Value, minus: bool, right: &Value) -> Result<Valu
         return Ok(Value::from_object(Delta(right.duration_until(left))));
     }
     if let (Some(left), Some(right)) = (moment(left), moment(right)) {
-        return Ok(Value::from_object(Delta(
-            right.zoned()?.timestamp().duration_until(left.zoned()?.timestamp()),
-        )));
+        let delta = match (&left.zone, &right.zone) {
+            (None, None) => right.at.duration_until(left.at),
+            _ => right.zoned()?.timestamp().duration_until(left.zoned()?.timestamp()),
+        };
+        return Ok(Value::from_object(Delta(delta)));
     }
     let expression = state.env().compile_expression(if minus { "a - b" } else { "a + b" })?;
     expression.eval(minijinja::context! { a => left, b => right })

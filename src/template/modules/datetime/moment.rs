@@ -78,7 +78,14 @@ impl Object for Moment {
                 let between = Arguments::read(method, &["sep"], given)?.optional_text("sep");
                 Ok(Value::from(self.iso(between.as_deref().unwrap_or("T"))))
             }
-            "strftime" => Ok(Value::from(self.zoned()?.strftime(&text(given, method)?).to_string())),
+            "strftime" => {
+                let format = text(given, method)?;
+                // The last days that there are have no moment in a zone any more.
+                Ok(Value::from(match self.zone {
+                    Some(_) => self.zoned()?.strftime(&format).to_string(),
+                    None => self.at.strftime(&format).to_string(),
+                }))
+            }
             "timestamp" => Ok(Value::from(self.zoned()?.timestamp().as_microsecond() as f64 / 1e6)),
             "astimezone" => {
                 let zone = Arguments::read(method, &["tz"], given)?.value("tz")?;
@@ -111,7 +118,10 @@ impl Object for Moment {
 
     fn custom_cmp(self: &Arc<Self>, other: &DynObject) -> Option<Ordering> {
         let other = other.downcast_ref::<Self>()?;
-        Some(self.zoned().ok()?.timestamp().cmp(&other.zoned().ok()?.timestamp()))
+        match (&self.zone, &other.zone) {
+            (None, None) => Some(self.at.cmp(&other.at)),
+            _ => Some(self.zoned().ok()?.timestamp().cmp(&other.zoned().ok()?.timestamp())),
+        }
     }
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
