@@ -133,7 +133,9 @@ async fn a_run_that_was_killed_is_gone_on_from_too() {
     let project = chain().await;
     project.write("models/prod/b.sql", &slow(60));
     let mut run = project.start(&["run"]);
-    project.wait_for("select count(*) from elt.kept_nodes", "3").await;
+    let kept =
+        "select concat_ws(' ', (select count(*) from elt.kept_nodes), (select count(*) from elt.kept_tests))";
+    project.wait_for(kept, "3 1").await;
     let a = file_of(&project, "a").await;
     run.kill().expect("SIGKILL can be sent");
     run.wait().expect("it ends");
