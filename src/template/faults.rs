@@ -12,6 +12,91 @@ use super::state::Hint;
 use super::{Library, python, settle, unknown};
 use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
 
+/// The filters and tests of jinja2, to be told the nearest of.
+const FILTERS: &[&str] = &[
+    "abs",
+    "as_bool",
+    "as_native",
+    "as_number",
+    "as_text",
+    "attr",
+    "batch",
+    "bool",
+    "capitalize",
+    "center",
+    "count",
+    "default",
+    "dictsort",
+    "escape",
+    "first",
+    "float",
+    "format",
+    "groupby",
+    "indent",
+    "int",
+    "items",
+    "join",
+    "last",
+    "length",
+    "list",
+    "lower",
+    "map",
+    "max",
+    "min",
+    "pprint",
+    "reject",
+    "rejectattr",
+    "replace",
+    "reverse",
+    "round",
+    "select",
+    "selectattr",
+    "slice",
+    "sort",
+    "split",
+    "string",
+    "sum",
+    "title",
+    "tojson",
+    "trim",
+    "truncate",
+    "unique",
+    "upper",
+    "urlencode",
+    "wordcount",
+];
+const TESTS: &[&str] = &[
+    "boolean",
+    "callable",
+    "defined",
+    "divisibleby",
+    "endingwith",
+    "eq",
+    "even",
+    "false",
+    "float",
+    "ge",
+    "gt",
+    "in",
+    "integer",
+    "iterable",
+    "le",
+    "lower",
+    "lt",
+    "mapping",
+    "ne",
+    "none",
+    "number",
+    "odd",
+    "sameas",
+    "sequence",
+    "startingwith",
+    "string",
+    "true",
+    "undefined",
+    "upper",
+];
+
 /// Where the problems of a text are shown.
 pub(super) enum Placing {
     /// In a file, which was prepared so.
@@ -112,6 +197,12 @@ impl Library {
                 }
                 None => (plain_message(error), hint),
             },
+            ErrorKind::UnknownFilter | ErrorKind::UnknownTest => {
+                let mut said = detail.split(' ');
+                let (kind, name) = (said.next().unwrap_or("filter"), said.next().unwrap_or_default());
+                let known = if kind == "filter" { FILTERS } else { TESTS };
+                (format!("there is no {kind} `{name}`"), did_you_mean(name, known.iter().copied()).or(hint))
+            }
             ErrorKind::UnknownMethod => {
                 let (message, near) = python::unknown_method(detail);
                 let written = place.file.text.get(place.span.clone()).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! The macros of a project and how they are called. Each stands in a template of its own, which is read when the
 //! macro is first called in a render: jinja's macros live as long as one render does.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -27,6 +27,9 @@ const LOADED_BY: &str = "{% from \"elt\" import elt_load %}{{ elt_loader(elt_loa
 /// Packages of dbt whose macros are built in under `package__name`.
 pub(super) const BUILT_IN_PACKAGES: &[&str] = &["dbt", "dbt_utils", "dbt_date", "dbt_expectations"];
 
+/// What stands before two underlines without being a package.
+const NO_NAMESPACES: &[&str] = &["elt", "default", "postgres"];
+
 /// What stands in a macro for the arguments that it does not name.
 const OPEN: &[&str] = &["varargs", "kwargs"];
 
@@ -40,6 +43,10 @@ pub(super) struct Macros {
     pub project: String,
     /// Of each package, what its macros are called in it.
     of_packages: BTreeMap<String, BTreeSet<String>>,
+    /// Of dbt's own, what they are called without its name.
+    of_dbt: HashSet<String>,
+    /// What stands before the two underlines of a name.
+    namespaces: HashSet<String>,
 }
 
 #[derive(Clone)]
@@ -73,6 +80,14 @@ impl Macros {
             if package.is_some() && self.by_name.contains_key(&whole) {
                 continue;
             }
+            if let Some((before, bare)) =
+                whole.split_once("__").filter(|(before, _)| !NO_NAMESPACES.contains(before))
+            {
+                self.namespaces.insert(before.to_owned());
+                if before == "dbt" {
+                    self.of_dbt.insert(bare.to_owned());
+                }
+            }
             let (file, package) = (file.clone(), package.map(str::to_owned));
             self.by_name
                 .insert(whole, Entry { file, place, package, parameters, required, returns, fixed: None });
@@ -101,8 +116,10 @@ impl Macros {
 
     /// The whole name of what a template calls `name`: the project's own, or one of dbt's.
     pub fn called(&self, name: &str) -> Option<String> {
-        let dbts = || Some(format!("dbt__{name}")).filter(|name| self.has(name));
-        Some(name.to_owned()).filter(|name| self.has(name)).or_else(dbts)
+        if self.has(name) {
+            return Some(name.to_owned());
+        }
+        self.of_dbt.contains(name).then(|| format!("dbt__{name}"))
     }
 
     /// The whole name of what a template calls `package.name`.
@@ -117,12 +134,8 @@ impl Macros {
     /// Whether `package.name(…)` may be a call of a macro.
     pub fn is_namespace(&self, package: &str) -> bool {
         BUILT_IN_PACKAGES.contains(&package)
-            || self.of_packages.contains_key(package)
+            || self.namespaces.contains(package)
             || !package.is_empty() && package == self.project
-            || self.by_name.keys().any(|name| {
-                name.strip_prefix(package).is_some_and(|rest| rest.starts_with("__"))
-                    && !name.starts_with("elt__")
-            })
     }
 
     /// What `adapter.dispatch(…)` takes: the project's own first, then those of the package that is named, or

@@ -302,6 +302,11 @@ fn what_there_is_not_is_told_with_the_nearest_name() {
     assert_eq!(told("{{ source('a', 'b', 'c') }}").0, "`source` takes 2 by position: source, name");
     assert_eq!(told("{{ adapter.dispatch('y')() }}").0, "there is no macro `postgres__y` or `default__y`");
     assert_eq!(told("{{ a.b }}").0, "`a.b` is not defined");
+    assert_eq!(
+        told("{{ 'a' | uper }}"),
+        ("there is no filter `uper`".into(), "did you mean `upper`?".into())
+    );
+    assert_eq!(told("{{ 1 is od }}"), ("there is no test `od`".into(), "did you mean `odd`?".into()));
     assert_eq!(told("{{ codegen.x('a') }}").0, "there is no package `codegen`, and no value of this name");
     assert_eq!(
         told("{{ 'a'.uper() }}"),
