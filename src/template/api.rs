@@ -9,15 +9,10 @@ use super::answered::column;
 use super::arguments::Arguments;
 use super::questions::Column;
 use super::relation::of_parts;
-use super::state::fail;
+use super::state::{fail, faulty};
 
 #[derive(Debug)]
 pub(super) struct Api;
-
-/// `api.Relation`.
-
-#[derive(Debug)]
-struct Relations;
 
 impl Object for Api {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
@@ -25,15 +20,14 @@ impl Object for Api {
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let part = key.as_str()?;
-        match part {
-            "Relation" => return Some(Value::from_object(Relations)),
-            "Column" => return Some(Value::from_object(Columns)),
-            _ => {}
-        }
-        let hint = "write the SQL, or a macro of your own in macros/";
-        let unknown: Result<Value, Error> = fail(format!("there is no `api.{part}`"), hint);
-        Some(unknown.unwrap_or_else(Value::from))
+        Some(match key.as_str()? {
+            "Relation" => Value::from_object(Relations),
+            "Column" => Value::from_object(Columns),
+            part => faulty(
+                format!("there is no `api.{part}`"),
+                "write the SQL, or a macro of your own in macros/",
+            ),
+        })
     }
 
     fn call_method(
@@ -52,6 +46,13 @@ impl Object for Api {
     }
 }
 
+/// The argument `dtype` with those of `sizes` that are given: `numeric(10,2)`.
+fn sized(arguments: &Arguments<'_>, sizes: &[&str]) -> Result<String, Error> {
+    let dtype = arguments.text("dtype")?;
+    let sizes: Vec<String> = sizes.iter().filter_map(|size| arguments.optional_text(size)).collect();
+    Ok(if sizes.is_empty() { dtype } else { format!("{dtype}({})", sizes.join(",")) })
+}
+
 /// `api.Column`.
 #[derive(Debug)]
 struct Columns;
@@ -64,12 +65,8 @@ impl Object for Columns {
     fn call(self: &Arc<Self>, _: &mut State<'_, '_>, given: &[Value]) -> Result<Value, Error> {
         let parts = ["column", "dtype", "char_size", "numeric_precision", "numeric_scale"];
         let arguments = Arguments::read("Column", &parts, given)?;
-        let sizes: Vec<String> = parts[2..].iter().filter_map(|part| arguments.optional_text(part)).collect();
-        let size = if sizes.is_empty() { String::new() } else { format!("({})", sizes.join(",")) };
-        Ok(column(&Column {
-            name: arguments.text("column")?,
-            data_type: format!("{}{size}", arguments.text("dtype")?),
-        }))
+        let data_type = sized(&arguments, &parts[2..])?;
+        Ok(column(&Column { name: arguments.text("column")?, data_type }))
     }
 
     fn call_method(
@@ -93,15 +90,16 @@ impl Object for Columns {
             }
             "numeric_type" => {
                 let arguments = Arguments::read(method, &["dtype", "precision", "scale"], given)?;
-                let size = ["precision", "scale"].iter().filter_map(|part| arguments.optional_text(part));
-                let size: Vec<String> = size.collect();
-                let dtype = arguments.text("dtype")?;
-                Ok(Value::from(if size.is_empty() { dtype } else { format!("{dtype}({})", size.join(",")) }))
+                Ok(Value::from(sized(&arguments, &["precision", "scale"])?))
             }
             _ => Err(Error::from(ErrorKind::UnknownMethod)),
         }
     }
 }
+
+/// `api.Relation`.
+#[derive(Debug)]
+struct Relations;
 
 impl Object for Relations {
     fn repr(self: &Arc<Self>) -> ObjectRepr {

@@ -61,6 +61,12 @@ pub(super) fn check(callee: &str, parameters: &[impl AsRef<str>], given: &[Value
     Ok(())
 }
 
+/// The error of an argument that has to be given.
+pub(super) fn lacks<T>(callee: &str, name: &str, parameters: &[impl AsRef<str>]) -> Result<T, Error> {
+    let names: Vec<&str> = parameters.iter().map(AsRef::as_ref).collect();
+    fail(format!("`{callee}` lacks `{name}`"), &format!("it takes {}", names.join(", ")))
+}
+
 impl<'a> Arguments<'a> {
     /// # Errors
     /// Where there are more of them, or others, than `parameters`.
@@ -94,10 +100,7 @@ impl<'a> Arguments<'a> {
                 format!("what `{function}` is given as `{name}` is not defined"),
                 "where that is meant, write `… | default('')`",
             ),
-            false => fail(
-                format!("`{function}` lacks `{name}`"),
-                &format!("it takes {}", self.parameters.join(", ")),
-            ),
+            false => lacks(function, name, self.parameters),
         }
     }
 

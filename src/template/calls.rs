@@ -31,16 +31,16 @@ impl Library {
     /// Every macro that can be called, in the order of files.
     pub fn macros(&self) -> Vec<Macro> {
         let mut all: Vec<(&str, &Entry)> = self.macros.entries().collect();
-        all.sort_by(|(_, a), (_, b)| (&a.file.path, a.place.start).cmp(&(&b.file.path, b.place.start)));
+        all.sort_by(|(_, a), (_, b)| a.place().cmp(&b.place()));
         let read = |(name, entry): (&str, &Entry)| {
-            let text = entry.file.text[entry.place.clone()].to_owned();
+            let text = entry.text().to_owned();
             Macro {
                 name: name.to_owned(),
                 package: entry.package.clone(),
-                parameters: entry.parameters.clone(),
+                parameters: entry.definition.parameters.clone(),
                 calls: self.calls_within(&text, tags(&text).into_iter().skip(1), entry.package.as_deref()),
                 file: entry.file.clone(),
-                is_builtin: entry.file.path.starts_with('('),
+                is_builtin: entry.is_built_in(),
                 text,
             }
         };
@@ -49,7 +49,7 @@ impl Library {
 
     /// The names of the macros that a file's template calls, each once.
     pub fn calls(&self, file: &SourceFile) -> Vec<String> {
-        self.calls_within(&file.text, tags(&file.text).into_iter(), self.package_of(&file.path))
+        self.calls_within(&file.text, tags(&file.text).into_iter(), self.macros.package_of(&file.path))
     }
 
     /// The texts of all macros that a file's template calls, by itself and through others.

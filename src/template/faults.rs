@@ -177,7 +177,7 @@ impl Library {
                 let written =
                     written.trim().trim_start_matches("{{").trim_end_matches("}}").trim_matches(['-', ' ']);
                 let called = error.name().and_then(|name| self.macros.get(name));
-                match called.filter(|called| called.parameters.iter().any(|known| known == written)) {
+                match called.filter(|called| called.takes(written)) {
                     Some(_) => {
                         let hint = "give it where the macro is called, or a default where it is defined";
                         (format!("the macro is called without `{written}`"), Some(hint.to_owned()))
@@ -277,7 +277,7 @@ fn innermost(error: &Error) -> &Error {
 }
 
 /// What an error says, without its place.
-pub(super) fn plain_message(error: &Error) -> String {
+fn plain_message(error: &Error) -> String {
     match error.detail() {
         Some(detail) if error.kind() == ErrorKind::SyntaxError => detail.to_owned(),
         Some(detail) => format!("{}: {detail}", error.kind()),

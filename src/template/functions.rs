@@ -141,6 +141,12 @@ impl fmt::Debug for Function {
     }
 }
 
+/// dbt's function of a name, whatever macro is called so, too.
+pub(super) fn function_named(name: &str) -> Option<Value> {
+    let found = FUNCTIONS.iter().find(|function| function.name == name);
+    found.map(|function| Value::from_object(function.clone()))
+}
+
 pub(super) fn register(environment: &mut Environment<'static>) {
     for function in FUNCTIONS {
         environment.add_global(function.name, Value::from_object(function.clone()));

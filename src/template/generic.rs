@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
 use super::faults::Placing;
 use super::render::Ready;
 use super::state::Moment;
 use super::values::changeable;
 use super::{Library, Rendered, Subject, prepare};
 use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
-use serde_json::{Map, Value};
 
 impl Library {
     /// Renders a generic test: `test_<name>` with `arguments`. Strings that read `ref('…')` or
@@ -32,7 +33,7 @@ impl Library {
                     .maybe_hint(did_you_mean(name, known)),
             ]);
         };
-        if let Some(problem) = unknown_argument("test", name, arguments, &entry.parameters) {
+        if let Some(problem) = unknown_argument("test", name, arguments, &entry.definition.parameters) {
             return Err(vec![problem.at(place.clone())]);
         }
         let (mut before, mut call) = (String::new(), Vec::new());
@@ -63,7 +64,7 @@ impl Library {
         let ready = Ready {
             scope: &self.scope,
             name: "test",
-            text: prepare::value(&text, &self.macros.before(&format!("{{{{ {called} }}}}"), None)).text,
+            text: self.prepared_call(&text, &called),
             variables,
             subject,
             placing: Placing::At(place.clone()),
@@ -71,16 +72,9 @@ impl Library {
         self.render_ready(&Moment::Parse, ready).map_err(|problem| vec![problem])
     }
 
-    /// `package.macro` as templates know it; the project's own may carry the project's name, too.
-    fn called(&self, name: &str) -> Option<String> {
-        match name.split_once('.') {
-            None => self.macros.called(name),
-            Some((package, inner)) => self.macros.called_in(package, inner).or_else(|| {
-                let is_own = self.scope.packages.contains_key(package);
-                let is_package = self.macros.folders.iter().any(|(_, known)| known == package);
-                (is_own && !is_package).then(|| self.macros.called(inner)).flatten()
-            }),
-        }
+    /// The call of a macro by its whole name with arguments that stand in variables, behind what sets them.
+    fn prepared_call(&self, text: &str, called: &str) -> String {
+        prepare::value(text, &self.macros.before(&format!("{{{{ {called} }}}}"), None)).text
     }
 
     /// Renders a macro's call with arguments by name, as `{{ name(…) }}` would, to be run: `execute` is true. What
@@ -90,12 +84,13 @@ impl Library {
         name: &str,
         arguments: &Map<String, Value>,
     ) -> Result<Rendered, Vec<Diagnostic>> {
+        let called = self.macros.whole_name(name);
         let Some((called, entry)) =
-            self.called(name).and_then(|called| Some((called.clone(), self.macros.get(&called)?)))
+            called.and_then(|called| Some((called.clone(), self.macros.get(&called)?)))
         else {
             return Err(vec![self.unknown_macro(name)]);
         };
-        if let Some(problem) = unknown_argument("macro", name, arguments, &entry.parameters) {
+        if let Some(problem) = unknown_argument("macro", name, arguments, &entry.definition.parameters) {
             return Err(vec![problem]);
         }
         let call: Vec<String> = arguments.keys().map(|key| format!("{key}=argument_{key}")).collect();
@@ -105,7 +100,7 @@ impl Library {
         let ready = Ready {
             scope: &self.scope,
             name: "(call)",
-            text: prepare::value(&text, &self.macros.before(&format!("{{{{ {called} }}}}"), None)).text,
+            text: self.prepared_call(&text, &called),
             variables: values.collect(),
             subject: Subject::default(),
             placing: Placing::Macro(shown, name.to_owned()),

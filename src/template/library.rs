@@ -3,12 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
-use minijinja::Environment;
-
 use super::definitions::definitions;
 use super::engine::engine;
 use super::macros::{Entry, Macros};
-use super::{Library, Scope, faults, prepare, unknown};
+use super::{Library, Scope, prepare, unknown};
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 
 /// The tests and macros that every project has.
@@ -81,23 +79,24 @@ impl Library {
 
     /// What is wrong with a file of macros: in the whole, if it cannot be read, else in each macro.
     fn problems_of(&self, file: &Arc<SourceFile>) -> Vec<Diagnostic> {
-        let mut found = Vec::new();
-        for (name, entry) in self.macros_in(file) {
-            let Some(prepared) = self.macros.prepared(name) else { continue };
-            if let Err(error) = self.environment.template_from_named_str(name, &prepared.text) {
-                found.push(self.diagnose(&error, file, None));
-                continue;
-            }
-            found.extend(unknown::problems(
-                &self.environment,
-                &self.macros,
-                file,
-                entry.place.clone(),
-                &prepared.text,
-            ));
-        }
+        let mut own: Vec<(&str, &Entry)> =
+            self.macros.entries().filter(|(_, entry)| Arc::ptr_eq(&entry.file, file)).collect();
+        own.sort_by_key(|(_, entry)| entry.place());
+        let mut found: Vec<Diagnostic> =
+            own.into_iter().flat_map(|(name, entry)| self.problems_of_macro(name, entry)).collect();
         found.extend(self.problems_between(file));
         found
+    }
+
+    fn problems_of_macro(&self, name: &str, entry: &Entry) -> Vec<Diagnostic> {
+        let Some(prepared) = self.macros.prepared(name) else { return Vec::new() };
+        match self.environment.template_from_named_str(name, &prepared.text) {
+            Err(error) => vec![self.diagnose(&error, &entry.file, None)],
+            Ok(_) => {
+                let within = entry.definition.whole();
+                unknown::problems(&self.environment, &self.macros, &entry.file, within, &prepared.text)
+            }
+        }
     }
 
     /// What stands between macros does nothing, but may be a macro that never ends.
@@ -118,29 +117,15 @@ impl Library {
         }
     }
 
-    fn macros_in(&self, file: &Arc<SourceFile>) -> Vec<(&str, &Entry)> {
-        let mut found: Vec<(&str, &Entry)> =
-            self.macros.entries().filter(|(_, entry)| Arc::ptr_eq(&entry.file, file)).collect();
-        found.sort_by_key(|(_, entry)| entry.place.start);
-        found
-    }
-
     /// Where a macro is defined; one of a package is named with it, as `package.macro`.
     pub fn macro_place(&self, name: &str) -> Option<Location> {
-        let found = match name.split_once('.') {
-            Some((package, name)) => self.macros.called_in(package, name)?,
-            None => self.macros.called(name)?,
-        };
-        let entry = self.macros.get(&found)?;
-        let text = &entry.file.text;
-        let end =
-            text[entry.place.clone()].find("%}").map_or(entry.place.end, |at| entry.place.start + at + 2);
-        Some(Location::new(&entry.file, entry.place.start..end))
+        let entry = self.macros.get(&self.macros.whole_name(name)?)?;
+        Some(Location::new(&entry.file, entry.definition.start.whole.clone()))
     }
 
     /// What a generic test takes; nothing where there is no such test.
     pub fn test_parameters(&self, name: &str) -> &[String] {
-        self.macros.get(&format!("test_{name}")).map_or(&[], |known| known.parameters.as_slice())
+        self.macros.get(&format!("test_{name}")).map_or(&[], |known| known.definition.parameters.as_slice())
     }
 
     /// Whether a generic test is there; of a package as `package__test`.
@@ -148,26 +133,12 @@ impl Library {
         self.macros.has(&format!("test_{name}"))
     }
 
-    /// The package that a file is of: what that defines is there called by its bare name.
-    pub(super) fn package_of(&self, path: &str) -> Option<&str> {
-        self.macros.package_of(path)
-    }
-
     /// Why macros and tests of packages cannot be used, by their whole name: for themselves, or for what they call.
     pub fn unusable(&self) -> BTreeMap<String, String> {
         let mut why: BTreeMap<String, String> = BTreeMap::new();
         for (name, entry) in self.macros.entries().filter(|(_, entry)| entry.package.is_some()) {
-            let Some(prepared) = self.macros.prepared(name) else { continue };
-            let reason = match self.environment.template_from_named_str(name, &prepared.text) {
-                Err(error) => Some(faults::plain_message(&error)),
-                Ok(_) => {
-                    let text = &prepared.text;
-                    let place = entry.place.clone();
-                    let found = unknown::problems(&self.environment, &self.macros, &entry.file, place, text);
-                    found.into_iter().next().map(|problem| problem.message)
-                }
-            };
-            why.extend(reason.map(|reason| (name.to_owned(), reason)));
+            let first = self.problems_of_macro(name, entry).into_iter().next();
+            why.extend(first.map(|problem| (name.to_owned(), problem.message)));
         }
         let calls: Vec<(String, Vec<String>)> = self
             .macros()
@@ -197,10 +168,6 @@ impl Library {
         let of_package =
             self.macros.entries().filter(move |(_, entry)| entry.package.as_deref() == Some(package));
         of_package.map(|(name, _)| name)
-    }
-
-    pub(super) fn environment(&self) -> &Environment<'static> {
-        &self.environment
     }
 }
 

@@ -3,17 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
 
 use minijinja::value::{Object, ObjectRepr, Tuple};
 use minijinja::{Error, State, Value};
 
-use super::arguments::{check, divided};
+use super::arguments::{check, divided, lacks};
 use super::definitions::{Definition, definitions};
-use super::functions::FUNCTIONS;
 use super::objects::Adapter;
-use super::prepare::{self, MACRO, MAP, Prepared};
+use super::prepare::{self, MACRO, Prepared};
 use super::scan::{TagKind, identifiers, tags};
 use super::state::{Returned, fail, returned, with_render};
 use super::unknown;
@@ -52,29 +50,43 @@ pub(super) struct Macros {
 #[derive(Clone)]
 pub(super) struct Entry {
     pub file: Arc<SourceFile>,
-    pub place: Range<usize>,
+    pub definition: Arc<Definition>,
     pub package: Option<String>,
-    pub parameters: Vec<String>,
-    /// Of elt's own, how many have to be given; to others what is not given is not defined.
-    pub required: usize,
-    pub returns: bool,
     /// What it gives in any case.
     pub fixed: Option<Value>,
+}
+
+impl Entry {
+    /// From its first tag to its last.
+    pub fn text(&self) -> &str {
+        &self.file.text[self.definition.whole()]
+    }
+
+    /// For an order of all: the file, and where in it.
+    pub fn place(&self) -> (&str, usize) {
+        (&self.file.path, self.definition.start.whole.start)
+    }
+
+    pub fn is_built_in(&self) -> bool {
+        self.file.path.starts_with('(')
+    }
+
+    pub fn takes(&self, name: &str) -> bool {
+        self.definition.parameters.iter().any(|known| known == name)
+    }
 }
 
 impl Macros {
     /// Takes in all of a file. What there is already stays where `package` is one.
     pub fn add(&mut self, file: &Arc<SourceFile>, package: Option<&str>) {
         for definition in definitions(&file.text) {
-            let place = definition.whole();
-            let Definition { name, is_test, parameters, returns, required, .. } = definition;
-            let required = if file.path.starts_with('(') { required } else { 0 };
+            let Definition { name, is_test, .. } = &definition;
             if let Some(package) = package.filter(|_| !is_test) {
                 self.of_packages.entry(package.to_owned()).or_default().insert(name.clone());
             }
             let whole = match package {
-                None => name,
-                Some(package) if is_test => name.replacen("test_", &format!("test_{package}__"), 1),
+                None => name.clone(),
+                Some(package) if *is_test => name.replacen("test_", &format!("test_{package}__"), 1),
                 Some(package) => format!("{package}__{name}"),
             };
             if package.is_some() && self.by_name.contains_key(&whole) {
@@ -90,7 +102,7 @@ impl Macros {
             }
             let (file, package) = (file.clone(), package.map(str::to_owned));
             self.by_name
-                .insert(whole, Entry { file, place, package, parameters, required, returns, fixed: None });
+                .insert(whole, Entry { file, definition: Arc::new(definition), package, fixed: None });
         }
     }
 
@@ -129,6 +141,14 @@ impl Macros {
             return Some(of_package);
         }
         (package == self.project).then(|| self.called(name)).flatten()
+    }
+
+    /// The whole name of a macro that is named with its package or without.
+    pub fn whole_name(&self, name: &str) -> Option<String> {
+        match name.split_once('.') {
+            None => self.called(name),
+            Some((package, name)) => self.called_in(package, name),
+        }
     }
 
     /// Whether `package.name(…)` may be a call of a macro.
@@ -184,18 +204,14 @@ impl Macros {
     /// A macro in its own template.
     pub fn prepared(&self, name: &str) -> Option<Prepared> {
         let entry = self.get(name)?;
-        let source = &entry.file.text;
-        let definition = definitions(source).into_iter().find(|one| one.whole() == entry.place)?;
-        let before = self.names_of_package(&source[entry.place.clone()], entry.package.as_deref());
-        Some(prepare::definition(source, &definition, &before, &self.open_parameters(entry)))
+        let before = self.names_of_package(entry.text(), entry.package.as_deref());
+        Some(prepare::definition(&entry.file.text, &entry.definition, &before, &open_parameters(entry)))
     }
+}
 
-    /// Of `varargs` and `kwargs`, what a macro mentions without taking it.
-    fn open_parameters(&self, entry: &Entry) -> Vec<&'static str> {
-        let text = &entry.file.text[entry.place.clone()];
-        let is_taken = |name: &str| entry.parameters.iter().any(|known| known == name);
-        OPEN.iter().copied().filter(|name| text.contains(name) && !is_taken(name)).collect()
-    }
+/// Of `varargs` and `kwargs`, what a macro mentions without taking it.
+fn open_parameters(entry: &Entry) -> Vec<&'static str> {
+    OPEN.iter().copied().filter(|name| entry.text().contains(name) && !entry.takes(name)).collect()
 }
 
 fn words(source: &str) -> impl Iterator<Item = &str> {
@@ -232,41 +248,33 @@ impl MacroCall {
         }
     }
 
-    /// The arguments as the macro takes them.
-    fn arguments(
-        &self,
-        macros: &Macros,
-        entry: &Entry,
-        given: &[Value],
-    ) -> Result<Option<Vec<Value>>, Error> {
-        let open = macros.open_parameters(entry);
+    /// The arguments as the macro takes them; nothing where that is as they are given.
+    fn arguments(&self, entry: &Entry, given: &[Value]) -> Result<Option<Vec<Value>>, Error> {
+        let open = open_parameters(entry);
+        let parameters = &entry.definition.parameters;
         let (by_position, by_name) = divided(given);
         let named: Vec<&str> = by_name.iter().flat_map(|all| all.args()).collect();
-        let takes = |name: &str| name == "caller" || entry.parameters.iter().any(|known| known == name);
         if open.is_empty() {
             // What a call block writes is no argument.
-            let known: Vec<&str> = entry.parameters.iter().map(String::as_str).chain(["caller"]).collect();
-            let count = entry.parameters.len();
-            let parameters = if named.contains(&"caller") { &known[..] } else { &known[..count] };
+            let known = parameters.iter().map(String::as_str);
+            let known: Vec<&str> =
+                known.chain(named.iter().copied().filter(|name| *name == "caller")).collect();
             let shown = self.name.strip_prefix("dbt__").unwrap_or(&self.name);
-            check(shown, parameters, given)?;
-            let given = |name: &&String| named.contains(&name.as_str());
-            let mut required = entry.parameters[..entry.required].iter().skip(by_position.len());
-            return match required.find(|name| !given(name)) {
-                Some(name) => fail(
-                    format!("`{shown}` lacks `{name}`"),
-                    &format!("it takes {}", entry.parameters.join(", ")),
-                ),
+            check(shown, &known, given)?;
+            // To macros of others what is not given is not defined.
+            let required = if entry.is_built_in() { entry.definition.required } else { 0 };
+            let mut missing = parameters[..required].iter().skip(by_position.len());
+            return match missing.find(|name| !named.contains(&name.as_str())) {
+                Some(name) => lacks(shown, name, parameters),
                 None => Ok(None),
             };
         }
-        let own = by_position.len().min(entry.parameters.len());
-        let (kept, more) = by_position.split_at(own);
+        let (kept, more) = by_position.split_at(by_position.len().min(parameters.len()));
         let value =
             |name: &str| by_name.as_ref().and_then(|all| all.peek::<Value>(name).ok()).unwrap_or_default();
         let (mut pairs, mut others) = (Vec::new(), Vec::new());
         for name in named {
-            let list = if takes(name) { &mut pairs } else { &mut others };
+            let list = if name == "caller" || entry.takes(name) { &mut pairs } else { &mut others };
             list.push((name.to_owned(), value(name)));
         }
         if open.contains(&"varargs") {
@@ -294,7 +302,7 @@ impl Object for MacroCall {
         if let Some(fixed) = &entry.fixed {
             return Ok(fixed.clone());
         }
-        let arguments = self.arguments(&macros, entry, given)?;
+        let arguments = self.arguments(entry, given)?;
         let loaded = self.loaded(state)?;
         match loaded.call(state, arguments.as_deref().unwrap_or(given)) {
             Ok(text) => Ok(text),
@@ -304,78 +312,6 @@ impl Object for MacroCall {
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "<macro {}>", self.name)
-    }
-}
-
-/// What stands before the dot of `package.macro(…)`.
-#[derive(Debug)]
-pub(super) struct Namespace(pub String);
-
-impl Object for Namespace {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
-    }
-
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let name = key.as_str()?;
-        with_render(|render| render.macros.called_in(&self.0, name)).map(MacroCall::value)
-    }
-
-    fn call_method(
-        self: &Arc<Self>,
-        state: &mut State<'_, '_>,
-        name: &str,
-        given: &[Value],
-    ) -> Result<Value, Error> {
-        let macros = with_render(|render| render.macros.clone());
-        // dbt's own functions are in its package, too.
-        let function = || FUNCTIONS.iter().find(|function| function.name == name && self.0 == "dbt");
-        match (macros.called_in(&self.0, name), function()) {
-            (Some(name), _) => MacroCall::value(name).call(state, given),
-            (None, Some(function)) => Value::from_object(function.clone()).call(state, given),
-            (None, None) => unknown::macro_called(&macros, &format!("{}.{name}", self.0)),
-        }
-    }
-}
-
-/// The names that a template knows besides jinja's own, at the root of its context.
-#[derive(Debug)]
-pub(super) struct Root {
-    pub variables: BTreeMap<String, Value>,
-}
-
-impl Object for Root {
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.get_value_by_str(key.as_str()?)
-    }
-
-    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
-        if let Some(value) = self.variables.get(key) {
-            return Some(value.clone());
-        }
-        if matches!(key, MACRO | MAP | prepare::LIST) {
-            return None;
-        }
-        known_to_all(key)
-    }
-}
-
-/// What any template knows beside the engine's own names.
-pub(super) fn known_to_all(name: &str) -> Option<Value> {
-    match name {
-        "execute" => Some(Value::from(super::state::execute())),
-        "this" => Some(super::relation::Relation::this()),
-        "project_name" => Some(Value::from(with_render(|render| render.macros.project.clone()))),
-        "run_started_at" => Some(super::modules::datetime::run_started_at().unwrap_or_else(Value::from)),
-        "invocation_id" => {
-            Some(super::state::run().map_or_else(Value::from, |run| Value::from(run.id.to_string())))
-        }
-        _ => with_render(|render| {
-            let macros = &render.macros;
-            let called = macros.called(name).map(MacroCall::value);
-            called
-                .or_else(|| macros.is_namespace(name).then(|| Value::from_object(Namespace(name.to_owned()))))
-        }),
     }
 }
 

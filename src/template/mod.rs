@@ -15,6 +15,7 @@ mod library;
 mod macros;
 mod marks;
 mod modules;
+mod names;
 mod objects;
 mod overrides;
 mod prepare;

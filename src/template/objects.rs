@@ -9,10 +9,10 @@ use minijinja::{Environment, Error, ErrorKind, State, Value};
 use super::answered::{columns, found_relation};
 use super::api::Api;
 use super::arguments::Arguments;
-use super::functions::FUNCTIONS;
+use super::functions::function_named;
 use super::macros::MacroCall;
 use super::relation::{name_of, of_parts};
-use super::state::{fail, quoted, with_render};
+use super::state::{fail, faulty, quoted, with_render};
 use super::subject::{Config, Context, Model};
 use crate::diagnostic::did_you_mean;
 
@@ -48,9 +48,13 @@ pub(super) struct Refused {
 }
 
 impl Refused {
-    pub fn refuse<T>(&self, part: Option<&str>) -> Result<T, Error> {
+    fn message(&self, part: Option<&str>) -> String {
         let part = part.map(|part| format!(".{part}")).unwrap_or_default();
-        fail(format!("there is no `{}{part}`", self.name), self.instead)
+        format!("there is no `{}{part}`", self.name)
+    }
+
+    pub fn refuse<T>(&self, part: Option<&str>) -> Result<T, Error> {
+        fail(self.message(part), self.instead)
     }
 }
 
@@ -60,8 +64,7 @@ impl Object for Refused {
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let refused: Result<Value, Error> = self.refuse(key.as_str());
-        Some(refused.unwrap_or_else(Value::from))
+        Some(faulty(self.message(key.as_str()), self.instead))
     }
 
     fn call(self: &Arc<Self>, _: &mut State<'_, '_>, _: &[Value]) -> Result<Value, Error> {
@@ -99,8 +102,7 @@ pub(super) fn part_of_target(part: &str) -> Value {
             did_you_mean(part, known.clone())
                 .unwrap_or_else(|| format!("target knows: {}", known.collect::<Vec<_>>().join(", ")))
         });
-        let unknown: Result<Value, Error> = fail(format!("`target` has no part `{part}`"), &known);
-        unknown.unwrap_or_else(Value::from)
+        faulty(format!("`target` has no part `{part}`"), &known)
     })
 }
 
@@ -225,9 +227,7 @@ struct Builtins;
 
 impl Object for Builtins {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let name = key.as_str()?;
-        let function = FUNCTIONS.iter().find(|function| function.name == name)?;
-        Some(Value::from_object(function.clone()))
+        function_named(key.as_str()?)
     }
 
     fn call_method(

@@ -40,7 +40,9 @@ impl Library {
 
     /// Whether a macro returns a value: what overrides it may be any value, too.
     pub fn returns_a_value(&self, name: &str) -> bool {
-        names_of(name).into_iter().any(|name| self.macros.get(&name).is_some_and(|entry| entry.returns))
+        names_of(name)
+            .into_iter()
+            .any(|name| self.macros.get(&name).is_some_and(|entry| entry.definition.returns))
     }
 
     /// The library in which some macros give a value, whatever they are called with.

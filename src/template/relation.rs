@@ -10,7 +10,7 @@ use minijinja::{Error, ErrorKind, State, Value};
 
 use super::functions::refer;
 use super::objects::part_of_target;
-use super::state::{fail, reference_of, relation_of, with_render};
+use super::state::{fail, faulty, reference_of, relation_of, with_render};
 use super::{Reference, marks};
 
 #[derive(Debug)]
@@ -99,12 +99,12 @@ impl Object for Relation {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let part = key.as_str()?;
         self.part(part).or_else(|| {
-            let is_this = matches!(**self, Self::This);
-            let unknown: Result<Value, Error> = fail(
-                format!("`this` has no part `{part}`"),
-                "`this.schema`, `this.name` and `this.database` are known",
-            );
-            is_this.then(|| unknown.unwrap_or_else(Value::from))
+            matches!(**self, Self::This).then(|| {
+                faulty(
+                    format!("`this` has no part `{part}`"),
+                    "`this.schema`, `this.name` and `this.database` are known",
+                )
+            })
         })
     }
 

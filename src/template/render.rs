@@ -8,7 +8,7 @@ use minijinja::Value;
 use serde_json::Value as Json;
 
 use super::faults::{Placing, is_undefined};
-use super::macros::Root;
+use super::names::Root;
 use super::questions::Again;
 use super::state::{Ended, Moment, returned, with_state};
 use super::{Asking, Library, Rendered, Scope, Subject, marks, prepare, unknown};
@@ -58,10 +58,10 @@ impl Library {
                     .hint("elt uses these characters itself while it compiles; write it as an escape, U&'\\+0F0000'"),
             ]);
         }
-        let package = self.package_of(&file.path);
+        let package = self.macros.package_of(&file.path);
         let mut prepared = prepare::model(&file.text, &self.macros.before(&file.text, package));
         let whole = 0..file.text.len();
-        let told = unknown::problems(self.environment(), &self.macros, file, whole, &prepared.text);
+        let told = unknown::problems(&self.environment, &self.macros, file, whole, &prepared.text);
         if !told.is_empty() {
             return Err(told);
         }

@@ -145,6 +145,11 @@ pub(super) fn fail<T>(message: String, hint: &str) -> Result<T, Error> {
     Err(Error::new(ErrorKind::InvalidOperation, message).with_source(Hint(hint.to_owned())))
 }
 
+/// A value that is told to be wrong as soon as it is used.
+pub(super) fn faulty(message: String, hint: &str) -> Value {
+    Value::from(Error::new(ErrorKind::InvalidOperation, message).with_source(Hint(hint.to_owned())))
+}
+
 pub(super) fn message(text: String, told: bool) {
     with_render(|render| render.messages.push(Message { text, told }));
 }

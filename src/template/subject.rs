@@ -6,10 +6,10 @@ use minijinja::value::{Object, ObjectRepr};
 use minijinja::{Error, State, Value};
 
 use super::arguments::Arguments;
-use super::functions::{FUNCTIONS, configure};
-use super::macros::known_to_all;
+use super::functions::{configure, function_named};
+use super::names::known_to_all;
 use super::objects::part_of_target;
-use super::state::{fail, with_render};
+use super::state::{fail, faulty, with_render};
 use super::values::changeable;
 
 /// What the text configures: `config(…)`.
@@ -90,13 +90,10 @@ impl Object for Model {
             "path" | "original_file_path" => Value::from(path),
             "config" => Value::from_object(Config),
             "tags" | "meta" => configured(part).unwrap_or_default(),
-            _ => {
-                let unknown: Result<Value, Error> = fail(
-                    format!("there is no `model.{part}`"),
-                    "there are `model.name`, `alias`, `schema`, `config`, `tags`, `path`, `package_name` and `unique_id`",
-                );
-                unknown.unwrap_or_else(Value::from)
-            }
+            _ => faulty(
+                format!("there is no `model.{part}`"),
+                "there are `model.name`, `alias`, `schema`, `config`, `tags`, `path`, `package_name` and `unique_id`",
+            ),
         })
     }
 }
@@ -108,9 +105,6 @@ pub(super) struct Context;
 impl Object for Context {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let name = key.as_str()?;
-        known_to_all(name).or_else(|| {
-            let function = FUNCTIONS.iter().find(|function| function.name == name)?;
-            Some(Value::from_object(function.clone()))
-        })
+        known_to_all(name).or_else(|| function_named(name))
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use minijinja::{Environment, Error, Value};
 
 use super::functions::FUNCTIONS;
-use super::macros::{BUILT_IN_PACKAGES, Macros};
+use super::macros::Macros;
 use super::scan::{Tag, TagKind, identifier_end, identifiers, skip_spaces, tags};
 use super::state::fail;
 use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
@@ -67,10 +67,10 @@ pub(super) fn problems(
         });
         !known.contains(name)
     };
+    let of_package = macros.package_of(&file.path);
     for tag in tags(&source[within.clone()]).into_iter().filter(|tag| tag.kind != TagKind::Verbatim) {
         let inner = tag.inner.start + within.start..tag.inner.end + within.start;
         found.extend(unknown_statement(source, &tag, inner.clone()));
-        let of_package = macros.package_of(&file.path);
         for word in identifiers(source, inner.clone()) {
             found.extend(unknown_call(macros, source, inner.end, word, of_package, &mut is_declared));
         }
@@ -115,7 +115,7 @@ fn unknown_call(
         let start = word.end + 1;
         let end = identifier_end(bytes, start);
         if !follows(skip_spaces(bytes, end), b'(')
-            || !is_package(macros, name)
+            || !macros.is_namespace(name)
             || is_known_to(macros, name, source, start..end)
         {
             return None;
@@ -141,20 +141,17 @@ fn unknown_call(
     Some(Problem { span: word, message, hint })
 }
 
-fn is_package(macros: &Macros, name: &str) -> bool {
-    BUILT_IN_PACKAGES.contains(&name) || macros.is_namespace(name)
-}
-
 fn is_known_to(macros: &Macros, package: &str, source: &str, name: Range<usize>) -> bool {
     let name = &source[name];
-    let is_dbts = || package == "dbt" && FUNCTIONS.iter().any(|function| function.name == name);
-    macros.called_in(package, name).is_some() || is_dbts()
+    macros.called_in(package, name).is_some() || package == "dbt" && is_dbts(name)
 }
 
 fn is_function(name: &str) -> bool {
-    OTHERS.contains(&name)
-        || FUNCTIONS.iter().any(|function| function.name == name)
-        || name.starts_with("elt_")
+    OTHERS.contains(&name) || is_dbts(name) || name.starts_with("elt_")
+}
+
+fn is_dbts(name: &str) -> bool {
+    FUNCTIONS.iter().any(|function| function.name == name)
 }
 
 /// Words that a bracket may follow: `not (a or b)` is no call.
