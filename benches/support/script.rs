@@ -1,6 +1,5 @@
 //! What somebody would write by hand for psql: the compiled SQL of a project, one statement after another.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -11,7 +10,7 @@ use elt::project::{Layer, Materialization, Project, Setting};
 /// The compiled project.
 pub fn manifest(root: &Path, vars: &[(&str, &str)]) -> Manifest {
     let vars = vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
-    let setting = Setting { target: None, vars, env: BTreeMap::new() };
+    let setting = Setting { vars, ..Setting::default() };
     let (project, _) = Project::read(root, &setting).unwrap_or_else(|problems| panic!("{problems:?}"));
     let (manifest, problems) = compile(&project);
     assert!(problems.is_empty(), "{problems:?}");

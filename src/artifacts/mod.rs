@@ -24,7 +24,7 @@ use serde::Serialize;
 pub use catalog::catalog;
 pub use former::{StateError, former, former_relations};
 pub use manifest::manifest;
-pub use run_results::{RunFacts, run_results};
+pub use run_results::{RunFacts, known_at_the_end, run_results};
 pub use sources::{Freshness, sources};
 
 /// The names of the files that elt writes, and so may remove.

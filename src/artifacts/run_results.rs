@@ -1,10 +1,10 @@
 //! `run_results.json`: what a command did with each node and test, in dbt's version 6.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{Invocation, Metadata, time};
 use crate::manifest::{Manifest, NodeId};
@@ -59,32 +59,7 @@ pub fn run_results<'a>(
     invocation: &'a Invocation,
     secrets: &Secrets,
 ) -> impl Serialize + 'a {
-    let nodes: HashMap<String, NodeId> = manifest.ids().map(|id| (manifest.node(id).label(), id)).collect();
-    let tests: HashMap<&str, usize> =
-        manifest.tests.iter().enumerate().map(|(index, test)| (test.name.as_str(), index)).collect();
-    let mut results = Vec::with_capacity(records.len());
-    for record in records {
-        let mut entry = entry(record);
-        if record.kind == "unit test" {
-            let found = manifest.unit_tests.iter().find(|test| test.written.name == record.node);
-            let Some(test) = found else { continue };
-            entry.unique_id = manifest.unit_test_id(test);
-        } else if record.kind == "test" {
-            let Some(test) = tests.get(record.node.as_str()).map(|index| &manifest.tests[*index]) else {
-                continue;
-            };
-            entry.unique_id = manifest.test_id(test);
-            let sql = manifest.test_query(test, &|target| manifest.published(target));
-            entry.compiled_code = Some(secrets.hide(&sql.text));
-        } else {
-            let Some(id) = nodes.get(&record.node) else { continue };
-            entry.unique_id = manifest.unique_id(*id);
-            entry.relation_name = Some(manifest.published(*id).to_string());
-            let sql = manifest.query(*id, false, &|target| manifest.published(target));
-            entry.compiled_code = (!sql.text.is_empty()).then(|| secrets.hide(&sql.text));
-        }
-        results.push(entry);
-    }
+    let results = entries(manifest, records, secrets).into_iter().map(|(entry, _)| entry).collect();
     let mut args = facts.arguments;
     args.insert("which".into(), facts.command.into());
     Document {
@@ -93,6 +68,77 @@ pub fn run_results<'a>(
         elapsed_time: facts.elapsed.as_secs_f64(),
         args,
     }
+}
+
+/// What hooks at the end of a run know of it by the names that dbt gives: `results`, and the schemas of what is good.
+pub fn known_at_the_end(
+    manifest: &Manifest,
+    records: &[NodeRecord],
+    secrets: &Secrets,
+) -> [(&'static str, Value); 3] {
+    let mut results = Vec::with_capacity(records.len());
+    let (mut schemas, mut pairs) = (BTreeSet::new(), BTreeSet::new());
+    for (entry, what) in entries(manifest, records, secrets) {
+        let mut node = match what {
+            What::Node(id) => manifest.flat_node(id),
+            What::Test(test) => manifest.flat_test(&manifest.tests[test]),
+            What::UnitTest(test) => manifest.flat_unit_test(&manifest.unit_tests[test]),
+        };
+        if let (What::Node(_), Some(schema)) = (what, node["schema"].as_str())
+            && !["error", "skipped"].contains(&entry.status)
+        {
+            schemas.insert(schema.to_owned());
+            pairs.insert((node["database"].as_str().map(str::to_owned), schema.to_owned()));
+        }
+        node["compiled_code"] = entry.compiled_code.clone().into();
+        let mut result = serde_json::to_value(&entry).unwrap_or_default();
+        result["node"] = node;
+        results.push(result);
+    }
+    [
+        ("results", Value::Array(results)),
+        ("schemas", Value::from_iter(schemas)),
+        ("database_schemas", pairs.into_iter().map(|(database, schema)| json!([database, schema])).collect()),
+    ]
+}
+
+/// What a result is about.
+#[derive(Clone, Copy)]
+enum What {
+    Node(NodeId),
+    Test(usize),
+    UnitTest(usize),
+}
+
+fn entries(manifest: &Manifest, records: &[NodeRecord], secrets: &Secrets) -> Vec<(ResultEntry, What)> {
+    let nodes: HashMap<String, NodeId> = manifest.ids().map(|id| (manifest.node(id).label(), id)).collect();
+    let tests: HashMap<&str, usize> =
+        manifest.tests.iter().enumerate().map(|(index, test)| (test.name.as_str(), index)).collect();
+    let mut results = Vec::with_capacity(records.len());
+    for record in records {
+        let mut entry = entry(record);
+        if record.kind == "unit test" {
+            let found = manifest.unit_tests.iter().position(|test| test.written.name == record.node);
+            let Some(index) = found else { continue };
+            entry.unique_id = manifest.unit_test_id(&manifest.unit_tests[index]);
+            results.push((entry, What::UnitTest(index)));
+        } else if record.kind == "test" {
+            let Some(index) = tests.get(record.node.as_str()).copied() else { continue };
+            let test = &manifest.tests[index];
+            entry.unique_id = manifest.test_id(test);
+            let sql = manifest.test_query(test, &|target| manifest.published(target));
+            entry.compiled_code = Some(secrets.hide(&sql.text));
+            results.push((entry, What::Test(index)));
+        } else {
+            let Some(id) = nodes.get(&record.node) else { continue };
+            entry.unique_id = manifest.unique_id(*id);
+            entry.relation_name = Some(manifest.published(*id).to_string());
+            let sql = manifest.query(*id, false, &|target| manifest.published(target));
+            entry.compiled_code = (!sql.text.is_empty()).then(|| secrets.hide(&sql.text));
+            results.push((entry, What::Node(*id)));
+        }
+    }
+    results
 }
 
 fn entry(record: &NodeRecord) -> ResultEntry {

@@ -9,6 +9,7 @@ mod deps;
 mod docs;
 mod explain;
 mod failed_queries;
+mod flags;
 mod freshness;
 mod from_dbt;
 mod generate;
@@ -92,7 +93,8 @@ pub fn main() -> ExitCode {
         Ok(vars) => vars,
         Err(stop) => return end(&terminal, Err(stop)),
     };
-    let setting = Setting { target: cli.global.target.clone(), vars, env };
+    let flags = flags::of(&cli, &vars);
+    let setting = Setting { target: cli.global.target.clone(), vars, flags, env };
     let context = Context { global: cli.global, terminal: terminal.clone(), setting };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let outcome = match runtime {

@@ -10,6 +10,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::args::{Selection, Work};
+use super::flags;
 use super::terminal::{faint, strong, thousands};
 use super::test::Testing;
 use super::work;
@@ -199,7 +200,7 @@ fn set_threads(project: &mut Project, threads: Option<u16>) {
     }
 }
 
-/// The variables of then, where none are given now. Secrets among them were not written down.
+/// The variables of then, where none are given now, and what else was said. Secrets among them were not written down.
 fn with_vars(context: &Context, written: &WrittenRequest) -> Result<Context, Stop> {
     let mut setting = context.setting.clone();
     if setting.vars.is_empty() {
@@ -212,6 +213,8 @@ fn with_vars(context: &Context, written: &WrittenRequest) -> Result<Context, Sto
         }
         setting.vars = written.vars.clone();
     }
+    setting.flags.extend(flags::again(written));
+    setting.flags.insert("VARS".into(), setting.vars.clone().into());
     Ok(Context { global: context.global.clone(), terminal: context.terminal.clone(), setting })
 }
 

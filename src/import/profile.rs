@@ -95,6 +95,10 @@ pub fn read(
             own.push_str(&format!("  - {}\n", Value::from(statement)));
         }
     }
+    if let Some(orders) = dbt.setting("dispatch").as_array().filter(|orders| !orders.is_empty()) {
+        own.push_str("\n# Where adapter.dispatch looks for the macros of packages.\ndispatch:\n");
+        orders.iter().for_each(|order| own.push_str(&format!("  - {order}\n")));
+    }
     own.push_str(&settings::of_tests(dbt));
     (format!("{text}{own}"), own)
 }

@@ -9,9 +9,8 @@ use super::report::{Finding, Kind};
 use crate::project::{TEST_WORDS, folder_config};
 
 /// Settings of the whole project.
-const SETTINGS: [(&str, &str); 5] = [
+const SETTINGS: [(&str, &str); 4] = [
     ("query-comment", "elt's sessions name themselves in application_name"),
-    ("dispatch", "adapter.dispatch takes postgres__… or default__…"),
     ("quoting", "elt quotes every name as it is written"),
     ("asset-paths", "the site of `elt docs` is one file and takes no pictures"),
     ("flags", "elt's own are arguments: `elt help run`"),

@@ -1,6 +1,6 @@
 //! Several models of one name, one for each database: `dbt_project.yml` leaves one of them enabled.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
@@ -41,9 +41,8 @@ fn library(dbt: &Dbt) -> Library {
     let target = json!({"type": "postgres", "name": "dev", "target_name": "dev"});
     Library::without_macros(Scope {
         vars: profile::vars(dbt),
-        env: BTreeMap::new(),
         target: target.as_object().cloned().unwrap_or_else(Map::new),
-        packages: BTreeMap::new(),
+        ..Scope::default()
     })
 }
 

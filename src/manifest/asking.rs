@@ -54,7 +54,11 @@ impl Manifest {
         let all = own.chain(ephemeral.iter().flat_map(|id| self.node(*id).texts()));
         let asking: Vec<String> =
             all.filter_map(|text| Some(text.rendered.asking.as_ref()?.identity())).collect();
-        (!asking.is_empty()).then(|| hash(&asking.join("\n")))
+        let mut identity = asking.join("\n");
+        if identity.contains("graph") {
+            identity.push_str(&self.flat_graph().to_string());
+        }
+        (!asking.is_empty()).then(|| hash(&identity))
     }
 
     /// Whether a single text asks. The nodes of `given` are relations even if they are ephemeral.

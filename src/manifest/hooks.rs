@@ -77,16 +77,17 @@ impl Reader<'_> {
     /// Those before and after a whole run.
     pub(super) fn run_hooks(&mut self) -> Hooks {
         let profile = &self.project.profile;
-        let mut render = |statements: &[String]| {
+        let mut render = |statements: &[String], ends_run: bool| {
             let written = statements.iter().map(|sql| WrittenHook { sql: sql.clone(), transaction: false });
             let written: Vec<WrittenHook> = written.collect();
-            let mut hooks = self.hooks(&written, &[&profile.file], Subject::default());
+            let mut hooks =
+                self.hooks(&written, &[&profile.file], Subject { ends_run, ..Subject::default() });
             for hook in &mut hooks {
                 hook.text.targets = self.targets(&hook.text.rendered.references, None, &hook.file);
             }
             hooks
         };
-        Hooks { before: render(&profile.on_run_start), after: render(&profile.on_run_end) }
+        Hooks { before: render(&profile.on_run_start, false), after: render(&profile.on_run_end, true) }
     }
 
     /// What a node's hooks read.

@@ -7,6 +7,7 @@ mod contracts;
 mod deprecations;
 mod endpoints;
 mod exposures;
+mod flat_graph;
 mod folders;
 mod foreign_keys;
 mod graph;
@@ -26,7 +27,7 @@ mod sql;
 mod unit;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value};
 
@@ -169,6 +170,9 @@ pub struct Manifest {
     /// By the two names that `source(…)` is called with.
     sources: HashMap<(String, String), NodeId>,
     schemas: [Ident; 3],
+    /// Where the target says which one it is.
+    database: Option<String>,
+    flat_graph: OnceLock<Arc<Value>>,
 }
 
 impl Manifest {

@@ -23,7 +23,7 @@ impl<'a> Reader<'a> {
         let schema = self.project.target.schema(model.layer).as_str();
         let of_yaml = properties.map(|own| self.rendered_words(own)).unwrap_or_default();
         let given = self.words(model, &of_yaml, &Map::new());
-        let subject = Subject { name: &model.name, schema, incremental: false, config: Some(&given) };
+        let subject = Subject { name: &model.name, schema, config: Some(&given), ..Subject::default() };
         let mut full = self.rendered(model, subject);
         let words = self.words(model, &of_yaml, &full.config);
         let from_yaml = full.config.is_empty() && !of_yaml.is_empty();

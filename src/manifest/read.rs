@@ -1,6 +1,7 @@
 //! From files to nodes and tests: everything is rendered, every name resolved, every problem kept.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use serde_json::{Map, Value};
 
@@ -63,6 +64,8 @@ pub fn compile(project: &Project) -> (Manifest, Vec<Diagnostic>) {
         by_name: reader.by_name,
         sources: reader.sources,
         schemas: Manifest::schemas_of(&project.target),
+        database: project.target.database().map(str::to_owned),
+        flat_graph: OnceLock::new(),
     };
     let mut problems = reader.problems;
     endpoints::check_keys(&manifest, &mut problems);

@@ -56,7 +56,7 @@ impl Reader<'_> {
             }
             self.check_rule(rule, properties, &words, &config, &place);
             let schema = self.project.target.schema(Layer::Stage).as_str();
-            let subject = Subject { name: &rule.name, schema, incremental: false, config: None };
+            let subject = Subject { name: &rule.name, schema, ..Subject::default() };
             let files: Vec<_> = properties.map(|own| &own.place.file).into_iter().collect();
             let files: Vec<_> = files.into_iter().chain([&self.project.profile.file]).collect();
             let hooks = Hooks {

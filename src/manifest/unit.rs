@@ -62,7 +62,7 @@ impl Reader<'_> {
             name: &written.model,
             schema: &schema,
             incremental: incremental.unwrap_or(false),
-            config: None,
+            ..Subject::default()
         };
         let overridden = Overridden { vars: &overrides.vars, env: &overrides.env_vars, macros };
         let rendered = self.project.library.render_overridden(&file, subject, &overridden);

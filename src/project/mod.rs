@@ -62,8 +62,8 @@ pub use unit_tests::{Given, Overrides, Rows, UnitTest};
 pub use versions::Version;
 pub use written_hook::WrittenHook;
 
-use crate::diagnostic::{Diagnostic, Location, SourceFile};
-use crate::template::{Library, Scope};
+use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
+use crate::template::{BUILT_IN_PACKAGES, Library, Scope};
 
 /// What the command line and the environment say about a project.
 #[derive(Debug, Default, Clone)]
@@ -71,6 +71,8 @@ pub struct Setting {
     pub target: Option<String>,
     /// `--vars`: these win over the profile's.
     pub vars: Map<String, Value>,
+    /// What the command line says, by dbt's names: `FULL_REFRESH`.
+    pub flags: Map<String, Value>,
     pub env: BTreeMap<String, String>,
 }
 
@@ -115,6 +117,27 @@ pub struct Project {
     pub library: Arc<Library>,
     pub vars: Map<String, Value>,
     pub env: BTreeMap<String, String>,
+}
+
+/// In which packages `adapter.dispatch` looks. One that is not there is told, and passed over.
+fn dispatch(
+    profile: &Profile,
+    project: &str,
+    packages: &[packages::Package],
+    problems: &mut Vec<Diagnostic>,
+) -> BTreeMap<String, Vec<String>> {
+    let known = packages.iter().map(|package| package.name.as_str());
+    let known: Vec<&str> = known.chain([project]).chain(BUILT_IN_PACKAGES.iter().copied()).collect();
+    for (package, place) in profile.dispatch.values().flatten() {
+        if !known.contains(&package.as_str()) {
+            let message = format!("`search_order` names `{package}`, which is no package of this project");
+            let near = did_you_mean(package, known.iter().copied());
+            let hint = near.unwrap_or_else(|| format!("there are: {}", known.join(", ")));
+            problems.push(Diagnostic::warning("missing-package", message).at(place.clone()).hint(hint));
+        }
+    }
+    let names = |order: &Vec<(String, Location)>| order.iter().map(|(package, _)| package.clone()).collect();
+    profile.dispatch.iter().map(|(package, order)| (package.clone(), names(order))).collect()
 }
 
 impl Project {
@@ -178,6 +201,8 @@ impl Project {
             vars: vars.clone(),
             env: setting.env.clone(),
             target: target.for_templates(&name),
+            flags: setting.flags.clone(),
+            dispatch: dispatch(&profile, &name, &packages, &mut problems),
             packages: named,
         };
         let library =

@@ -32,6 +32,9 @@ struct Written {
     on_run_end: Statements,
     #[serde(default)]
     vars: Map<String, Value>,
+    /// Where `adapter.dispatch` looks for the macros of packages.
+    #[serde(default)]
+    dispatch: Vec<WrittenDispatch>,
     /// Config of folders.
     models: Option<Spanned<Map<String, Value>>>,
     #[serde(alias = "seeds")]
@@ -47,6 +50,13 @@ struct Written {
     schedule: Option<WrittenSchedule>,
     #[serde(default)]
     webhooks: WrittenWebhooks,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenDispatch {
+    macro_namespace: String,
+    search_order: Vec<Spanned<String>>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -99,6 +109,8 @@ pub struct Profile {
     /// Where artifacts are written, seen from the project's folder.
     pub target_path: Option<PathBuf>,
     pub vars: Map<String, Value>,
+    /// Of packages, in which others `adapter.dispatch` looks for their macros, and where that is written.
+    pub dispatch: BTreeMap<String, Vec<(String, Location)>>,
     /// Config of whole folders.
     pub folders: Folders,
     pub service: Service,
@@ -170,7 +182,12 @@ impl Profile {
         } else {
             yaml::read(&file.text).map_err(|error| vec![yaml::problem(file, &error)])?
         };
-        let scope = Scope { env: setting.env.clone(), vars: setting.vars.clone(), ..Scope::default() };
+        let scope = Scope {
+            env: setting.env.clone(),
+            vars: setting.vars.clone(),
+            flags: setting.flags.clone(),
+            ..Scope::default()
+        };
         let library = Library::without_macros(scope);
         let mut reader = Reader { file, library, problems: Vec::new() };
         let target = reader.target(&written, setting);
@@ -178,6 +195,12 @@ impl Profile {
         let schedule = written.schedule.as_ref().and_then(|written| calling::schedule(written, &mut reader));
         let webhooks = calling::webhooks(&written.webhooks, &mut reader);
         let name = reader.project_name(written.name.as_ref());
+        let placed = |package: &Spanned<String>| (package.value.clone(), yaml::place(file, package));
+        let dispatch = written
+            .dispatch
+            .iter()
+            .map(|one| (one.macro_namespace.clone(), one.search_order.iter().map(placed).collect()));
+        let dispatch = dispatch.collect();
         let target_path = reader.text(written.target_path.as_ref()).map(PathBuf::from);
         match target {
             Some(target) if reader.problems.is_empty() => {
@@ -191,6 +214,7 @@ impl Profile {
                         name,
                         target_path,
                         vars: written.vars,
+                        dispatch,
                         folders,
                         service,
                         schedule,

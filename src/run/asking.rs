@@ -1,8 +1,10 @@
 //! Asks the database what templates ask while they render, and renders again with the answers. Questions read and
 //! change nothing: each is asked in a transaction, or a part of one, that is read-only and rolled back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+use serde_json::Value;
 
 use super::failure;
 use super::task::{Problem, Shared};
@@ -33,7 +35,12 @@ pub(super) struct Asker<'a> {
     pub does: bool,
     /// Whether it is to be known if answers may differ although nothing was built in between.
     pub remembers: bool,
+    /// What is known of the run, by the names that templates know it by.
+    pub known: Known,
 }
+
+/// What templates may know of a run: `results` and the like.
+pub(super) type Known = BTreeMap<&'static str, Arc<Value>>;
 
 /// What came of all questions of a text.
 #[derive(Default)]
@@ -51,7 +58,8 @@ pub(super) async fn of_node(shared: &Shared, session: &Session, id: NodeId) -> R
     let (manifest, plan) = (&shared.manifest, &shared.plan);
     let node = manifest.node(id);
     let name = |target: NodeId| plan.name(manifest, Some(id), target);
-    let asker = Asker { remembers: true, ..Asker::of(session, manifest, &name) };
+    let known = Known::from([("selected_resources", plan.selected(manifest))]);
+    let asker = Asker { remembers: true, known, ..Asker::of(session, manifest, &name) };
     let Some(text) = manifest.text(id, plan.added_to.contains(&id)) else { return Ok(Heard::default()) };
     let heard = asker.hear(text, &node.file, Some(id)).await;
     let whole = || Location::start_of(&node.file);
@@ -84,7 +92,16 @@ impl<'a> Asker<'a> {
         manifest: &'a Manifest,
         name: &'a (dyn Fn(NodeId) -> Relation + Sync),
     ) -> Self {
-        Self { session, manifest, name, given: BTreeSet::new(), within: false, does: false, remembers: false }
+        Self {
+            session,
+            manifest,
+            name,
+            given: BTreeSet::new(),
+            within: false,
+            does: false,
+            remembers: false,
+            known: Known::new(),
+        }
     }
 
     /// The answers to all that a text asks, or the first problem.
@@ -178,7 +195,10 @@ impl<'a> Asker<'a> {
             if self.remembers && heard.restless.is_none() {
                 heard.restless = self.restless(&question, &plain).await?;
             }
-            let answer = self.answer(question.kind, &sql).await?;
+            let answer = match question.kind {
+                QuestionKind::Known => Answer::Known(self.known(&question.marked)),
+                kind => self.answer(kind, &sql).await?,
+            };
             // The largest of no values is NULL.
             heard.found_nothing |=
                 matches!(&answer, Answer::Rows(table) if table.rows.iter().flatten().all(Option::is_none));
@@ -194,7 +214,7 @@ impl<'a> Asker<'a> {
         match kind {
             QuestionKind::Relation => return self.relation(sql).await,
             QuestionKind::Run => return self.run().await,
-            QuestionKind::Rows => {}
+            QuestionKind::Rows | QuestionKind::Known => {}
         }
         if let Some(word) = changes(sql).filter(|_| !self.does) {
             return Ok(Answer::Failed(refused(&format!("`{word}`"))));
@@ -208,6 +228,13 @@ impl<'a> Asker<'a> {
             Err(error) if error.is_unreachable() => Err(error),
             Err(error) if error.is("25006") => Ok(Answer::Failed(refused(&error.message))),
             Err(error) => Ok(Answer::Failed(fault(&error, sql))),
+        }
+    }
+
+    fn known(&self, name: &str) -> Arc<Value> {
+        match name {
+            "graph" => self.manifest.flat_graph().clone(),
+            _ => self.known.get(name).cloned().unwrap_or_else(|| Arc::new(Value::Array(Vec::new()))),
         }
     }
 
@@ -271,6 +298,11 @@ impl<'a> Asker<'a> {
         }
         if question.kind == QuestionKind::Run {
             return Ok(Some("writes the number or the time of its run".to_owned()));
+        }
+        if question.kind == QuestionKind::Known {
+            // The graph is part of what tells a model from what it was.
+            let of_run = question.marked != "graph";
+            return Ok(of_run.then(|| format!("reads `{}`, which is of its run", question.marked)));
         }
         if question.kind == QuestionKind::Relation {
             let named = !question.references.is_empty();

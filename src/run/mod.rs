@@ -39,6 +39,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::artifacts;
 use crate::database::history::{self, Failure};
 use crate::database::{self, Connector, DatabaseError, Session, progress};
 use crate::diagnostic::Diagnostic;
@@ -232,8 +233,7 @@ impl Begun {
             }
         }
         if !cancel.is_cancelled()
-            && let Err(mut problem) =
-                self.hook("on_run_end", &self.manifest.run_hooks.after, &mut journal).await
+            && let Err(mut problem) = self.run_last_hooks(&outcome.nodes, &mut journal).await
         {
             // What is published stays published: that is no reason to call the run failed.
             problem.severity = crate::diagnostic::Severity::Warning;
@@ -250,8 +250,28 @@ impl Begun {
         if self.manifest.run_hooks.before.is_empty() {
             return Ok(judge);
         }
-        self.hook("on_run_start", &self.manifest.run_hooks.before, journal).await?;
+        let known = self.known();
+        self.hook("on_run_start", &self.manifest.run_hooks.before, &known, journal).await?;
         judge.look_again(&self.control, &self.manifest, &self.place.target, &self.plan).await.map_err(lost)
+    }
+
+    async fn run_last_hooks(
+        &self,
+        nodes: &[NodeRecord],
+        journal: &mut Journal,
+    ) -> Result<(), Box<Diagnostic>> {
+        let hooks = &self.manifest.run_hooks.after;
+        let mut known = self.known();
+        if hooks.iter().any(|hook| hook.text.asks()) {
+            let told = artifacts::known_at_the_end(&self.manifest, nodes, &self.place.secrets);
+            known.extend(told.map(|(name, value)| (name, Arc::new(value))));
+        }
+        self.hook("on_run_end", hooks, &known, journal).await
+    }
+
+    /// What templates may know of any run.
+    fn known(&self) -> asking::Known {
+        asking::Known::from([("selected_resources", self.plan.selected(&self.manifest))])
     }
 
     /// Runs the project's own hooks, on a session of their own: what they set is for nothing else.
@@ -259,6 +279,7 @@ impl Begun {
         &self,
         name: &str,
         hooks: &[crate::manifest::Hook],
+        known: &asking::Known,
         journal: &mut Journal,
     ) -> Result<(), Box<Diagnostic>> {
         if hooks.is_empty() {
@@ -267,7 +288,7 @@ impl Begun {
         self.announce(journal, &format!("running the {name} hooks")).await;
         let session = self.place.connector.connect().await.map_err(lost)?;
         session.prepare_for_build(self.id).await.map_err(lost)?;
-        build::of_run(&session, &self.manifest, hooks).await
+        build::of_run(&session, &self.manifest, hooks, known).await
     }
 
     async fn announce(&self, journal: &mut Journal, text: &str) {

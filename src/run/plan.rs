@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::{Elsewhere, Request};
 use crate::database::catalog::Existing;
@@ -29,6 +30,8 @@ pub struct Plan {
     pub store_failures: bool,
     chosen: BTreeSet<NodeId>,
     pub elsewhere: Elsewhere,
+    /// The ids of what is built and tested, for templates.
+    selected: Arc<OnceLock<Arc<Value>>>,
     /// Which of that this run reads.
     pub note: Option<String>,
     /// Of every node, whether this run leaves it as it is published; known when its turn has come.
@@ -134,6 +137,7 @@ impl Plan {
             elsewhere,
             unchanged,
             answered: Arc::default(),
+            selected: Arc::default(),
             expected: HashMap::new(),
             note,
             build_schema,
@@ -142,6 +146,17 @@ impl Plan {
 
     pub fn tasks(&self) -> usize {
         self.build.len() + self.tests.len() + self.unit_tests.len()
+    }
+
+    /// `selected_resources` of templates.
+    pub fn selected(&self, manifest: &Manifest) -> Arc<Value> {
+        let all = || {
+            let nodes = self.build.iter().map(|id| manifest.unique_id(*id));
+            let tests = self.tests.iter().map(|test| manifest.test_id(&manifest.tests[*test]));
+            let unit = self.unit_tests.iter().map(|test| manifest.unit_test_id(&manifest.unit_tests[*test]));
+            Arc::new(Value::from_iter(nodes.chain(tests).chain(unit)))
+        };
+        self.selected.get_or_init(all).clone()
     }
 
     pub fn builds(&self, id: NodeId) -> bool {

@@ -128,7 +128,8 @@ impl Object for List {
                 }
                 none
             }
-            "copy" => Ok(Self::value(locked(&self.0).clone())),
+            // Results and nodes of dbt are objects that can be made maps.
+            "copy" | "to_dict" => Ok(Self::value(locked(&self.0).clone())),
             "index" => {
                 let (item,): (Value,) = from_args(given)?;
                 let at = locked(&self.0).iter().position(|known| *known == item);

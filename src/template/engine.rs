@@ -6,7 +6,6 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Error, Output, State, UndefinedBehavior, Value};
 
 use super::macros::{LOADER, LOADER_TEXT, Macros};
-use super::objects::Refused;
 use super::state::fail;
 use super::{collections, functions, macros, modules, objects, python, values};
 
@@ -40,9 +39,6 @@ pub(super) fn engine(macros: Arc<Macros>) -> Environment<'static> {
 fn write(out: &mut Output, _: &mut State, value: &Value) -> Result<(), Error> {
     if value.is_undefined() && !is_meant(value) {
         return fail(UNDEFINED.to_owned(), "where that is meant, write `… | default('')`");
-    }
-    if let Some(refused) = value.downcast_object_ref::<Refused>() {
-        return refused.refuse(None);
     }
     write!(out, "{value}").map_err(Error::from)
 }

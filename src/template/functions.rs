@@ -1,5 +1,6 @@
 //! The functions that templates call: `ref`, `source`, `var`, `config` and the like.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,9 +9,10 @@ use minijinja::{Environment, Error, ErrorKind, State, Value};
 
 use super::arguments::{Arguments, Body, divided};
 use super::collections::{self, Set};
+use super::names::Root;
 use super::relation::{Relation, of_parts};
 use super::state::{fail, message, with_render};
-use super::{Reference, answered, marks, values, version_reference};
+use super::{Reference, answered, marks, prepare, values, version_reference};
 use crate::diagnostic::did_you_mean;
 
 /// A function of dbt.
@@ -68,6 +70,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function("elt_told", &["relation"], |_, arguments| {
         Ok(Value::from(answered::told(&arguments.text("relation")?)))
     }),
+    function("render", &["string"], |state, arguments| rendered(state, &arguments.text("string")?)),
     function("tojson", &["value", "default", "sort_keys"], |_, arguments| values::to_json(arguments)),
     function("toyaml", &["value", "default", "sort_keys"], |_, arguments| values::to_yaml(arguments)),
     function("fromjson", &["string", "default"], |_, arguments| values::from_json(arguments)),
@@ -246,6 +249,18 @@ fn name_references(value: &mut serde_json::Value, references: &[Reference]) {
         Json::Object(fields) => fields.values_mut().for_each(|field| name_references(field, references)),
         _ => {}
     }
+}
+
+/// `render(…)`: what a text comes to that holds tags itself. Its macros live no longer than it does.
+fn rendered(state: &State<'_, '_>, text: &str) -> Result<Value, Error> {
+    let macros = with_render(|render| render.macros.clone());
+    let prepared = prepare::value(text, &macros.before(text, None));
+    let outer = with_render(|render| (render.loader.take(), std::mem::take(&mut render.loaded)));
+    let template = state.env().template_from_named_str("render", &prepared.text);
+    let root = Value::from_object(Root { variables: BTreeMap::new() });
+    let written = template.and_then(|template| template.render(root));
+    with_render(|render| (render.loader, render.loaded) = outer);
+    written.map(Value::from)
 }
 
 fn variable(arguments: &Arguments<'_>) -> Result<Value, Error> {

@@ -59,6 +59,7 @@ impl Library {
     ) -> Result<Self, Vec<Diagnostic>> {
         let mut macros = Macros::default();
         macros.project = project_name(&scope);
+        macros.dispatch = scope.dispatch.clone();
         macros.folders = packages.iter().map(|one| (format!("{}/", one.folder), one.name.clone())).collect();
         for (path, text) in BUILT_IN {
             macros.add(&Arc::new(SourceFile { path: (*path).into(), text: (*text).into() }), None);

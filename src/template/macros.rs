@@ -23,7 +23,7 @@ pub(super) const LOADER_TEXT: &str = "{% macro elt_load(name) %}{% import name a
 const LOADED_BY: &str = "{% from \"elt\" import elt_load %}{{ elt_loader(elt_load) }}";
 
 /// Packages of dbt whose macros are built in under `package__name`.
-pub(super) const BUILT_IN_PACKAGES: &[&str] = &["dbt", "dbt_utils", "dbt_date", "dbt_expectations"];
+pub const BUILT_IN_PACKAGES: &[&str] = &["dbt", "dbt_utils", "dbt_date", "dbt_expectations"];
 
 /// What stands before two underlines without being a package.
 const NO_NAMESPACES: &[&str] = &["elt", "default", "postgres"];
@@ -39,6 +39,8 @@ pub(super) struct Macros {
     pub folders: Vec<(String, String)>,
     /// What the project itself is called.
     pub project: String,
+    /// Of packages, in which others `adapter.dispatch` looks for their macros.
+    pub dispatch: BTreeMap<String, Vec<String>>,
     /// Of each package, what its macros are called in it.
     of_packages: BTreeMap<String, BTreeSet<String>>,
     /// Of dbt's own, what they are called without its name.
@@ -131,14 +133,21 @@ impl Macros {
         if self.has(name) {
             return Some(name.to_owned());
         }
-        self.of_dbt.contains(name).then(|| format!("dbt__{name}"))
+        let of_dbt = self.of_dbt.contains(name);
+        of_dbt.then(|| self.overriding("dbt", name).unwrap_or_else(|| format!("dbt__{name}")))
     }
 
     /// The whole name of what a template calls `package.name`.
     pub fn called_in(&self, package: &str, name: &str) -> Option<String> {
         let of_package = format!("{package}__{name}");
-        if self.has(&of_package) {
-            return Some(of_package);
+        if let Some(entry) = self.get(&of_package) {
+            let instead = entry.is_built_in().then(|| self.overriding(package, name)).flatten();
+            return Some(instead.unwrap_or(of_package));
+        }
+        // What an overriding macro calls where it leaves the work to the package's own.
+        let default = name.strip_prefix("default__").map(|name| format!("{package}__{name}"));
+        if let Some(default) = default.filter(|name| self.get(name).is_some_and(Entry::is_built_in)) {
+            return Some(default);
         }
         (package == self.project).then(|| self.called(name)).flatten()
     }
@@ -158,13 +167,39 @@ impl Macros {
             || !package.is_empty() && package == self.project
     }
 
-    /// What `adapter.dispatch(…)` takes: the project's own first, then those of the package that is named, or
-    /// whose file it is.
+    /// What `adapter.dispatch(…)` takes: what the first package of the search order has, which is the project
+    /// itself and then the package that is named, or whose file it is, where nothing else is said.
     pub fn dispatched(&self, name: &str, package: Option<&str>) -> Option<String> {
-        let own = ["postgres", "default"].map(|adapter| format!("{adapter}__{name}"));
-        let of_package = own.clone().into_iter().filter_map(|own| Some(format!("{}__{own}", package?)));
-        let mut all = own.iter().cloned().chain(of_package);
-        all.find(|name| self.has(name))
+        // elt's own do not dispatch: they are what dbt's come to on PostgreSQL.
+        let built_in = |package: &str| {
+            let whole = format!("{package}__{name}");
+            self.get(&whole).is_some_and(Entry::is_built_in).then_some(whole)
+        };
+        let mut all = self.search_order(package).into_iter();
+        let found = all.find_map(|package| self.adapted(package, name).or_else(|| built_in(package)));
+        found.or_else(|| built_in("dbt"))
+    }
+
+    /// The macro that serves instead of one that elt has built in: of the packages before it in the search order.
+    fn overriding(&self, package: &str, name: &str) -> Option<String> {
+        let before = self.search_order(Some(package)).into_iter().take_while(|one| *one != package);
+        before.filter_map(|one| self.adapted(one, name)).next()
+    }
+
+    fn search_order<'a>(&'a self, package: Option<&'a str>) -> Vec<&'a str> {
+        match package.and_then(|package| self.dispatch.get(package)) {
+            Some(packages) => packages.iter().map(String::as_str).collect(),
+            None => std::iter::once(self.project.as_str()).chain(package).collect(),
+        }
+    }
+
+    /// `postgres__name` of a package, else its `default__name`.
+    fn adapted(&self, package: &str, name: &str) -> Option<String> {
+        let all = ["postgres", "default"].map(|adapter| match package == self.project {
+            true => format!("{adapter}__{name}"),
+            false => format!("{package}__{adapter}__{name}"),
+        });
+        all.into_iter().find(|name| self.has(name))
     }
 
     /// The package that a file is of.

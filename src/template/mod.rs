@@ -11,6 +11,7 @@ mod engine;
 mod faults;
 mod functions;
 mod generic;
+mod known;
 mod library;
 mod macros;
 mod marks;
@@ -41,6 +42,7 @@ use serde_json::{Map, Value};
 
 pub use calls::Macro;
 pub use library::PackageMacros;
+pub use macros::BUILT_IN_PACKAGES;
 pub use marks::{NamePart, SourceMap, character_range, settle};
 pub use overrides::Overridden;
 pub use questions::{Answer, Answers, Asking, Column, Fault, Kind, Question, QuestionKind, Run, Step, Table};
@@ -52,6 +54,10 @@ pub struct Scope {
     pub env: BTreeMap<String, String>,
     /// What is known of the target, by the names of dbt, and the schema of each layer.
     pub target: Map<String, Value>,
+    /// What the command line says, by dbt's names: `FULL_REFRESH`.
+    pub flags: Map<String, Value>,
+    /// In which packages `adapter.dispatch` looks for the macros of a package.
+    pub dispatch: BTreeMap<String, Vec<String>>,
     /// Names of the models of each package, the project itself among them.
     pub packages: BTreeMap<String, BTreeSet<String>>,
 }
@@ -144,6 +150,8 @@ pub struct Subject<'a> {
     pub name: &'a str,
     pub schema: &'a str,
     pub incremental: bool,
+    /// Whether it is a hook at the end of a run, which knows what came of it.
+    pub ends_run: bool,
     /// What folders and YAML configure, for `config.get(…)`.
     pub config: Option<&'a Map<String, Value>>,
 }

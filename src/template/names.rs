@@ -11,7 +11,7 @@ use super::macros::MacroCall;
 use super::modules::datetime::run_started_at;
 use super::relation::Relation;
 use super::state::{execute, run, with_render};
-use super::unknown;
+use super::{known, unknown};
 
 /// What stands before the dot of `package.macro(…)`.
 #[derive(Debug)]
@@ -70,11 +70,14 @@ pub(super) fn known_to_all(name: &str) -> Option<Value> {
         "project_name" => Some(Value::from(with_render(|render| render.macros.project.clone()))),
         "run_started_at" => Some(run_started_at().unwrap_or_else(Value::from)),
         "invocation_id" => Some(run().map_or_else(Value::from, |run| Value::from(run.id.to_string()))),
-        _ => with_render(|render| {
-            let macros = &render.macros;
-            let called = macros.called(name).map(MacroCall::value);
-            called
-                .or_else(|| macros.is_namespace(name).then(|| Value::from_object(Namespace(name.to_owned()))))
-        }),
+        _ => known::named(name).or_else(|| macro_named(name)),
     }
+}
+
+fn macro_named(name: &str) -> Option<Value> {
+    with_render(|render| {
+        let macros = &render.macros;
+        let called = macros.called(name).map(MacroCall::value);
+        called.or_else(|| macros.is_namespace(name).then(|| Value::from_object(Namespace(name.to_owned()))))
+    })
 }

@@ -1,6 +1,5 @@
-//! dbt's objects: `target`, `adapter`, `exceptions` and the like, and words that stand for what elt does not have.
+//! dbt's objects: `target`, `adapter`, `exceptions` and the like.
 
-use std::fmt;
 use std::sync::Arc;
 
 use minijinja::value::{Enumerator, Object, ObjectRepr, Serde};
@@ -10,6 +9,7 @@ use super::answered::{columns, found_relation};
 use super::api::Api;
 use super::arguments::Arguments;
 use super::functions::function_named;
+use super::known::{Flags, Graph};
 use super::macros::MacroCall;
 use super::relation::{name_of, of_parts};
 use super::state::{fail, faulty, quoted, with_render};
@@ -26,64 +26,12 @@ pub(super) fn register(environment: &mut Environment<'static>) {
     environment.add_global("model", Value::from_object(Model));
     environment.add_global("context", Value::from_object(Context));
     environment.add_global("dbt_version", DBT_VERSION);
-    for (name, instead) in REFUSED {
-        environment.add_global(*name, Value::from_object(Refused { name, instead }));
-    }
+    environment.add_global("flags", Value::from_object(Flags));
+    environment.add_global("graph", Value::from_object(Graph));
 }
 
 /// The version of dbt whose words elt speaks.
 const DBT_VERSION: &str = "1.11.0";
-
-/// Words of dbt that elt does not have, and what serves instead.
-const REFUSED: &[(&str, &str)] = &[
-    ("flags", "a model must not depend on how it is run; `is_incremental()` knows of a full refresh"),
-    ("graph", "a model is compiled by itself; `elt ls --json` and `elt docs` tell of the others"),
-];
-
-/// A word that stands for nothing here: whatever is done with it is refused.
-#[derive(Debug)]
-pub(super) struct Refused {
-    name: &'static str,
-    instead: &'static str,
-}
-
-impl Refused {
-    fn message(&self, part: Option<&str>) -> String {
-        let part = part.map(|part| format!(".{part}")).unwrap_or_default();
-        format!("there is no `{}{part}`", self.name)
-    }
-
-    pub fn refuse<T>(&self, part: Option<&str>) -> Result<T, Error> {
-        fail(self.message(part), self.instead)
-    }
-}
-
-impl Object for Refused {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
-    }
-
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        Some(faulty(self.message(key.as_str()), self.instead))
-    }
-
-    fn call(self: &Arc<Self>, _: &mut State<'_, '_>, _: &[Value]) -> Result<Value, Error> {
-        self.refuse(None)
-    }
-
-    fn call_method(
-        self: &Arc<Self>,
-        _: &mut State<'_, '_>,
-        method: &str,
-        _: &[Value],
-    ) -> Result<Value, Error> {
-        self.refuse(Some(method))
-    }
-
-    fn render(self: &Arc<Self>, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Err(fmt::Error)
-    }
-}
 
 /// The profile's target.
 #[derive(Debug)]

@@ -29,6 +29,8 @@ pub enum QuestionKind {
     Relation,
     /// Which run it is that builds, and when it began.
     Run,
+    /// What is known of the project or of the run under a name: `graph`, `results`.
+    Known,
 }
 
 #[derive(Debug, Clone)]
@@ -36,6 +38,7 @@ pub enum Answer {
     Rows(Table),
     Relation(Option<Vec<Column>>),
     Run(Run),
+    Known(Arc<Value>),
     Failed(Fault),
 }
 
@@ -128,8 +131,41 @@ pub(super) struct Again {
     /// As it was prepared.
     pub text: String,
     pub variables: BTreeMap<String, minijinja::Value>,
-    pub subject: (String, String, bool, Map<String, Value>),
+    pub subject: Whose,
     pub placing: Placing,
+}
+
+/// A [`Subject`] that is kept.
+pub(super) struct Whose {
+    name: String,
+    schema: String,
+    incremental: bool,
+    ends_run: bool,
+    config: Map<String, Value>,
+}
+
+impl From<Subject<'_>> for Whose {
+    fn from(subject: Subject<'_>) -> Self {
+        Self {
+            name: subject.name.to_owned(),
+            schema: subject.schema.to_owned(),
+            incremental: subject.incremental,
+            ends_run: subject.ends_run,
+            config: subject.config.cloned().unwrap_or_default(),
+        }
+    }
+}
+
+impl Whose {
+    fn subject(&self) -> Subject<'_> {
+        Subject {
+            name: &self.name,
+            schema: &self.schema,
+            incremental: self.incremental,
+            ends_run: self.ends_run,
+            config: Some(&self.config),
+        }
+    }
 }
 
 impl fmt::Debug for Asking {
@@ -169,10 +205,8 @@ impl Asking {
     /// Renders with what is known by now. `execute` is true.
     pub fn step(&self, answers: &mut Arc<Answers>) -> Result<Step, Vec<Diagnostic>> {
         let Again { library, scope, name, text, variables, subject, placing } = &*self.0;
-        let (subject_name, schema, incremental, config) = subject;
-        let subject = Subject { name: subject_name, schema, incremental: *incremental, config: Some(config) };
         let moment = super::state::Moment::Work(answers.clone());
-        let ended = library.render_at(&moment, scope, (name, text), variables, subject);
+        let ended = library.render_at(&moment, scope, (name, text), variables, subject.subject());
         drop(moment);
         ended.tell(answers.told);
         Arc::make_mut(answers).told = answers.told.max(ended.messages.len());
@@ -194,7 +228,7 @@ impl Question {
     /// Its SQL, as what a render has come to.
     pub fn rendered(&self) -> Rendered {
         let marked = match self.kind {
-            QuestionKind::Rows | QuestionKind::Run => self.marked.clone(),
+            QuestionKind::Rows | QuestionKind::Run | QuestionKind::Known => self.marked.clone(),
             QuestionKind::Relation => format!("select * from {}", self.marked),
         };
         Rendered { marked, references: self.references.clone(), ..Rendered::default() }

@@ -143,12 +143,7 @@ impl Library {
                 name: name.to_owned(),
                 text,
                 variables,
-                subject: (
-                    subject.name.to_owned(),
-                    subject.schema.to_owned(),
-                    subject.incremental,
-                    subject.config.cloned().unwrap_or_default(),
-                ),
+                subject: subject.into(),
                 placing,
             })
         });

@@ -56,6 +56,7 @@ pub(super) struct Render {
     pub name: String,
     pub schema: String,
     pub incremental: bool,
+    pub ends_run: bool,
     /// What folders and YAML configure.
     pub config: Map<String, Json>,
     pub out: Rendered,
@@ -66,6 +67,8 @@ pub(super) struct Render {
     failed: Option<Fault>,
     /// Of statements, by name.
     results: HashMap<String, Value>,
+    /// What was asked of the project and of the run, by name.
+    pub known: HashMap<String, Value>,
     asked: HashMap<Question, usize>,
     messages: Vec<Message>,
 }
@@ -108,6 +111,7 @@ pub(super) fn with_state<T>(
         name: subject.name.to_owned(),
         schema: subject.schema.to_owned(),
         incremental: subject.incremental,
+        ends_run: subject.ends_run,
         config: subject.config.cloned().unwrap_or_default(),
         out: Rendered::default(),
         moment: moment.clone(),
@@ -115,6 +119,7 @@ pub(super) fn with_state<T>(
         unanswered: None,
         failed: None,
         results: HashMap::new(),
+        known: HashMap::new(),
         asked: HashMap::new(),
         messages: Vec::new(),
     };

@@ -290,7 +290,7 @@ fn what_there_is_not_is_told_with_the_nearest_name() {
     assert_eq!(message, "there is no macro or function `cent`");
     assert_eq!(hint, "did you mean `cents`?");
     assert_eq!(told("{% if false %}{{ cent() }}{% endif %}").0, message, "where nothing comes, too");
-    assert_eq!(told("{{ flags.WHICH }}").0, "there is no `flags.WHICH`");
+    assert_eq!(told("{{ flags.WHIC }}").0, "`flags.WHIC` is not defined");
     assert_eq!(told("{{ adapter.drop_relation(1, 2) }}").0, "there is no `adapter.drop_relation`");
     assert_eq!(
         told("{{ dbt_utils.stat('a') }}"),

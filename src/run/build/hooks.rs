@@ -9,7 +9,7 @@ use crate::database::Session;
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::manifest::{Hook, Manifest, NodeId, Sql, Text};
 use crate::name::Relation;
-use crate::run::asking::Asker;
+use crate::run::asking::{Asker, Known};
 use crate::run::failure::sql_problem;
 use crate::run::plan::with_needed;
 use crate::run::task::{Done, Problem, Shared};
@@ -19,12 +19,19 @@ use crate::run::task::{Done, Problem, Shared};
 pub(in crate::run) struct Ready {
     sql: Sql,
     file: Arc<SourceFile>,
-    /// Of a hook that asks: what is known of it before, and what it calls the nodes that it names.
-    asking: Option<Box<(Text, HashMap<NodeId, Relation>)>>,
+    asking: Option<Box<Asking>>,
     /// Whose hook it is.
     node: Option<NodeId>,
     /// In a transaction that others have begun.
     within: bool,
+}
+
+/// Of a hook that asks: what is known of it before, what it calls the nodes that it names, and what it may know.
+#[derive(Debug, Clone)]
+struct Asking {
+    text: Text,
+    names: HashMap<NodeId, Relation>,
+    known: Known,
 }
 
 impl Ready {
@@ -33,18 +40,21 @@ impl Ready {
         (hook, node): (&Hook, Option<NodeId>),
         within: bool,
         name: &dyn Fn(NodeId) -> Relation,
+        known: &Known,
     ) -> Self {
         let text = &hook.text;
         let names = || needed_by(manifest, text).chain(node).map(|id| (id, name(id))).collect();
-        let asking = text.asks().then(|| Box::new((text.clone(), names())));
+        let kept = || Box::new(Asking { text: text.clone(), names: names(), known: known.clone() });
+        let asking = text.asks().then(kept);
         Self { sql: manifest.hook_sql(hook, name), file: hook.file.clone(), asking, node, within }
     }
 
     pub async fn run(&self, session: &Session, manifest: &Manifest) -> Result<(), Diagnostic> {
         let Some(asking) = &self.asking else { return self.send(session, &self.sql).await };
-        let (text, names) = &**asking;
+        let Asking { text, names, known } = &**asking;
         let name = |id: NodeId| names.get(&id).cloned().unwrap_or_else(|| manifest.published(id));
-        let asker = Asker { within: self.within, does: true, ..Asker::of(session, manifest, &name) };
+        let known = known.clone();
+        let asker = Asker { within: self.within, does: true, known, ..Asker::of(session, manifest, &name) };
         let answered = asker.answered(text, &self.file, self.node).await.map_err(|problem| *problem)?;
         let sql = manifest.assemble_answered(text, &self.file, &name, &answered);
         if sql.is_blank() { Ok(()) } else { self.send(session, &sql).await }
@@ -102,9 +112,10 @@ async fn between(
     let name = |target: NodeId| {
         if target == id { building.clone() } else { plan.name(manifest, Some(id), target) }
     };
+    let known = Known::from([("selected_resources", plan.selected(manifest))]);
     let ready = |hooks: &[Hook], inside: bool| -> Vec<Ready> {
         let chosen = hooks.iter().filter(here).filter(|hook| hook.transaction == inside);
-        chosen.map(|hook| Ready::new(manifest, (hook, Some(id)), inside, &name)).collect()
+        chosen.map(|hook| Ready::new(manifest, (hook, Some(id)), inside, &name, &known)).collect()
     };
     let (before, after) = (ready(&hooks.before, true), ready(&hooks.after, true));
     run(session, manifest, &ready(&hooks.before, false)).await?;
@@ -125,7 +136,7 @@ async fn between(
         };
         let late = |hooks: &[Hook]| {
             let chosen = hooks.iter().filter(|hook| !here(hook));
-            chosen.map(|hook| Ready::new(manifest, (hook, Some(id)), true, &published)).collect()
+            chosen.map(|hook| Ready::new(manifest, (hook, Some(id)), true, &published, &known)).collect()
         };
         (delta.before, delta.after) = (late(&hooks.before), late(&hooks.after));
     }
@@ -149,8 +160,9 @@ pub(in crate::run) async fn of_run(
     session: &Session,
     manifest: &Manifest,
     hooks: &[Hook],
+    known: &Known,
 ) -> Result<(), Problem> {
     let name = |target| manifest.published(target);
-    let ready = hooks.iter().map(|hook| Ready::new(manifest, (hook, None), false, &name));
+    let ready = hooks.iter().map(|hook| Ready::new(manifest, (hook, None), false, &name, known));
     run(session, manifest, &ready.collect::<Vec<_>>()).await
 }

@@ -53,6 +53,16 @@ cast(date_trunc('{{ datepart }}', {{ date }}) + {{ dbt.interval(datepart) }} - i
 
 {% macro dbt__date(year, month, day) -%} make_date({{ year }}, {{ month }}, {{ day }}) {%- endmacro %}
 
+{% macro dbt__should_full_refresh() -%}
+{% set configured = config.get('full_refresh') -%}
+{{ return(flags.FULL_REFRESH if configured is none else configured) }}
+{%- endmacro %}
+
+{% macro dbt__should_store_failures() -%}
+{% set configured = config.get('store_failures') -%}
+{{ return(flags.STORE_FAILURES if configured is none else configured) }}
+{%- endmacro %}
+
 {% macro dbt__concat(fields) -%} {{ fields | join(' || ') }} {%- endmacro %}
 {% macro dbt__hash(field) -%} md5(cast({{ field }} as text)) {%- endmacro %}
 {% macro dbt__length(expression) -%} length({{ expression }}) {%- endmacro %}

@@ -14,7 +14,7 @@ use crate::support::Project;
 async fn engine(project: &Project, url: Option<&str>) -> Engine {
     let mut env = std::collections::BTreeMap::new();
     env.extend(url.map(|url| ("DATABASE_URL".to_owned(), url.to_owned())));
-    let setting = Setting { target: None, vars: serde_json::Map::new(), env };
+    let setting = Setting { env, ..Setting::default() };
     let (files, _) = Files::read(&project.root, &setting).unwrap_or_else(|problems| panic!("{problems:?}"));
     Engine::open(&files.root, &files.target).await.expect("the server answers")
 }
