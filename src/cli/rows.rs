@@ -3,7 +3,6 @@
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::args::Output;
-use super::terminal::thousands;
 use crate::database::{DatabaseError, Session, TextTable};
 use crate::name::Relation;
 
@@ -16,7 +15,7 @@ pub async fn read(
 ) -> Result<TextTable, DatabaseError> {
     let limit = if limit == 0 { String::new() } else { format!(" limit {limit}") };
     // The server knows which values are numbers.
-    let columns = if output == Output::Json { "row_to_json(r)::text" } else { "*" };
+    let columns = if output == Output::Json { "row_to_json(r.*)::text" } else { "*" };
     session.table(&format!("select {columns} from {relation} as r{limit}")).await
 }
 
@@ -42,11 +41,18 @@ pub fn json(rows: &TextTable) -> impl Iterator<Item = String> {
 pub fn table(rows: &TextTable) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(&rows.columns);
+    let cells =
+        |index: usize| rows.rows.iter().filter_map(move |row: &Vec<Option<String>>| row[index].as_deref());
+    let boolean: Vec<bool> =
+        (0..rows.columns.len()).map(|index| cells(index).all(|cell| matches!(cell, "t" | "f"))).collect();
     for row in &rows.rows {
-        table.add_row(row.iter().map(|cell| cell.as_deref().map_or(String::new(), readable)));
+        let shown = row.iter().zip(&boolean);
+        table.add_row(
+            shown.map(|(cell, boolean)| cell.as_deref().map_or(String::new(), |it| readable(it, *boolean))),
+        );
     }
     for index in 0..rows.columns.len() {
-        let cells = rows.rows.iter().filter_map(|row| row[index].as_deref());
+        let cells = cells(index);
         let numeric = cells.clone().count() > 0 && cells.clone().all(|cell| cell.parse::<f64>().is_ok());
         if let (true, Some(column)) = (numeric, table.column_mut(index)) {
             column.set_cell_alignment(CellAlignment::Right);
@@ -56,15 +62,11 @@ pub fn table(rows: &TextTable) -> String {
     lines.lines().map(|line| format!(" {}\n", line.trim_end())).collect()
 }
 
-/// Long whole numbers get their commas, `t` and `f` become words, control characters are shown.
-fn readable(cell: &str) -> String {
+/// Truth becomes words, control characters are shown. What else there is stays: a number may be an id.
+fn readable(cell: &str, boolean: bool) -> String {
     match cell {
-        "t" => "yes".into(),
-        "f" => "no".into(),
-        _ if cell.len() > 4 && cell.len() < 18 && !cell.starts_with('0') => match cell.parse::<i64>() {
-            Ok(number) => thousands(number),
-            Err(_) => cell.escape_debug().to_string().replace("\\'", "'").replace("\\\"", "\""),
-        },
+        "t" if boolean => "yes".into(),
+        "f" if boolean => "no".into(),
         _ => cell.escape_debug().to_string().replace("\\'", "'").replace("\\\"", "\""),
     }
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::args::Serve;
 use super::terminal::strong;
 use super::{Context, Outcome, Stop};
-use crate::database::{Reader, Sessions};
+use crate::database::{DatabaseError, Reader, Sessions};
 use crate::desk::{Desk, HISTORY_SESSIONS, Runs};
 use crate::engine::Engine;
 use crate::pipeline::Pipeline;
@@ -23,6 +23,9 @@ use crate::token::Access;
 /// Files that the service may have open: what it can serve, and what macOS allows.
 const MOST_FILES: u64 = 65_536;
 
+/// How long a database is looked for before the service starts without it.
+const LOOKING: Duration = Duration::from_secs(3);
+
 /// How long a cancelled run may take to end, and the answer about it to leave.
 const CANCELLING: Duration = Duration::from_secs(5);
 
@@ -31,6 +34,7 @@ pub async fn serve(context: &Context, arguments: &Serve) -> Outcome {
     let (project, manifest) = context.project()?;
     let prod_schema = manifest.schema(Layer::Prod).clone();
     let engine = Engine::open(&project.root, &project.target).await?;
+    refuse_pooled(&engine).await?;
     let written = &project.profile.service;
     let grace = Duration::from_secs(arguments.stop_timeout);
     let host = arguments.host.clone().unwrap_or_else(|| written.host.clone());
@@ -107,6 +111,17 @@ pub async fn serve(context: &Context, arguments: &Serve) -> Outcome {
     }
     engine.close().await?;
     ended.0.map(|()| ExitCode::SUCCESS)
+}
+
+/// Through a pooler of transactions nothing would be heard of publishing, and who reads would not be the reader. A
+/// database that is away is waited for later.
+async fn refuse_pooled(engine: &Engine) -> Result<(), DatabaseError> {
+    for connector in [&engine.connector, &engine.reader] {
+        if let Ok(Ok(session)) = tokio::time::timeout(LOOKING, connector.connect()).await {
+            connector.refuse_pooled(&session).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Each connection is a file, and many systems let a process open 1,024 unless it asks for more.

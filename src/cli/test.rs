@@ -107,7 +107,7 @@ impl Testing<'_> {
     ) -> Result<Ended, Stop> {
         let (context, manifest, request) = (self.context, self.manifest, &self.request);
         let started_at = Timestamp::now();
-        let mut session = place.connector.connect().await?;
+        let mut session = place.connector.session().await?;
         let elsewhere = Elsewhere::look(&session, manifest, request.defer.as_ref(), &BTreeSet::new()).await?;
         let tests: Vec<usize> = request.tests.iter().copied().collect();
         let units: Vec<usize> = request.unit_tests.iter().copied().collect();

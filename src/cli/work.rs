@@ -198,7 +198,7 @@ pub async fn check(context: &Context, arguments: &Check) -> Outcome {
     let defer = context.defer(&project, &manifest, &arguments.defer, state)?;
     context.artifacts(&project).manifest(&project, &manifest);
     let engine = Engine::open(&project.root, &project.target).await?;
-    let session = engine.connector.connect().await?;
+    let session = engine.connector.session().await?;
     let checked = run::check(&session, &manifest, &chosen, defer.as_ref()).await?;
     drop(session);
     context.terminal.diagnostics(&checked.problems);

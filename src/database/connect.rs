@@ -80,9 +80,17 @@ impl Connector {
         self.config.get_dbname()
     }
 
-    /// The first that is tried.
-    pub(super) fn port(&self) -> u16 {
-        self.config.get_ports().first().copied().unwrap_or(5432)
+    /// Whether a server that listens on this port of this address, or without one on a socket, is surely the one
+    /// that was asked for. Names are not looked up: of them nobody can be sure.
+    pub(super) fn leads_to(&self, port: &str, address: &str) -> bool {
+        let asked = self.config.get_ports().first().copied().unwrap_or(5432).to_string();
+        let same_host = match self.config.get_hosts() {
+            [Host::Unix(_)] => address.is_empty(),
+            [Host::Tcp(name)] if name == "localhost" => matches!(address, "127.0.0.1" | "::1"),
+            [Host::Tcp(name)] => name == address,
+            _ => false,
+        };
+        asked == port && same_host
     }
 
     /// Which server it is, as a text to compare by: hosts, sockets and ports.

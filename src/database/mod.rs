@@ -28,7 +28,6 @@ pub use connect::Connector;
 pub use described::{Described, DescribedColumn, described};
 pub use error::{DatabaseError, Place};
 pub use migrate::migrate;
-pub use pooled::refuse_pooled;
 pub use reader::{
     After, Condition, Overview, PageRow, Publication, Publications, PublishedSegment, ReadError, Reader,
     RowFormat, RowQuery, Rows, RowsError, Sort, Stored,

@@ -3,26 +3,38 @@
 
 use super::{Connector, DatabaseError, Session};
 
-/// An error that says what to do, where sessions of `connector`, of which `session` is one, are none. Costs a
-/// second session only where the server listens on another port than was asked for.
-pub async fn refuse_pooled(connector: &Connector, session: &Session) -> Result<(), DatabaseError> {
-    let mark = format!("{:016x}", rand::random::<u64>());
-    let sql = format!("select current_setting('port') from set_config('elt.session', '{mark}', false)");
-    let port = session.value(&sql).await?;
-    if port == Some(connector.port().to_string()) {
-        return Ok(());
+impl Connector {
+    /// Opens a session that is one.
+    pub async fn session(&self) -> Result<Session, DatabaseError> {
+        let session = self.connect().await?;
+        self.refuse_pooled(&session).await?;
+        Ok(session)
     }
-    // Poolers hand out the connection that was used last.
-    let other = connector.connect().await?;
-    let seen = other.value("select current_setting('elt.session', true)").await?;
-    if seen != Some(mark) {
-        return Ok(());
+
+    /// An error that says what to do, where sessions of this connector, of which `session` is one, are none. Costs
+    /// a second session only where the server listens elsewhere than was asked for.
+    pub async fn refuse_pooled(&self, session: &Session) -> Result<(), DatabaseError> {
+        let mark = format!("{:016x}", rand::random::<u64>());
+        let sql = format!(
+            "select current_setting('port') || ' ' || coalesce(host(inet_server_addr()), '') \
+             from set_config('elt.session', '{mark}', false)"
+        );
+        let listens = session.value(&sql).await?.unwrap_or_default();
+        if listens.split_once(' ').is_some_and(|(port, address)| self.leads_to(port, address)) {
+            return Ok(());
+        }
+        // Poolers hand out the connection that was used last.
+        let other = self.connect().await?;
+        let seen = other.value("select current_setting('elt.session', true)").await?;
+        if seen != Some(mark) {
+            return Ok(());
+        }
+        Err(DatabaseError::new(
+            "the connection goes through a pooler that shares sessions between transactions, and elt needs sessions of \
+             its own, for its run lock, its temporary tables and the rights it reads with; name the server's own \
+             address, or give elt a pool of whole sessions (pgbouncer: pool_mode = session)",
+        ))
     }
-    Err(DatabaseError::new(
-        "the connection goes through a pooler that shares sessions between transactions, and elt needs sessions of its \
-         own, for its run lock and its temporary tables; name the server's own address, or give elt a pool of whole \
-         sessions (pgbouncer: pool_mode = session)",
-    ))
 }
 
 #[cfg(test)]
@@ -97,7 +109,7 @@ mod tests {
     async fn a_pooler_of_transactions_is_told_from_a_server() {
         let database = TestDatabase::new().await;
         let direct = database.session().await;
-        refuse_pooled(&database.connector, &direct).await.unwrap();
+        database.connector.refuse_pooled(&direct).await.unwrap();
 
         let value = async |sql: &str| direct.value(sql).await.unwrap().unwrap();
         let user = value("select current_user").await;
@@ -108,9 +120,12 @@ mod tests {
         let (name, owner) = (database.name.clone(), user.clone());
         let pooling = tokio::spawn(async move { pool(Path::new(&socket), &owner, &name, clients).await });
         let pooled = Connector::from_socket(here.path(), PORT, &user, &database.name);
-        let session = pooled.connect().await.unwrap();
-        let refused = refuse_pooled(&pooled, &session).await.unwrap_err().to_string();
+        let refused = pooled.session().await.err().unwrap().to_string();
         assert!(refused.contains("pgbouncer: pool_mode = session"), "{refused}");
+        // The port may be the server's own: only the address tells.
+        assert!(!pooled.leads_to(&PORT.to_string(), "10.0.0.1") && pooled.leads_to(&PORT.to_string(), ""));
+        let named = Connector::from_url(&format!("postgres://me@db.example:{PORT}/x")).unwrap();
+        assert!(!named.leads_to(&PORT.to_string(), "10.0.0.1"));
         pooling.abort();
     }
 }

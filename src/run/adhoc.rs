@@ -22,7 +22,7 @@ pub async fn preview(
     as_json: bool,
 ) -> Result<TextTable, (DatabaseError, Sql)> {
     let limit = if limit == 0 { String::new() } else { format!(" limit {limit}") };
-    let columns = if as_json { "row_to_json(shown)::text" } else { "*" };
+    let columns = if as_json { "row_to_json(shown.*)::text" } else { "*" };
     let sql = query.clone().wrap(&format!("select {columns} from (\n"), &format!("\n) as shown{limit}"));
     let begun = format!("begin read only; set local statement_timeout = '{timeout}s'");
     let rows = match session.run(&begun).await {
@@ -55,7 +55,7 @@ pub async fn operation(
     file: &Arc<SourceFile>,
 ) -> Result<Vec<TextTable>, OperationError> {
     let start = |error| OperationError::Start(RunError::Database(error));
-    let mut session = place.connector.connect().await.map_err(start)?;
+    let mut session = place.connector.session().await.map_err(start)?;
     migrate(&mut session).await.map_err(start)?;
     let prod = manifest.schema(Layer::Prod).as_str();
     take_lock(&session, prod).await.map_err(OperationError::Start)?;

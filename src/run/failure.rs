@@ -18,8 +18,8 @@ pub fn sql_problem(error: &DatabaseError, sql: &Sql, file: &Arc<SourceFile>) -> 
 pub fn located(error: &DatabaseError, place: Location) -> Diagnostic {
     let code = code(error);
     let (message, rows) = match code {
-        // The detail is the row that broke it.
-        "constraint" => (error.message.clone(), error.detail.clone()),
+        // The detail is the row that broke it, or what stood there.
+        "constraint" | "bad-value" => (error.message.clone(), error.detail.clone()),
         _ => (error.to_string(), None),
     };
     Diagnostic::error(code, message).at(place).maybe_hint(hint(error)).rows(rows)

@@ -9,7 +9,7 @@ use super::start::take_lock;
 use super::sweep::{kind_word, sweep};
 use super::{Place, RunError};
 use crate::database::catalog::{self, Existing};
-use crate::database::{DatabaseError, Session, begun, kept, migrate, refuse_pooled};
+use crate::database::{DatabaseError, Session, begun, kept, migrate};
 use crate::manifest::Manifest;
 use crate::name::Relation;
 use crate::project::Layer;
@@ -27,8 +27,7 @@ pub struct Pruned {
 /// Lists the relations that no model makes any more; with `drop` drops them, without CASCADE: what others
 /// hung on one keeps it.
 pub async fn prune(place: &Place, manifest: &Manifest, drop: bool) -> Result<Pruned, RunError> {
-    let mut session = place.connector.connect().await?;
-    refuse_pooled(&place.connector, &session).await?;
+    let mut session = place.connector.session().await?;
     migrate(&mut session).await?;
     let prod = manifest.schema(Layer::Prod).as_str();
     take_lock(&session, prod).await?;

@@ -9,7 +9,7 @@ use super::sweep::{build_schema, sweep};
 use super::unchanged::{Facts, Judge, Texts};
 use super::{Begun, Place, Plan, Request};
 use crate::database::history::{self, Failure, Holder, NewRun};
-use crate::database::{DatabaseError, Session, catalog, kept, migrate, refuse_pooled};
+use crate::database::{DatabaseError, Session, catalog, kept, migrate};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::Manifest;
 use crate::name::Ident;
@@ -39,8 +39,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// refused and told who holds the lock.
 pub async fn prepare(place: &Place, manifest: Arc<Manifest>, request: &Request) -> Result<Begun, RunError> {
     let texts = Texts::beside(&manifest, &place.target);
-    let mut control = place.connector.connect().await?;
-    refuse_pooled(&place.connector, &control).await?;
+    let mut control = place.connector.session().await?;
     migrate(&mut control).await?;
     let prod = manifest.schema(Layer::Prod).as_str().to_owned();
     check_version(&control).await?;

@@ -127,7 +127,7 @@ impl Trial<'_> {
 
     async fn first_rows(&self, wrong_rows: Sql) -> Result<Vec<String>, Problem> {
         let sample = wrong_rows
-            .wrap("select row_to_json(wrong_rows) from (\n", &format!("\n) as wrong_rows limit {SHOWN}"));
+            .wrap("select row_to_json(wrong_rows.*) from (\n", &format!("\n) as wrong_rows limit {SHOWN}"));
         let rows = self.session.table(&sample.text).await;
         let rows = rows.map_err(|error| in_test(&error, &sample, self.test))?;
         Ok(rows.rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).map(bounded).collect())

@@ -94,13 +94,24 @@ pub(super) fn pair(names: &[String], targets: &[Target]) -> Pairing {
 
 impl Pairing {
     /// Refuses every difference.
-    pub fn check(&self, names: &[String], shown: &str) -> Result<(), SourceError> {
+    pub fn check(&self, names: &[String], headed: bool, shown: &str) -> Result<(), SourceError> {
         if self.unknown.is_empty() && self.missing.is_empty() {
             return Ok(());
         }
         let unknown: Vec<&str> = self.unknown.iter().map(String::as_str).collect();
         let missing: Vec<&str> = self.missing.iter().map(String::as_str).collect();
         let mut said = Vec::new();
+        if !headed {
+            let message = format!(
+                "{shown} does not fit its table: the file has {}, and the table has {}",
+                counted(names.len()),
+                counted(names.len() - unknown.len() + missing.len())
+            );
+            return Err(SourceError::new(message).with_hint(
+                "a file without a header fills the table's columns in their order: give the model as many, or set \
+                 header=true",
+            ));
+        }
         if !unknown.is_empty() {
             said.push(format!("the file has {} that the table lacks", list(unknown.iter().copied())));
         }
@@ -112,10 +123,28 @@ impl Pairing {
     }
 }
 
+/// What the columns of a file with a single one are probably parted by.
+fn other_delimiter(names: &[String]) -> Option<char> {
+    let [only] = names else { return None };
+    [';', '\t', '|', ','].into_iter().find(|mark| only.contains(*mark))
+}
+
+/// Refuses a file all of whose columns would be taken for one.
+pub(super) fn delimited_otherwise(names: &[String], shown: &str) -> Result<(), SourceError> {
+    let Some(mark) = other_delimiter(names) else { return Ok(()) };
+    let message =
+        format!("{shown} has a single column, {}, by its header", list(names.iter().map(String::as_str)));
+    Err(SourceError::new(message).with_hint(format!(
+        "are its columns parted by {mark:?}? then say delimiter={mark:?}; else say delimiter=','"
+    )))
+}
+
+fn counted(columns: usize) -> String {
+    if columns == 1 { "1 column".to_owned() } else { format!("{columns} columns") }
+}
+
 fn hint(unknown: &[&str], missing: &[&str], names: &[String]) -> String {
-    if let [only] = names
-        && let Some(mark) = [';', '\t', '|', ','].into_iter().find(|mark| only.contains(*mark))
-    {
+    if let Some(mark) = other_delimiter(names) {
         return format!("the header is one column that holds {mark:?}: set the delimiter to it");
     }
     let near = unknown.iter().find_map(|name| Some((name, nearest(name, missing.iter().copied())?)));
@@ -144,7 +173,7 @@ mod tests {
     }
 
     fn fault(file: &[&str], table: &[&str]) -> SourceError {
-        pair(&names(file), &targets(table)).check(&names(file), "f").unwrap_err()
+        pair(&names(file), &targets(table)).check(&names(file), true, "f").unwrap_err()
     }
 
     #[test]

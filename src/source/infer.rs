@@ -24,6 +24,9 @@ impl Inference {
         let mut opened = Opened::new(fetched, options)?;
         let names = opened.body.names();
         super::columns::identifiers(&names, &fetched.location)?;
+        if options.header && options.delimiter.is_none() && !opened.body.is_sparse() {
+            super::columns::delimited_otherwise(&names, &fetched.location)?;
+        }
         match &mut opened.body {
             Body::Parquet(parquet) => {
                 for (name, told) in names.into_iter().zip(parquet.natural_types()) {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::binary::Kind;
 use super::binary::spelled::Spelling;
-use super::columns::{Pairing, identifiers, pair};
+use super::columns::{Pairing, delimited_otherwise, identifiers, pair};
 use super::digest::Tally;
 use super::fetch::Fetched;
 use super::file::OpenFile;
@@ -30,6 +30,9 @@ pub fn columns(fetched: &Fetched, options: &ReadOptions) -> Result<FileColumns, 
     let body = Opened::new(fetched, options)?.body;
     let names = body.names();
     identifiers(&names, &fetched.location)?;
+    if options.header && options.delimiter.is_none() && !body.is_sparse() {
+        delimited_otherwise(&names, &fetched.location)?;
+    }
     Ok(FileColumns { names, sparse: body.is_sparse() })
 }
 
@@ -64,7 +67,7 @@ pub fn open(fetched: &Fetched, options: &ReadOptions, targets: &[Target]) -> Res
         pairing.missing.clone_from(&lacking);
     }
     if options.changed_columns == ChangedColumns::Fail {
-        pairing.check(&names, shown)?;
+        pairing.check(&names, options.header, shown)?;
     }
     let is_nothing = names.is_empty() && !has_rows;
     if !is_nothing && pairing.targets.iter().all(Option::is_none) {

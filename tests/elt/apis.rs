@@ -115,7 +115,10 @@ async fn a_key_that_a_page_or_a_file_lacks_is_null() {
     project.write("models/raw/r.sql", "{{ config(source='in/a.json', allow_empty=true) }}\nid int");
     project.good(&["run"]);
     project.write("models/raw/r.sql", "{{ config(source='in/a.json', allow_empty=true) }}");
-    project.elt(&["run"]).expect(1).says("in/a.json is empty: nothing says what columns there are");
+    project
+        .elt(&["run"])
+        .expect(1)
+        .says("in/a.json is empty, or its records have no keys: nothing says what columns there are");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -205,4 +208,19 @@ async fn an_api_is_told_from_where_to_go_on_and_other_words_load_it_whole() {
     // A row without its key would come with every load.
     api.then(&[(200, r#"[{"extra": 50}]"#)]);
     project.elt(&["run"]).expect(1).says("1 rows have NULL in their unique_key (\"id\")");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_that_lead_in_a_circle_come_to_an_end() {
+    let server = Scripted::start().await;
+    let model = format!(
+        "{{{{ config(source='{}', api={{'records': 'items', 'paging': {{'by': 'cursor', 'next': 'next', 'parameter': 'from'}} }}) }}}}\nid int",
+        server.address
+    );
+    let project = Project::new(&[("models/raw/r.sql", &model)]).await;
+    for page in [1, 2, 3, 1, 2] {
+        let next = page % 3 + 1;
+        server.then(&[(200, &format!("{{\"items\": [{{\"id\": {page}}}], \"next\": \"to {next}\"}}"))]);
+    }
+    project.elt(&["run"]).expect(1).says("page 4 leads back to one that was there before");
 }

@@ -150,3 +150,22 @@ async fn types_are_inferred_from_the_whole_file_pinned_and_then_hold() {
     project.remove("models/raw/r.columns.yml");
     project.good(&["run"]).says("inferred id text");
 }
+
+#[tokio::test]
+async fn a_bad_value_is_named_even_where_postgresql_does_not_and_the_history_does_not_have_it() {
+    let project =
+        Project::new(&[("models/raw/r.sql", &model("allow_empty=true", "code varchar(3), info jsonb"))])
+            .await;
+    project.write("a.csv", "code,info\nabcdef,\n");
+    project
+        .elt(&["run"])
+        .expect(1)
+        .says("line 2, column code: value too long for type character varying(3): \"abcdef\"");
+    project.write("a.csv", "code,info\nabc,\"{\"\"a\"\": hunter2}\"\n");
+    project.elt(&["run"]).expect(1).says("invalid input syntax for type json").says("hunter2");
+    project.write("models/raw/r.sql", &model("allow_empty=true", "code text primary key, info text"));
+    project.write("a.csv", "code,info\nhunter2,\nhunter2,\n");
+    project.elt(&["run"]).expect(1).says("duplicate key value").says("Key (code)=(hunter2) already exists");
+    let kept = "select string_agg(message, ' ') from elt.run_nodes";
+    assert!(!project.value(kept).await.contains("hunter2") && !project.value(kept).await.contains("abcdef"));
+}

@@ -54,6 +54,16 @@ async fn a_csv_of_any_dialect_and_encoding_loads() {
         .says("encoding='latin1'");
     put(&project, "a.csv", b"1,ok\n2,a,b\n");
     project.elt(&["run"]).expect(1).says("a.csv, line 2: it has 3 fields, and there are 2 columns");
+    project.write(MODEL, &model("source='a.csv', header=false", "id int, name text, more text"));
+    put(&project, "a.csv", b"1,ok\n");
+    project.elt(&["run"]).expect(1).says("the file has 2 columns, and the table has 3 columns");
+    put(&project, "a.csv", b"id;name\n1;ok\n");
+    for config in ["source='a.csv'", "source='a.csv', infer=true"] {
+        project.write(MODEL, &model(config, ""));
+        project.elt(&["run"]).expect(1).says("a single column, `id;name`").says("delimiter=';'");
+    }
+    project.write(MODEL, &model("source='a.csv', delimiter=','", ""));
+    project.good(&["run"]);
     project.write(MODEL, &model("source='a.csv', encoding='klingon'", "id int, name text"));
     project.elt(&["run"]).expect(1).says("the encoding `klingon` is not known");
 }
@@ -104,7 +114,7 @@ async fn json_loads_by_name_with_its_digits() {
     project.write("a.jsonl", "{\"id\":1,\"amount\":1,\"tags\":1}\n{\"id\":\"one\"}\n");
     project.elt(&["run"]).expect(1).says("a.jsonl, line 2, column id: invalid input syntax");
     project.write("a.jsonl", "{\"id\":1,\"amount\":1,\"tags\":1}\n{\"id\":");
-    project.elt(&["run"]).expect(1).says("a.jsonl is not whole JSON");
+    project.elt(&["run"]).expect(1).says("a.jsonl is not whole JSON: line 2, column 7: incomplete document");
     project.write(MODEL, &model("source='a.json', records='data.nothing'", ""));
     project.elt(&["run"]).expect(1).says("a.json holds no array of records at `data.nothing`");
 }

@@ -132,11 +132,54 @@ async fn a_cursor_brings_what_is_newer_and_a_key_what_has_changed() {
     project.good(&["run"]);
     assert_eq!(names(&project).await, "1a 2B 3late 4d 5e 6f");
     project.database.run("insert into shop.orders values (7, 'g', null)").await;
-    project.elt(&["run", "--full-refresh"]).expect(1).says("1 rows have no `at`");
+    project.elt(&["run", "--full-refresh"]).expect(1).says("`at` is empty or infinite in 1 of the rows");
     project.write("models/raw/r.sql", &model("").replace("'at'", "'name'"));
     project.elt(&["run", "--full-refresh"]).expect(1).says("the cursor `name` is text");
     project.write("models/raw/r.sql", &model("").replace("'at'", "'ta'"));
     project.elt(&["run", "--full-refresh"]).expect(1).says("no column `ta` to be its cursor");
+}
+
+#[tokio::test]
+async fn a_row_without_an_end_or_a_cursor_does_not_hide_those_that_come_later() {
+    let model = |words: &str| {
+        format!(
+            "{{{{ config(source=env_var('SHOP_URL'), table='shop.orders', incremental={{'cursor': 'at'}}{words}) }}}}"
+        )
+    };
+    let project = Project::new(&[("models/raw/r.sql", &model(", unique_key='id'"))]).await;
+    let url = project.database.url.clone();
+    let project = project.env("SHOP_URL", &url);
+    let shop = |sql: &'static str| project.database.run(sql);
+    shop(
+        "create schema shop; create table shop.orders (id int, name text, at timestamptz); \
+          insert into shop.orders values (1, 'a', '2024-01-01'), (2, 'b', 'infinity')",
+    )
+    .await;
+    project.good(&["run"]);
+    shop("insert into shop.orders values (3, 'c', '2024-01-02'), (4, 'd', null)").await;
+    project.good(&["run"]);
+    shop("insert into shop.orders values (5, 'e', '2024-01-03'); update shop.orders set name = 'D' where id = 4")
+        .await;
+    project.good(&["run"]);
+    assert_eq!(names(&project).await, "1a 2b 3c 4D 5e");
+    assert!(
+        project
+            .value("select cursor_value from elt.loads order by run_id desc limit 1")
+            .await
+            .starts_with("2024-01-03")
+    );
+
+    // Without a key such rows would come twice: they are refused, those that come later, too.
+    shop("delete from shop.orders where id in (2, 4)").await;
+    project.write("models/raw/r.sql", &model(""));
+    project.good(&["run", "--full-refresh"]);
+    shop("insert into shop.orders values (6, 'f', null)").await;
+    project.elt(&["run"]).expect(1).says("`at` is empty or infinite in 1 of the rows");
+    shop("update shop.orders set at = 'infinity' where id = 6").await;
+    project.elt(&["run"]).expect(1).says("`at` is empty or infinite in 1 of the rows");
+    shop("update shop.orders set at = '2024-01-04' where id = 6").await;
+    project.good(&["run"]);
+    assert_eq!(names(&project).await, "1a 3c 5e 6f");
 }
 
 #[tokio::test]

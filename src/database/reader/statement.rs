@@ -34,7 +34,7 @@ fn write(query: &RowQuery, limit: u64, is_counted: bool) -> Statement {
     let position = list(query.order.iter().map(|sort| format!("q.{}::text", sort.column)));
     let (row, beside) = match query.format {
         RowFormat::Json => (
-            "row_to_json(t)::text".to_owned(),
+            "row_to_json(t.*)::text".to_owned(),
             format!(
                 " cross join lateral (select {}) as t",
                 list(query.columns.iter().map(|column| format!("q.{column}")))

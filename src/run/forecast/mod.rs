@@ -56,7 +56,7 @@ pub async fn forecast(
     observer: &Arc<dyn Observer>,
 ) -> Result<Forecast, RunError> {
     let texts = Texts::beside(manifest, &place.target);
-    let mut session = place.connector.connect().await?;
+    let mut session = place.connector.session().await?;
     migrate(&mut session).await?;
     let (plan, mut judge) = weigh(&session, place, manifest, request, texts).await?;
     let foreseen = foresee(place, manifest, &plan, &mut judge, observer)

@@ -26,7 +26,7 @@ pub(super) async fn known(loading: &Loading<'_>, location: &Location) -> Result<
     let state = state.map_err(|error| database(loading, &error))?;
     // A table that was loaded in another way before has nothing to go on from.
     let state = state.filter(|state| match &node.config.incremental {
-        Some(Incremental::Cursor(_)) => state.cursor.is_some(),
+        Some(Incremental::Cursor(_)) => state.cursor.as_deref().is_some_and(is_finite),
         _ => !state.files.is_empty(),
     });
     let Some(mut state) = state else { return Ok(None) };
@@ -156,16 +156,20 @@ pub(super) async fn settle(
         return Err(Box::new(problem.hint("declare it in the model's body as a time or a number")));
     }
     let (table, name) = (&loading.relation, ident(&column.name));
+    let endless = endless(column);
     let key: Vec<String> = keys(loading).iter().map(Ident::to_string).collect();
     if key.is_empty() {
-        let missing = format!("select count(*) from {table} where {name} is null");
-        let missing = loading.session.value(&missing).await.map_err(|error| database(loading, &error))?;
-        if missing.as_deref() != Some("0") {
-            let count = missing.unwrap_or_default();
-            let message =
-                format!("{count} rows have no `{}`, and would come again with every load", column.name);
+        let lost = format!("select count(*) from {table} where {name} is null or {endless}");
+        let lost = loading.session.value(&lost).await.map_err(|error| database(loading, &error))?;
+        if let Some(count) = lost.filter(|count| count != "0") {
+            let name = &column.name;
+            let message = format!(
+                "`{name}` is empty or infinite in {count} of the rows: they would come again with every load"
+            );
             let problem = Diagnostic::error("bad-cursor", message).at(loading.place.clone());
-            return Err(Box::new(problem.hint("give the model a unique_key, or another cursor")));
+            return Err(Box::new(
+                problem.hint("give the model a unique_key, or another cursor, or leave such rows out"),
+            ));
         }
     }
     if !key.is_empty() {
@@ -203,8 +207,25 @@ pub(super) async fn settle(
     }
     // As JSON a time is written so that others read it, too.
     let known = last.map(|last| format!(", {}::{}", literal(last), column.data_type)).unwrap_or_default();
-    let greatest = format!("select to_json(greatest(max({name}){known})) #>> '{{}}' from {table}");
+    let newest = format!("max({name}) filter (where not ({endless}))");
+    let greatest = format!("select to_json(greatest({newest}{known})) #>> '{{}}' from {table}");
     loading.session.value(&greatest).await.map_err(|error| database(loading, &error))
+}
+
+/// What is true of a value beyond which nothing can come: were it the last one, no row would ever be new again.
+fn endless(column: &catalog::Column) -> String {
+    let name = ident(&column.name);
+    match column.data_type.as_str() {
+        kind if kind == "date" || kind.starts_with("timestamp") => format!("not isfinite({name})"),
+        kind if kind.starts_with("numeric") => format!("{name} in ('NaN', 'Infinity', '-Infinity')"),
+        "real" | "double precision" => format!("{name} in ('NaN', 'Infinity', '-Infinity')"),
+        _ => "false".to_owned(),
+    }
+}
+
+/// Of the cursor that an earlier load has left.
+fn is_finite(cursor: &str) -> bool {
+    !["infinity", "-infinity", "nan"].contains(&cursor.to_ascii_lowercase().as_str())
 }
 
 /// Shows old and new rows together to tests and children; publishing moves the new ones over.

@@ -105,10 +105,19 @@ fn send(
 
 /// A row that PostgreSQL refused, named by file, line and column.
 fn of_copy(error: &DatabaseError, rows: &Rows, loading: &Loading<'_>, file: &str) -> Diagnostic {
-    let Some(row) = error.context.as_deref().and_then(|context| rows.explain(context)) else {
+    let row =
+        error.context.as_deref().filter(|_| is_of_a_row(error)).and_then(|context| rows.explain(context));
+    let Some(row) = row else {
         return located(error, loading.place.clone());
     };
-    Diagnostic::error("bad-row", format!("{file}, {row}: {error}")).at(loading.place.clone()).hint(
+    let mut message = format!("{file}, {row}: {}", error.message);
+    // Of a value that is too long, or no JSON, PostgreSQL says only that it is.
+    if let (Some(_), Some(value)) = (&row.column, row.value.as_deref().filter(|it| !message.contains(*it))) {
+        message.push_str(&format!(": \"{value}\""));
+    } else if let Some(json) = error.context.as_deref().and_then(json_read) {
+        message.push_str(&format!(": \"{json}\""));
+    }
+    Diagnostic::error("bad-row", message).at(loading.place.clone()).rows(error.detail.clone()).hint(
         match types::pinned(loading) {
             Some(path) => format!(
                 "nothing was loaded; the types are those pinned in {path}: change them there, or delete the \
@@ -119,4 +128,28 @@ fn of_copy(error: &DatabaseError, rows: &Rows, loading: &Loading<'_>, file: &str
                 .to_owned(),
         },
     )
+}
+
+/// A full disk, a lost connection and a cancelled run are told with the row at hand, which is not to blame.
+fn is_of_a_row(error: &DatabaseError) -> bool {
+    const NOT_OF_ROWS: [&str; 6] = ["08", "40", "53", "55", "57", "58"];
+    error.code.as_deref().is_some_and(|code| !NOT_OF_ROWS.iter().any(|class| code.starts_with(class)))
+}
+
+/// What PostgreSQL had read of a value that is no JSON: `JSON data, line 1: {"a": x...`.
+fn json_read(context: &str) -> Option<&str> {
+    context.lines().find_map(|line| line.strip_prefix("JSON data, ")?.split_once(": ")).map(|(_, read)| read)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_not_blamed_for_a_full_disk_or_a_run_that_was_stopped() {
+        let blamed = |code: &str| is_of_a_row(&DatabaseError::of_code(code, "x"));
+        assert!(["22P02", "23514", "42601", "XX000"].into_iter().all(blamed));
+        assert!(!["57014", "57P01", "53100", "08006", "40001"].into_iter().any(blamed));
+        assert!(!is_of_a_row(&DatabaseError::new("the connection is closed")));
+    }
 }

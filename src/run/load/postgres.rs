@@ -143,7 +143,8 @@ fn newer(loading: &Loading<'_>, query: String, known: Option<&LoadState>) -> Str
     let column = Ident::new(&cursor.cursor).expect("compiling checked the cursor's name");
     // With a key, rows as old as the last ones may have changed; they replace themselves.
     let sign = if loading.node.config.unique_key.is_empty() { ">" } else { ">=" };
-    format!("select * from ({query}) as all_rows where {column} {sign} {}", literal(last))
+    // Rows without one come each time: nothing else would ever bring them, or tell of them.
+    format!("select * from ({query}) as all_rows where {column} {sign} {} or {column} is null", literal(last))
 }
 
 /// A column of a type that only the other server knows comes as text.

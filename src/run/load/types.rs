@@ -117,7 +117,9 @@ fn check_some(
     if !columns.is_empty() {
         return Ok(());
     }
-    let error = SourceError::new(format!("{location} is empty: nothing says what columns there are"));
+    let error = SourceError::new(format!(
+        "{location} is empty, or its records have no keys: nothing says what columns there are"
+    ));
     Err(loading
         .wrong(&error.with_hint("was the export cut short? if not, declare the columns in the model's body")))
 }

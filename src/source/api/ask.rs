@@ -1,5 +1,6 @@
 //! One request after another: at the pace that was promised, again when it failed, never for ever.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -75,6 +76,7 @@ impl<'a> Asker<'a> {
         let begin = self.request.paging.as_ref().map_or(Next::First, Paging::begin);
         let mut state = spool.chained(&chain.name).unwrap_or_else(|| Chained::new(begin));
         let mut resumed = state.pages() > 0;
+        let mut asked = HashSet::new();
         while state.next != Next::Nothing {
             let (body, headers) = match self.ask(&chain, &state.next).await {
                 Ok(came) => came,
@@ -106,6 +108,10 @@ impl<'a> Asker<'a> {
             if next == state.next || state.pages() >= MAX_PAGES {
                 return Err(self.same_again(state.pages()));
             }
+            asked.insert(std::mem::replace(&mut state.next, Next::Nothing));
+            if asked.contains(&next) {
+                return Err(self.in_a_circle(state.pages()));
+            }
             state = spool.keep(&chain.name, state, (&lines, records), next)?;
         }
         Ok(spool.pages(&chain.name, &state))
@@ -114,6 +120,11 @@ impl<'a> Asker<'a> {
     fn same_again(&self, page: u64) -> SourceError {
         let message = format!("{}: page {} is the one before it again", self.shown, page + 1);
         SourceError::new(message).with_hint("does the API know the parameter that `paging` names?")
+    }
+
+    fn in_a_circle(&self, page: u64) -> SourceError {
+        let message = format!("{}: page {} leads back to one that was there before", self.shown, page + 1);
+        SourceError::new(message).with_hint("does `next` lead to the next page's cursor or address?")
     }
 
     /// The answer's body, however many tries it takes.

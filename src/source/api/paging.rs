@@ -28,7 +28,7 @@ pub enum Paging {
 }
 
 /// What is to be asked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in crate::source) enum Next {
     First,
     /// With this parameter.

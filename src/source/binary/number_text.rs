@@ -66,8 +66,8 @@ impl Float for f64 {
     }
 }
 
-/// `-12.50`, `NaN`. With a `modifier` only what surely fits it.
-pub(super) fn decimal(text: &[u8], out: &mut Vec<u8>, modifier: Option<i32>) -> Result<(), Left> {
+/// `-12.50`, `NaN`. Never what its column's `modifier` is sure to refuse; if `certain`, only what surely fits it.
+pub(super) fn decimal(text: &[u8], out: &mut Vec<u8>, (modifier, certain): (i32, bool)) -> Result<(), Left> {
     if text == b"NaN" {
         return put_numeric(out, text).map_err(|_| Left);
     }
@@ -81,9 +81,7 @@ pub(super) fn decimal(text: &[u8], out: &mut Vec<u8>, modifier: Option<i32>) -> 
     if count == 0 || count > 1_000 || !whole.iter().chain(fraction).all(u8::is_ascii_digit) {
         return Err(Left);
     }
-    if let Some(modifier) = modifier.filter(|modifier| *modifier >= 4)
-        && !surely_fits(whole, modifier)
-    {
+    if modifier >= 4 && !fits(whole, modifier, certain) {
         return Err(Left);
     }
     if count <= 16 && fraction.len() <= 8 {
@@ -94,12 +92,16 @@ pub(super) fn decimal(text: &[u8], out: &mut Vec<u8>, modifier: Option<i32>) -> 
     put_numeric(out, text).map_err(|_| Left)
 }
 
-/// A modifier is precision and scale; one digit is kept free for rounding.
-fn surely_fits(whole: &[u8], modifier: i32) -> bool {
+/// A modifier is precision and scale; to be certain, one digit is kept free for rounding.
+fn fits(whole: &[u8], modifier: i32, certain: bool) -> bool {
     let (precision, scale) = ((modifier - 4) >> 16, (modifier - 4) & 0xffff);
-    // From PostgreSQL 15 on a scale may be negative or above the precision: such are left.
+    // From PostgreSQL 15 on a scale may be negative or above the precision: nobody can be certain of such.
+    if scale > 1_000 {
+        return !certain;
+    }
     let zeros = whole.iter().take_while(|byte| **byte == b'0').count();
-    i32::try_from(whole.len() - zeros).is_ok_and(|digits| scale <= 1_000 && digits < precision - scale)
+    let room = precision - scale - i32::from(certain);
+    i32::try_from(whole.len() - zeros).is_ok_and(|digits| digits <= room || !certain && digits == 0)
 }
 
 /// At most 16 digits before the point and 8 after it: in groups of four, without a loop over digits.
@@ -173,15 +175,17 @@ mod tests {
             "00012.3400",
         ] {
             let (mut short, mut long) = (Vec::new(), Vec::new());
-            decimal(text.as_bytes(), &mut short, None).unwrap();
+            decimal(text.as_bytes(), &mut short, (-1, false)).unwrap();
             put_numeric(&mut long, text.as_bytes()).unwrap();
             assert_eq!(short, long, "{text}");
         }
         for text in ["", ".", "-", "1e3", "1,5", " 1", "1.2.3", "infinity"] {
-            assert_eq!(decimal(text.as_bytes(), &mut Vec::new(), None), Err(Left), "{text}");
+            assert_eq!(decimal(text.as_bytes(), &mut Vec::new(), (-1, false)), Err(Left), "{text}");
         }
-        let of_5_2 = Some((5 << 16 | 2) + 4);
-        assert_eq!(decimal(b"0099.999", &mut Vec::new(), of_5_2), Ok(()));
-        assert_eq!(decimal(b"100", &mut Vec::new(), of_5_2), Err(Left));
+        let of_5_2 = |text: &[u8], certain| decimal(text, &mut Vec::new(), ((5 << 16 | 2) + 4, certain));
+        assert_eq!(of_5_2(b"0099.999", true), Ok(()));
+        assert_eq!((of_5_2(b"100", true), of_5_2(b"100", false)), (Err(Left), Ok(())));
+        assert_eq!(of_5_2(b"1000", false), Err(Left));
+        assert_eq!(decimal(b"0.001", &mut Vec::new(), ((2 << 16 | 3) + 4, false)), Ok(()));
     }
 }

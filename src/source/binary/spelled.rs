@@ -29,7 +29,7 @@ impl Spelling {
     pub fn write(&self, text: &[u8], out: &mut Vec<u8>) -> Result<(), Left> {
         match self.kind {
             Kind::Text => {
-                if self.is_name && text.len() > 63 || self.certain && !self.surely_fits(text) {
+                if self.is_name && text.len() > 63 || !self.fits(text) {
                     return Err(Left);
                 }
                 field(out, text)
@@ -39,7 +39,7 @@ impl Spelling {
             Kind::Int8 => fixed(out, integer(text)?.to_be_bytes()),
             Kind::Float4 => fixed(out, float::<f32>(text)?.to_be_bytes()),
             Kind::Float8 => fixed(out, float::<f64>(text)?.to_be_bytes()),
-            Kind::Numeric => decimal(text, out, self.certain.then_some(self.modifier)),
+            Kind::Numeric => decimal(text, out, (self.modifier, self.certain)),
             Kind::Bool => fixed(out, [u8::from(boolean(text)?)]),
             Kind::Date => fixed(out, date(text)?.to_be_bytes()),
             Kind::Time => fixed(out, time(text)?.to_be_bytes()),
@@ -59,9 +59,10 @@ impl Spelling {
         }
     }
 
-    /// Of varchar(n) and char(n), whose modifier is n + 4.
-    fn surely_fits(&self, text: &[u8]) -> bool {
+    /// Of varchar(n) and char(n), whose modifier is n + 4: PostgreSQL names what is too long only if it comes as text.
+    fn fits(&self, text: &[u8]) -> bool {
         match usize::try_from(self.modifier) {
+            Ok(modifier) if text.len() + 4 <= modifier => true,
             Ok(modifier) => text.iter().filter(|byte| (**byte as i8) >= -0x40).count() + 4 <= modifier,
             Err(_) => true,
         }

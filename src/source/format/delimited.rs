@@ -98,8 +98,15 @@ impl Delimited {
     fn refusal(&self, fault: Fault) -> SourceError {
         match fault {
             Fault::Read(error) => read_error(&self.shown, error),
-            Fault::Text(line, why) => SourceError::new(format!("{}, line {line}: {why}", self.shown))
-                .with_hint("is the quote character right? config knows `quote` and `escape`"),
+            Fault::Text(line, why) => {
+                let hint = if why.contains("otherwise") {
+                    "save the file with line ends of one kind; or, if that line end is part of a text, are \
+                     `quote` and `escape` those of the file?"
+                } else {
+                    "is the quote character right? config knows `quote` and `escape`"
+                };
+                SourceError::new(format!("{}, line {line}: {why}", self.shown)).with_hint(hint)
+            }
         }
     }
 
@@ -241,9 +248,15 @@ mod tests {
     fn line_ends_are_of_one_kind() {
         assert_eq!(plain("a,b\r1,2\r3,4"), ["2: 1|2", "3: 3|4"]);
         assert!(
-            rows("a,b\n1,2\r\n", &ReadOptions::default()).unwrap_err().contains("line 2: a carriage return")
+            rows("a,b\n1,2\r\n", &ReadOptions::default())
+                .unwrap_err()
+                .contains("line 2: it ends with a carriage return")
         );
-        assert!(rows("a,b\r\n1,2\n", &ReadOptions::default()).unwrap_err().contains("line 2: a newline"));
+        assert!(
+            rows("a,b\r\n1,2\n", &ReadOptions::default())
+                .unwrap_err()
+                .contains("line 2: it ends with a newline")
+        );
         assert!(rows("a\n\"1", &ReadOptions::default()).unwrap_err().contains("line 2: a quote is opened"));
     }
 

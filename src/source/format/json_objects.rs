@@ -195,7 +195,31 @@ fn wrong(shown: &str, error: ReaderError, path: Option<&str>) -> SourceError {
             SourceError::new(format!("{shown} holds no array of records at `{path}`"))
                 .with_hint("records='data.items' are the keys that lead to it from the top")
         }
-        (error, _) => SourceError::new(format!("{shown} is not whole JSON: {error}"))
+        (error, _) => SourceError::new(format!("{shown} is not whole JSON: {}", said(&error)))
             .with_hint("it is an array of objects, or one object a line; was it cut off?"),
+    }
+}
+
+/// Lines and columns from 1, and the reader's words for what is wrong apart: `UnexpectedComma`.
+fn said(error: &ReaderError) -> String {
+    let (why, place) = match error {
+        ReaderError::SyntaxError(error) => {
+            let mut words = String::new();
+            for letter in format!("{:?}", error.kind).chars() {
+                if letter.is_uppercase() && !words.is_empty() {
+                    words.push(' ');
+                }
+                words.extend(letter.to_lowercase());
+            }
+            (words, &error.location)
+        }
+        ReaderError::MaxNestingDepthExceeded { max_nesting_depth, location } => {
+            (format!("it is nested deeper than {max_nesting_depth} levels"), location)
+        }
+        other => return other.to_string(),
+    };
+    match &place.line_pos {
+        Some(at) => format!("line {}, column {}: {why}", at.line + 1, at.column + 1),
+        None => why,
     }
 }

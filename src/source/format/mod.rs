@@ -88,6 +88,11 @@ fn by_name(name: &str, head: &[u8], shown: &str) -> Result<Format, SourceError> 
     match name.rsplit_once('.').map(|(_, ending)| ending) {
         Some("parquet" | "pq") => Ok(Format::Parquet),
         Some("json" | "jsonl" | "ndjson") => Ok(Format::Json),
+        Some("xlsx" | "xlsm" | "xlsb" | "ods") => Ok(Format::Workbook),
+        _ if head.starts_with(b"PK\x03\x04") => Err(SourceError::new(format!(
+            "{shown} is a zip archive inside of another, which elt does not read"
+        ))
+        .with_hint("unpack the outer one")),
         Some(ending @ ("xml" | "avro" | "orc")) => {
             Err(SourceError::new(format!("{shown} is called .{ending}, which elt does not read as a file"))
                 .with_hint(
@@ -112,12 +117,16 @@ fn looks_like_json(head: &[u8]) -> bool {
 
 /// Names what the first bytes show, where it is something that nobody can COPY.
 fn foreign(head: &[u8]) -> Option<&'static str> {
-    const MAGIC: [(&[u8], &str); 6] = [
+    const MAGIC: [(&[u8], &str); 9] = [
         (b"BZh", "packed with bzip2"),
         (b"\xfd7zXZ\0", "packed with xz"),
         (b"7z\xbc\xaf", "a 7-Zip archive"),
         (b"PARE", "an encrypted Parquet file"),
         (b"%PDF", "a PDF document"),
+        (b"PK\x05\x06", "a zip archive without files"),
+        // Of what was packed once, nothing of this is left.
+        (b"\x1f\x8b", "packed twice, with gzip inside"),
+        (b"\x28\xb5\x2f\xfd", "packed twice, with zstd inside"),
         (b"SQLite format 3\0", "an SQLite database"),
     ];
     if let Some((_, what)) = MAGIC.iter().find(|(magic, _)| head.starts_with(magic)) {
@@ -151,6 +160,10 @@ mod tests {
     fn what_cannot_be_read_is_named() {
         let said = |head: &[u8]| detect(head, None, None, "f").unwrap_err().message;
         assert!(said(b"\n <!DOCTYPE HTML>").contains("a web page"));
+        assert!(said(b"PK\x05\x06\0\0").contains("a zip archive without files"));
+        assert!(said(b"\x1f\x8b\x08").contains("packed twice"));
+        assert!(said(b"PK\x03\x04").contains("a zip archive inside of another"));
+        assert_eq!(detect(b"PK\x03\x04", Some("a.xlsx.gz"), None, "f").unwrap(), Format::Workbook);
         assert!(detect(b"<x/>", Some("a.xml.gz"), None, "f").unwrap_err().message.contains(".xml"));
         assert!(detect(b"PAR1", None, Some(Format::Json), "f").unwrap_err().message.contains("Parquet"));
     }

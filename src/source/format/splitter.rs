@@ -269,8 +269,8 @@ impl Splitter {
     }
 
     fn line_end(&mut self, at: usize) -> Scan {
-        const RETURN: &str = "a carriage return stands outside of quotes where lines end otherwise";
-        const NEWLINE: &str = "a newline stands outside of quotes where lines end otherwise";
+        const RETURN: &str = "it ends with a carriage return, where the lines before it end otherwise";
+        const NEWLINE: &str = "it ends with a newline alone, where the lines before it end otherwise";
         let is_return = self.buffer[at] == b'\r';
         let next = self.buffer.get(at + 1);
         match (is_return, self.line_ends) {

@@ -79,7 +79,7 @@ impl Workbook {
             let start = self.text.len();
             self.text.extend_from_slice(written(cell).as_bytes());
             if let Data::Error(error) = cell {
-                let why = format!("is the error {error} of a formula");
+                let why = format!("it is the error {error} of a formula");
                 problem = Some(Problem { column: Some(*index), why });
             }
             let null = self.text.len() == start;

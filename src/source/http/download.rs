@@ -321,6 +321,10 @@ impl<'a> Download<'a> {
                 error.with_hint("check the link, and that it is shared with anyone who has it")
             }
             404 | 410 => error.with_hint("there is no such file: check the address"),
+            401 | 403 | 407 if self.options.basic.is_some() || !self.options.headers.is_empty() => error
+                .with_hint(
+                    "the login that was sent is not taken: is it right, not expired, and for this file?",
+                ),
             401 | 403 | 407 => {
                 error.with_hint("the address needs a login: auth={'bearer': env_var('…')}, or a fresh link")
             }

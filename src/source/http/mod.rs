@@ -58,7 +58,11 @@ impl Http {
         let client = client(options)?;
         let mut headers = HeaderMap::new();
         for (name, value) in &options.headers {
-            let refused = || SourceError::new(format!("the header `{}` cannot be sent", name.escape_debug()));
+            let refused = || {
+                let message = format!("the header `{}` cannot be sent", name.escape_debug());
+                SourceError::new(message)
+                    .with_hint("is there a line break at the end of the variable it comes from?")
+            };
             let name = HeaderName::try_from(name.as_str()).map_err(|_| refused())?;
             let mut value = HeaderValue::try_from(value.as_str()).map_err(|_| refused())?;
             value.set_sensitive(true);

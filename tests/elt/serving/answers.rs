@@ -22,6 +22,8 @@ models:
     expose: {path: /latest, shape: value, order: [-id]}
   - name: bare
     expose: {path: /bare, limit: {default: 5, maximum: 2000}}
+  - name: letters
+    expose: {path: /letters, key: t, order: [q, -s]}
   - name: dividing
     expose: {path: /dividing, limit: {maximum: 5000}}
 ";
@@ -36,6 +38,10 @@ async fn coded() -> Project {
         ),
         ("models/prod/bare.sql", "select n as id from generate_series(1, 1500) as n"),
         ("models/prod/dividing.sql", "select n as id, 10 / (n - 3) as x from generate_series(1, 3) as n"),
+        (
+            "models/prod/letters.sql",
+            "select 1 as t, 'q' as q, 2 as s, 3 as p, 4 as row, 5 as e, 6 as \"as\", 7 as r, 8 as shown",
+        ),
         ("models/prod/coded.yml", CODED_YAML),
     ])
     .await;
@@ -67,6 +73,13 @@ async fn answers_hold_what_they_promise() {
     assert_eq!(server.get("/latest").await, (200, json!(10.5)));
     let csv = server.client.get(format!("{}/latest", server.base)).header("accept", "text/csv").send().await;
     assert_eq!(csv.unwrap().text().await.unwrap(), "zeta\r\n10.5\r\n");
+
+    // Columns are called whatever their author likes.
+    let letters = json!({"t": 1, "q": "q", "s": 2, "p": 3, "row": 4, "e": 5, "as": 6, "r": 7, "shown": 8});
+    assert_eq!(server.get("/letters?t=1&q.contains=q").await, (200, json!([letters])));
+    for show in [&["show", "letters", "-o", "json"][..], &["show", "letters", "--query", "-o", "json"]] {
+        assert_eq!(serde_json::from_str::<Value>(&project.good(show).stdout).unwrap(), json!([letters]));
+    }
 
     // One row, or an error that says which.
     assert_eq!(server.get("/coded/C").await, (200, json!({"id": 1, "country": "C "})));
