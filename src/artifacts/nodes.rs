@@ -11,7 +11,7 @@ use super::entries::{
 use super::manifest::{Writer, inside, targets};
 use crate::manifest::{self as compiled, Body, Node, NodeId, hash};
 use crate::name::Relation;
-use crate::project::{ColumnProperties, Constraint, ConstraintKind, Materialization};
+use crate::project::{ColumnProperties, Constraint, ConstraintKind, Layer, Materialization};
 
 impl<'a> Writer<'a> {
     pub fn nodes(&self) -> IndexMap<String, Entry<'a>> {
@@ -168,7 +168,10 @@ impl<'a> Writer<'a> {
         let compiled = self.manifest.test_query(test, &|target| self.manifest.published(target)).text;
         Entry {
             database: self.database,
-            schema: self.manifest.schema(self.manifest.node(test.home).layer).as_str(),
+            schema: self
+                .manifest
+                .schema(test.home.map_or(Layer::Prod, |home| self.manifest.node(home).layer))
+                .as_str(),
             name: &test.name,
             resource_type: "test",
             package_name: package,

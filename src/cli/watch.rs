@@ -141,7 +141,7 @@ impl Watching<'_> {
         let checked = run::check(session, &manifest, &affected, defer.as_ref()).await?;
         self.context.terminal.diagnostics(&checked.problems);
         let took = duration(i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX));
-        let (good, bad) = (checked.good, checked.problems.len());
+        let (good, bad) = (checked.good, checked.bad());
         if bad > 0 || !affected.is_empty() {
             let message = format!("Checked models and tests in {took}: {good} good, {bad} bad");
             self.context.terminal.say(&message);
@@ -269,7 +269,7 @@ fn affected(
         }
     }
     let tests = manifest.tests.iter().filter(|test| is_other(&format!("test {}", test.name)));
-    found.extend(tests.map(|test| test.home));
+    found.extend(tests.filter_map(|test| test.home));
     let is_other = |name: &str| is_other(&format!("unit test {name}"));
     let units = manifest.unit_tests.iter().filter(|test| is_other(&test.written.name));
     found.extend(units.map(|test| test.model));

@@ -14,6 +14,7 @@ use super::args::{Check, Prune, Selection, Work};
 use super::going::Going;
 use super::terminal::duration;
 use super::{Context, FAILED, Outcome, Stop};
+use crate::diagnostic::Severity;
 use crate::engine::Engine;
 use crate::manifest::select::Chosen;
 use crate::manifest::{Manifest, NodeId};
@@ -199,9 +200,13 @@ pub async fn check(context: &Context, arguments: &Check) -> Outcome {
     context.artifacts(&project).manifest(&project, &manifest);
     let engine = Engine::open(&project.root, &project.target).await?;
     let session = engine.connector.session().await?;
-    let checked = run::check(&session, &manifest, &chosen, defer.as_ref()).await?;
+    let mut checked = run::check(&session, &manifest, &chosen, defer.as_ref()).await?;
     drop(session);
+    if context.global.warn_error {
+        checked.problems.iter_mut().for_each(|problem| problem.severity = Severity::Error);
+    }
     context.terminal.diagnostics(&checked.problems);
+    let bad = checked.bad();
     if let Some(note) = &checked.note {
         context.terminal.note(note);
     }
@@ -218,14 +223,14 @@ pub async fn check(context: &Context, arguments: &Check) -> Outcome {
     let took = duration(i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX));
     if context.terminal.json {
         context.terminal.json_line(&json!({
-            "event": "checked", "good": checked.good, "bad": checked.problems.len(), "unjudged": checked.unjudged,
+            "event": "checked", "good": checked.good, "bad": bad, "unjudged": checked.unjudged,
             "needs_rows": checked.needs_rows,
         }));
     }
-    let (good, bad) = (checked.good, checked.problems.len());
+    let good = checked.good;
     context.terminal.say(&format!("Checked models and tests in {took}: {good} good, {bad} bad"));
     engine.close().await?;
-    Ok(if checked.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+    Ok(if bad == 0 { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
 pub(super) async fn is_published(

@@ -105,7 +105,7 @@ fn one(package: &Installed, read_by_stage: &HashSet<String>, files: &mut Files, 
     let Installed { dbt, folder } = package;
     let mut told = Vec::new();
     let mut own = place::place_package(dbt, read_by_stage, &mut told);
-    let (_, text) = profile::read(dbt, &[], &BTreeMap::new(), &mut Vec::new());
+    let (_, text) = profile::read((dbt, &Files::new()), &[], &BTreeMap::new(), &mut Vec::new());
     own.insert("profiles.yml".into(), Placed { text, original: None });
     for (path, mut file) in own {
         file.original = file.original.map(|original| format!("{folder}/{original}"));

@@ -8,6 +8,7 @@ mod columns;
 mod cut;
 mod dbt;
 mod describe;
+mod folder_tests;
 mod installed;
 mod layers;
 mod packages;
@@ -90,7 +91,7 @@ pub fn import(import: &Import<'_>) -> Result<Imported, ImportError> {
     installed::place(&installed, &mut files, &mut findings);
     let packages = packages::read(&project, &folder, &installed, &mut findings);
     let (profile, offline) =
-        profile::read(&project, &import.profile_dirs, &import.setting.env, &mut findings);
+        profile::read((&project, &files), &import.profile_dirs, &import.setting.env, &mut findings);
     files.insert("profiles.yml".into(), Placed { text: offline, original: None });
     let setting = Setting { target: None, ..import.setting.clone() };
     let ignore = "/.elt/\n/target/\n".to_owned();

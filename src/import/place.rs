@@ -75,7 +75,7 @@ fn place_beside(dbt: &Dbt, read_by_stage: Option<&HashSet<String>>, findings: &m
     seeds.describe(&loads, &mut files);
     configure(dbt, &models, &placed, &mut files, findings);
     beside::place(dbt, &mut files, findings);
-    settings::list(dbt, findings);
+    settings::list(dbt, &files, findings);
     files
 }
 

@@ -8,17 +8,18 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::Files;
 use super::dbt::Dbt;
 use super::describe::flow_text;
+use super::folder_tests::FolderTests;
 use super::report::{Finding, Kind};
-use super::settings;
 use crate::diagnostic::{Location, SourceFile};
 use crate::project::yaml;
 use crate::template::{Library, Scope};
 
 /// The profile to keep; and one without connections, to read the project with.
 pub fn read(
-    dbt: &Dbt,
+    (dbt, files): (&Dbt, &Files),
     folders: &[PathBuf],
     env: &BTreeMap<String, String>,
     findings: &mut Vec<Finding>,
@@ -99,7 +100,7 @@ pub fn read(
         own.push_str("\n# Where adapter.dispatch looks for the macros of packages.\ndispatch:\n");
         orders.iter().for_each(|order| own.push_str(&format!("  - {order}\n")));
     }
-    own.push_str(&settings::of_tests(dbt));
+    own.push_str(&FolderTests::read(dbt, files).written());
     (format!("{text}{own}"), own)
 }
 

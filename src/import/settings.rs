@@ -1,12 +1,12 @@
 //! What `dbt_project.yml` says and elt has no place for: each word is listed with its line.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use super::Files;
 use super::dbt::Dbt;
-use super::describe::flow_text;
+use super::folder_tests::{self, FolderTests};
 use super::place::finding;
 use super::report::{Finding, Kind};
-use crate::project::{TEST_WORDS, folder_config};
 
 /// Settings of the whole project.
 const SETTINGS: [(&str, &str); 4] = [
@@ -17,10 +17,7 @@ const SETTINGS: [(&str, &str); 4] = [
 ];
 
 /// Configs of folders that are not of models, snapshots or seeds.
-const TREES: [(&str, &str); 9] = [
-    ("tests", "write it under `tests:` of profiles.yml"),
-    ("data_tests", "write it under `tests:` of profiles.yml"),
-    ("data-tests", "write it under `tests:` of profiles.yml"),
+const TREES: [(&str, &str); 6] = [
     ("unit_tests", "write it in the `config:` of each unit test"),
     ("unit-tests", "write it in the `config:` of each unit test"),
     ("sources", "write it in the `config:` of each source"),
@@ -29,30 +26,7 @@ const TREES: [(&str, &str); 9] = [
     ("semantic-models", "elt has no semantic layer"),
 ];
 
-const OF_TESTS: [&str; 3] = ["tests", "data_tests", "data-tests"];
-
-/// What holds for all tests, as `tests:` of profiles.yml.
-pub fn of_tests(dbt: &Dbt) -> String {
-    let mut words = Map::new();
-    for tree in OF_TESTS {
-        words.extend(folder_config(dbt.setting(tree), &[dbt.name.as_str()]));
-    }
-    words.retain(|word, _| is_of_tests(word));
-    if words.is_empty() {
-        return String::new();
-    }
-    let lines = words.iter().map(|(word, value)| match value {
-        Value::String(text) => format!("  +{word}: {}\n", flow_text(text)),
-        other => format!("  +{word}: {other}\n"),
-    });
-    format!("\ntests:\n{}", lines.collect::<String>())
-}
-
-fn is_of_tests(word: &str) -> bool {
-    TEST_WORDS.contains(&word) && word != "alias" || ["where", "tags", "enabled", "meta"].contains(&word)
-}
-
-pub fn list(dbt: &Dbt, findings: &mut Vec<Finding>) {
+pub fn list(dbt: &Dbt, files: &Files, findings: &mut Vec<Finding>) {
     let mut told = |line: usize, what: String, why: &str| {
         findings.push(finding(Kind::NotTaken, "dbt_project.yml", line, what, why));
     };
@@ -61,16 +35,19 @@ pub fn list(dbt: &Dbt, findings: &mut Vec<Finding>) {
             told(dbt.line_of(name, name), format!("`{name}`"), why);
         }
     }
-    for (tree, why) in TREES {
+    let of_tests = FolderTests::read(dbt, files);
+    let trees = folder_tests::TREES.map(|tree| (tree, None)).into_iter();
+    for (tree, why) in trees.chain(TREES.map(|(tree, why)| (tree, Some(why)))) {
         let mut words = Vec::new();
         leaves(dbt.setting(tree), &mut words);
-        if OF_TESTS.contains(&tree) {
-            let kept = folder_config(dbt.setting(tree), &[dbt.name.as_str()]);
-            words.retain(|(word, value)| !(is_of_tests(word) && kept.get(*word) == Some(*value)));
-        }
         for (word, value) in words {
+            let why = match why {
+                Some(why) => Some(why.to_owned()),
+                None => of_tests.why_not(word, value),
+            };
+            let Some(why) = why else { continue };
             let line = dbt.line_of(tree, word);
-            told(line, format!("`{word}: {value}` for folders of {}", tree.replace('-', "_")), why);
+            told(line, format!("`{word}: {value}` for folders of {}", tree.replace('-', "_")), &why);
         }
     }
 }

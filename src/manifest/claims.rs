@@ -214,27 +214,24 @@ impl Reader<'_> {
 
     /// It is written down and nothing more: what it refers to may not be there.
     fn disabled_test(&mut self, claim: Claim<'_>) {
-        let home = claim.subject.unwrap_or(NodeId(0));
         let Ok(judged) = TestConfig::read(&Map::new()) else { return };
-        if home.0 < self.nodes.len() {
-            self.disabled_tests.push(Test {
-                name: claim.name,
-                kind: claim.kind.to_owned(),
-                package: claim.package,
-                called: claim.called,
-                judged,
-                description: claim.description,
-                text: Text { rendered: Rendered::default(), targets: Vec::new() },
-                file: claim.place.file.clone(),
-                place: claim.place,
-                home,
-                subject: claim.subject,
-                column: claim.column,
-                arguments: claim.arguments,
-                config: claim.config,
-                words: claim.words,
-            });
-        }
+        self.disabled_tests.push(Test {
+            name: claim.name,
+            kind: claim.kind.to_owned(),
+            package: claim.package,
+            called: claim.called,
+            judged,
+            description: claim.description,
+            text: Text { rendered: Rendered::default(), targets: Vec::new() },
+            file: claim.place.file.clone(),
+            place: claim.place,
+            home: claim.subject,
+            subject: claim.subject,
+            column: claim.column,
+            arguments: claim.arguments,
+            config: claim.config,
+            words: claim.words,
+        });
     }
 
     fn test(
@@ -264,12 +261,6 @@ impl Reader<'_> {
         };
         let targets = self.targets(&rendered.references, subject, &place.file);
         let home = targets.iter().copied().chain(subject).max_by_key(|id| rank[id.0]);
-        let Some(home) = home else {
-            let message = format!("the test `{name}` reads no model");
-            let problem = Diagnostic::error("test-of-nothing", message).at(place.clone());
-            self.problems.push(problem.hint("name what it is about by {{ ref('…') }}"));
-            return None;
-        };
         Some(Test {
             name,
             kind: kind.to_owned(),

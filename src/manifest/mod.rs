@@ -129,8 +129,9 @@ pub struct Test {
     pub text: Text,
     pub file: Arc<SourceFile>,
     pub place: Location,
-    /// The last of the nodes it reads, in build order: what comes after that one waits for the test.
-    pub home: NodeId,
+    /// The last of the nodes it reads, in build order: what comes after that one waits for the test. `None` where it
+    /// reads none.
+    pub home: Option<NodeId>,
     /// The node and the column that a generic test stands under.
     pub subject: Option<NodeId>,
     pub column: Option<String>,

@@ -199,10 +199,12 @@ impl<'a> Reader<'a> {
             let disabled = self.project.models.iter().any(|model| model.name == entry.name)
                 || self.project.rule_names.contains(&entry.name);
             if self.described(entry).is_none() && !disabled {
-                let message = format!("`{}` is described, but there is no such model or rule", entry.name);
+                let tests = if entry.tests.is_empty() { "" } else { "; its tests are not run" };
+                let message =
+                    format!("`{}` is described, but there is no such model or rule{tests}", entry.name);
                 let hint = did_you_mean(&entry.name, self.by_name.keys().map(String::as_str));
                 self.problems.push(
-                    Diagnostic::error("unknown-model", message).at(entry.place.clone()).maybe_hint(hint),
+                    Diagnostic::warning("unknown-model", message).at(entry.place.clone()).maybe_hint(hint),
                 );
             }
         }

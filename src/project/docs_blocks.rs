@@ -1,10 +1,12 @@
-//! dbt's `{% docs name %}…{% enddocs %}` in Markdown files, and `{{ doc('name') }}` in descriptions.
+//! dbt's `{% docs name %}…{% enddocs %}` in Markdown files, and templates in descriptions: `{{ doc('name') }}`,
+//! `{{ var('x') }}`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Exposure, Properties, SourceTable};
-use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
+use crate::diagnostic::{Diagnostic, Location, Severity, SourceFile, did_you_mean};
+use crate::template::Library;
 
 /// A text that descriptions may take over.
 #[derive(Debug, Clone)]
@@ -58,8 +60,9 @@ fn closing(text: &str, start: usize) -> Option<(usize, usize)> {
     }
 }
 
-/// Puts the blocks into every description that names them.
+/// Puts the blocks into every description that names them, and renders what else it holds.
 pub(super) fn resolve(
+    library: &Library,
     blocks: &[DocsBlock],
     properties: &mut [Properties],
     sources: &mut [SourceTable],
@@ -69,8 +72,12 @@ pub(super) fn resolve(
     let texts: HashMap<&str, &str> =
         blocks.iter().map(|block| (block.name.as_str(), block.text.as_str())).collect();
     let mut fill = |description: &mut String, place: &Location| {
-        if description.contains("{{") {
-            *description = filled(description, &texts, place, problems);
+        if description.contains("{{") || description.contains("{%") {
+            let (text, taken) = filled(description, &texts, place, problems);
+            *description = rendered(library, &text, place, problems);
+            for (mark, block) in taken {
+                *description = description.replace(&mark, block);
+            }
         }
     };
     for entry in properties {
@@ -90,19 +97,33 @@ pub(super) fn resolve(
     }
 }
 
-fn filled(
+/// A description as it comes out. What it cannot be is told, and it stays as it is: nothing hangs on it.
+fn rendered(library: &Library, text: &str, place: &Location, problems: &mut Vec<Diagnostic>) -> String {
+    library.render_value(text, place).unwrap_or_else(|wrong| {
+        let warning = |problem| Diagnostic { severity: Severity::Warning, ..problem };
+        problems.extend(wrong.into_iter().map(warning));
+        text.to_owned()
+    })
+}
+
+/// The text with a mark in the place of each block, and what each mark stands for: tags in a block are only shown.
+fn filled<'a>(
     text: &str,
-    blocks: &HashMap<&str, &str>,
+    blocks: &HashMap<&str, &'a str>,
     place: &Location,
     problems: &mut Vec<Diagnostic>,
-) -> String {
-    let mut out = String::new();
+) -> (String, Vec<(String, &'a str)>) {
+    let (mut out, mut taken) = (String::new(), Vec::new());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("{{") {
         let Some((inner, behind)) = after.split_once("}}") else { break };
         out.push_str(before);
         match doc_name(inner).map(|name| (name, blocks.get(name))) {
-            Some((_, Some(block))) => out.push_str(block),
+            Some((_, Some(block))) => {
+                let mark = format!("\u{1}{}\u{1}", taken.len());
+                out.push_str(&mark);
+                taken.push((mark, *block));
+            }
             Some((name, None)) => {
                 let message = format!("there is no docs block `{name}`");
                 let hint = did_you_mean(name, blocks.keys().copied())
@@ -113,7 +134,7 @@ fn filled(
         }
         rest = behind;
     }
-    out + rest
+    (out + rest, taken)
 }
 
 /// `doc('name')` or `doc('package', 'name')`.
@@ -138,13 +159,10 @@ mod tests {
         );
         let texts = blocks.iter().map(|block| (block.name.as_str(), block.text.as_str())).collect();
         let place = Location::start_of(&file);
-        let out = filled(
-            "x {{ doc('a') }} {{doc('p', \"b\")}} {{ y }} {{ doc('c') }}",
-            &texts,
-            &place,
-            &mut problems,
-        );
-        assert_eq!(out, "x All of **a**. b {{ y }} ");
+        let text = "x {{ doc('a') }} {{doc('p', \"b\")}} {{ y }} {{ doc('c') }}";
+        let (out, taken) = filled(text, &texts, &place, &mut problems);
+        assert_eq!(out, "x \u{1}0\u{1} \u{1}1\u{1} {{ y }} ");
+        assert_eq!(taken.iter().map(|(_, block)| *block).collect::<Vec<_>>(), ["All of **a**.", "b"]);
         assert_eq!(problems[0].message, "there is no docs block `c`");
     }
 

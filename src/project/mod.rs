@@ -213,7 +213,14 @@ impl Project {
 
         let docs_blocks: Vec<DocsBlock> =
             found.docs.iter().flat_map(|file| docs_blocks::read(file, &mut problems)).collect();
-        docs_blocks::resolve(&docs_blocks, &mut properties, &mut sources, &mut exposures, &mut problems);
+        docs_blocks::resolve(
+            &library,
+            &docs_blocks,
+            &mut properties,
+            &mut sources,
+            &mut exposures,
+            &mut problems,
+        );
         let project_name = name.clone();
         let mut disabled_rules = Vec::new();
         let rules = found

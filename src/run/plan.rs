@@ -100,6 +100,7 @@ impl Plan {
             .flat_map(|id| needed(manifest, *id))
             .filter(|id| is_source(manifest.node(*id)))
             .collect();
+        let builds = ["run", "build"].contains(&request.command.as_str());
         let tests = request
             .tests
             .iter()
@@ -107,7 +108,9 @@ impl Plan {
             .filter(|index| {
                 let targets = &manifest.tests[*index].text.targets;
                 let judges_input = |target: &NodeId| sources.contains(target) || chosen.contains(target);
-                let reads_built = targets.iter().any(judges_input);
+                let stands_alone = manifest.tests[*index].is_singular()
+                    && targets.iter().all(|target| is_source(manifest.node(*target)));
+                let reads_built = targets.iter().any(judges_input) || builds && stands_alone;
                 let readable =
                     targets.iter().flat_map(|target| with_needed(manifest, *target)).all(|target| {
                         chosen.contains(&target)

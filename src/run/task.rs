@@ -57,11 +57,20 @@ pub(super) struct Done {
     pub built: Option<Built>,
     pub problem: Option<Diagnostic>,
     pub notes: Vec<String>,
+    /// What is wrong and no failure.
+    pub warnings: Vec<Diagnostic>,
 }
 
 impl Done {
     pub fn built(built: Built, rows: Option<i64>) -> Self {
-        Self { status: NodeStatus::Built, rows, built: Some(built), problem: None, notes: Vec::new() }
+        Self {
+            status: NodeStatus::Built,
+            rows,
+            built: Some(built),
+            problem: None,
+            notes: Vec::new(),
+            warnings: Vec::new(),
+        }
     }
 
     pub fn failed(problem: Diagnostic) -> Self {
@@ -71,6 +80,7 @@ impl Done {
             built: None,
             problem: Some(problem),
             notes: Vec::new(),
+            warnings: Vec::new(),
         }
     }
 }

@@ -69,6 +69,7 @@ impl Trial<'_> {
             built: None,
             problem: None,
             notes: Vec::new(),
+            warnings: Vec::new(),
         };
         let kept = self.kept(verdict, &wrong_rows, &mut done.notes).await;
         if verdict == Verdict::Pass {

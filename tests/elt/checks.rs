@@ -41,7 +41,7 @@ async fn all_that_is_said_of_models_is_judged_at_once() {
     4 |       - name: a
       |               ^
 
-    error[unknown-column]: `described` has no column `idd`
+    warning[unknown-column]: `described` has no column `idd`
      --> models/stage/all.yml:4:16
       |
     4 |       - {name: idd, description: Wrong.}
@@ -49,7 +49,7 @@ async fn all_that_is_said_of_models_is_judged_at_once() {
       |
       = help: did you mean `id`?
 
-    error[unknown-column]: `described` has no column `nn`
+    warning[unknown-column]: `described` has no column `nn`
      --> models/stage/all.yml:5:16
       |
     5 |       - {name: nn, description: Wrong.}

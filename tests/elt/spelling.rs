@@ -108,7 +108,10 @@ async fn indexes_comments_and_empty_projects_are_handled() {
     assert_eq!(project.value("select obj_description('prod.a'::regclass)").await, "It's a");
     assert_eq!(project.value("select col_description('prod.a'::regclass, 2)").await, "The v");
     project.write("models/prod/a.yml", "models: [{name: a, columns: [{name: w, description: None such}]}]");
-    project.elt(&["run"]).expect(1).says("`a` has no column `w`").says("models/prod/a.yml:1:");
+    let told = "warning[unknown-column]: `a` has no column `w`\n --> models/prod/a.yml:1:";
+    project.good(&["run"]).says(told).says("1 built");
+    project.good(&["check"]).says(told).says("1 good, 0 bad");
+    project.elt(&["check", "--warn-error"]).expect(1).says("error[unknown-column]").says("1 bad");
 
     let empty = Project::new(&[]).await;
     empty.elt(&["run"]).expect(2).says("there is nothing to run");

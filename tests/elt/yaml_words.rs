@@ -42,6 +42,7 @@ models:
                 owner: us
           - not_null: {config: , arguments: }
   - name: headed
+    description: "{{ var('strictness') }} {% if var('many') > 4 %}often{% endif %}"
     config: {sql_header: "set local elt_words.here = 'said before'"}
 sources:
   - name: nothing_yet
@@ -81,6 +82,8 @@ async fn words_that_projects_from_dbt_have_in_yaml_do_what_they_did() {
     warning[test-failed]: accepted_values_orders_state found 1 row
     ");
     assert_eq!(project.value("select said from stage.headed").await, "said before");
+    let described = "select obj_description('stage.headed'::regclass)";
+    assert_eq!(project.value(described).await, "warn often");
     assert_eq!(project.value("select code from stage.all_regions").await, "west");
     let may = "select (relacl::text like '%,=r/%')::text from pg_class where oid = 'stage.orders'::regclass";
     assert_eq!(project.value(may).await, "true", "granted to all");

@@ -178,7 +178,12 @@ impl Chooser<'_> {
             Expression::Everything => {
                 let nodes = self.manifest.ids().map(Item::Node);
                 let exposures = (0..self.manifest.exposures.len()).map(Item::Exposure);
-                Ok(self.with_tests(nodes.chain(exposures).collect(), indirect))
+                let mut found = self.with_tests(nodes.chain(exposures).collect(), indirect);
+                // Those that read nothing come along with nothing less than all.
+                let tests = 0..self.manifest.tests.len();
+                let alone = tests.filter(|test| walk::read_by_test(self.manifest, *test).next().is_none());
+                found.direct.extend(alone.map(Item::Test));
+                Ok(found)
             }
             Expression::Term(term) => {
                 let found = self.matches(term)?;

@@ -25,7 +25,7 @@ use super::plan::Plan;
 use super::task::{Built, Done, Problem, Shared, count};
 use crate::database::catalog::Column;
 use crate::database::{Session, catalog};
-use crate::diagnostic::{Diagnostic, Location, did_you_mean};
+use crate::diagnostic::{Diagnostic, Location, Severity, did_you_mean};
 use crate::manifest::{Body, Manifest, Node, NodeId, Sql};
 use crate::name::{Ident, Relation, literal};
 use crate::project::{Config, Index, Materialization, Rule};
@@ -65,8 +65,8 @@ pub(super) async fn build(shared: &Shared, session: &Session, id: NodeId) -> Res
             let sql = query(manifest, plan, id, false).wrap(&create, "");
             let rows = session.run(&sql.text).await;
             let rows = rows.map_err(|error| sql_problem(&error, &sql, &node.file))?;
-            finish(session, node, &relation, Some(rows)).await?;
-            let mut done = Done::built(Built::of(id), Some(count(rows)));
+            let warnings = finish(session, node, &relation, Some(rows)).await?;
+            let mut done = Done { warnings, ..Done::built(Built::of(id), Some(count(rows))) };
             done.notes.extend(
                 materialized_view::meet_standing(session, node, &relation, &manifest.published(id)).await?,
             );
@@ -86,9 +86,9 @@ pub(super) async fn build(shared: &Shared, session: &Session, id: NodeId) -> Res
             Some(rows.map_err(|error| sql_problem(&error, &sql, &node.file))?)
         }
     };
-    finish(session, node, &relation, rows).await?;
+    let warnings = finish(session, node, &relation, rows).await?;
     foreign_keys::check(shared, session, id, None).await?;
-    Ok(Done::built(Built::of(id), rows.map(count)))
+    Ok(Done { warnings, ..Done::built(Built::of(id), rows.map(count)) })
 }
 
 /// A node's query as this run must read it.
@@ -96,21 +96,22 @@ pub(super) fn query(manifest: &Manifest, plan: &Plan, id: NodeId, incremental: b
     plan.query(manifest, id, incremental, &|target| plan.name(manifest, Some(id), target))
 }
 
-/// Indexes, comments and statistics of a relation that was just made.
+/// Indexes, comments and statistics of a relation that was just made; warnings of what is said of columns in vain.
 pub(super) async fn finish(
     session: &Session,
     node: &Node,
     relation: &Relation,
     rows: Option<u64>,
-) -> Result<(), Problem> {
+) -> Result<Vec<Diagnostic>, Problem> {
     let whole = Location::start_of(&node.file);
     let mut sql = String::new();
-    let mut columns = Vec::new();
+    let (mut columns, mut warnings) = (Vec::new(), Vec::new());
     if speaks_of_columns(node) {
         columns =
             catalog::columns(session, relation).await.map_err(|error| located(&error, whole.clone()))?;
         let known: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
         check_columns(node, &known)?;
+        warnings = stale_columns(node, &known);
         defaults::check(session, node, relation).await?;
     }
     if rows.is_some() {
@@ -138,7 +139,7 @@ pub(super) async fn finish(
     if !sql.is_empty() {
         session.run(&sql).await.map_err(|error| located(&error, whole))?;
     }
-    Ok(())
+    Ok(warnings)
 }
 
 /// What DDL calls the relation of a node.
@@ -183,16 +184,20 @@ fn configured(node: &Node) -> impl Iterator<Item = &String> {
     indexed.chain(keys).chain(checked)
 }
 
-/// What YAML and config say of columns that are not there.
+/// Columns that YAML describes and that are not there. Whoever has forgotten them there loses a description.
+pub(super) fn stale_columns(node: &Node, known: &[&str]) -> Vec<Diagnostic> {
+    let described = node.columns.iter().filter(|column| !known.contains(&column.name.as_str()));
+    let stale = described.map(|column| unknown_column(node, &column.name, known, column.place.clone()));
+    stale.map(|problem| Diagnostic { severity: Severity::Warning, ..problem }).collect()
+}
+
+/// What config and `expose:` say of columns that are not there.
 pub(super) fn wrong_columns(node: &Node, known: &[&str]) -> Vec<Diagnostic> {
     if !speaks_of_columns(node) {
         return Vec::new();
     }
     let unknown = |name: &str| !known.contains(&name);
     let mut problems = Vec::new();
-    for column in node.columns.iter().filter(|column| unknown(&column.name)) {
-        problems.push(unknown_column(node, &column.name, known, column.place.clone()));
-    }
     if let Some((endpoint, place)) = &node.endpoint {
         for (word, name) in endpoint.named_columns().into_iter().filter(|(_, name)| unknown(name)) {
             problems.push(unknown_column(node, name, known, place.closer(word).closer(name)));

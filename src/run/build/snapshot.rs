@@ -34,8 +34,8 @@ pub(super) async fn build(shared: &Shared, session: &Session, id: NodeId) -> Res
     if !plan.added_to.contains(&id) {
         let relation = plan.building(manifest, id);
         let rows = session.run(&scd.first(&relation)).await.map_err(|error| scd.problem(node, &error))?;
-        finish(session, node, &relation, Some(rows)).await?;
-        return Ok(Done::built(Built::of(id), Some(count(rows))));
+        let warnings = finish(session, node, &relation, Some(rows)).await?;
+        return Ok(Done { warnings, ..Done::built(Built::of(id), Some(count(rows))) });
     }
     let mut done = scd.add(shared, session, id, &columns).await?;
     if plan.full_refresh {

@@ -13,7 +13,7 @@ use crate::name::{Ident, Relation};
 use crate::project::Materialization;
 use crate::run::Elsewhere;
 use crate::run::asking::{Asker, Heard};
-use crate::run::build::{beside, contract, defaults, wrong_columns};
+use crate::run::build::{beside, contract, defaults, stale_columns, wrong_columns};
 use crate::run::failure::{located, sql_problem};
 use crate::run::near::suggest;
 use crate::run::plan::needed;
@@ -60,7 +60,8 @@ impl<'a> Checker<'a> {
             self.freshness(*id).await?;
         }
         for test in &self.manifest.tests {
-            if test.text.targets.iter().any(|target| selection.contains(target)) {
+            let targets = &test.text.targets;
+            if targets.is_empty() || targets.iter().any(|target| selection.contains(target)) {
                 self.test(test).await?;
             }
         }
@@ -110,6 +111,7 @@ impl<'a> Checker<'a> {
         }
         let yields = catalog::columns(self.session, &relation).await?;
         let known: Vec<&str> = yields.iter().map(|column| column.name.as_str()).collect();
+        let stale = stale_columns(node, &known);
         let mut wrong = wrong_columns(node, &known);
         if wrong.is_empty() {
             wrong.extend(self.defaults(id, &relation).await?);
@@ -121,6 +123,9 @@ impl<'a> Checker<'a> {
             (true, _) => self.out.good += 1,
             (false, true) => self.out.needs_rows.push(node.label()),
             (false, false) => self.out.problems.extend(wrong),
+        }
+        if !self.is_doubtful(id) {
+            self.out.problems.extend(stale);
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use super::build::unknown_roles;
 use super::plan::needed;
 use super::{Defer, Elsewhere};
 use crate::database::{DatabaseError, Session};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::manifest::{Manifest, NodeId};
 
 pub(super) use checker::Checker;
@@ -27,6 +27,13 @@ pub struct Checked {
     pub problems: Vec<Diagnostic>,
     /// What is read elsewhere.
     pub note: Option<String>,
+}
+
+impl Checked {
+    /// How many of the problems are no warnings.
+    pub fn bad(&self) -> usize {
+        self.problems.iter().filter(|problem| problem.severity == Severity::Error).count()
+    }
 }
 
 /// Checks the models of `selection`, the tests on them, and the hooks of the project. Nothing stays in the

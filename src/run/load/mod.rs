@@ -82,10 +82,11 @@ pub(super) async fn load(shared: &Shared, session: &Session, id: NodeId) -> Resu
     let loaded = loading.fill(&location, known.as_ref()).await?;
     table::settle(&loading).await?;
     let cursor = adding::settle(&loading, known.as_ref()).await?;
+    let mut warnings = Vec::new();
     let delta = match &known {
         Some(_) => Some(adding::beside_published(&loading).await?),
         None => {
-            finish(session, node, &loading.relation, Some(loaded.rows)).await?;
+            warnings = finish(session, node, &loading.relation, Some(loaded.rows)).await?;
             None
         }
     };
@@ -110,7 +111,11 @@ pub(super) async fn load(shared: &Shared, session: &Session, id: NodeId) -> Resu
         let message = format!("the source of {} holds something else than the plan says", node.label());
         return Err(Box::new(Diagnostic::error("plan-outdated", message).at(loading.place)));
     }
-    Ok(Done { notes, ..Done::built(Built { delta, content, ..Built::of(id) }, Some(count(loaded.rows))) })
+    Ok(Done {
+        notes,
+        warnings,
+        ..Done::built(Built { delta, content, ..Built::of(id) }, Some(count(loaded.rows)))
+    })
 }
 
 /// Whether a time without a zone means the same to this session as to elt.

@@ -305,6 +305,7 @@ impl Crew<'_> {
         let (status, rows) = (done.status, done.rows);
         self.ended(index, spent, Ending { status, rows, message, excerpt });
         self.work.problems.extend(done.problem.take());
+        self.work.problems.extend(done.warnings);
         self.work.notes.extend(done.notes);
         self.work.built.extend(done.built);
         if done.status != NodeStatus::Failed {

@@ -34,8 +34,8 @@ pub(super) fn edges(run: &Begun, tasks: &[Task]) -> Vec<(usize, usize)> {
             if run.manifest.node(*target).is_built() { vec![*target] } else { needed(&run.manifest, *target) }
         });
         edges.extend(read.filter_map(|target| position.get(&target)).map(|before| (*before, index)));
-        if !test.judged.warns_only {
-            gates.entry(test.home).or_default().push(index);
+        if let Some(home) = test.home.filter(|_| !test.judged.warns_only) {
+            gates.entry(home).or_default().push(index);
         }
     }
     let mut units: HashMap<NodeId, Vec<usize>> = HashMap::new();

@@ -1,5 +1,6 @@
 //! `elt import`: a dbt project becomes an elt project that runs.
 
+mod folder_tests;
 mod packages;
 mod parts;
 mod snapshots;
