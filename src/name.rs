@@ -76,6 +76,16 @@ impl Relation {
     pub fn plain(&self) -> String {
         format!("{}.{}", self.schema.as_str(), self.name.as_str())
     }
+
+    /// The statements that give it another place, and then another name. `kind` is what DDL calls it.
+    pub fn moves(&self, kind: &str, to: &Self) -> Vec<String> {
+        let mut sql = vec![format!("alter {kind} {self} set schema {}", to.schema)];
+        if self.name != to.name {
+            let there = Self::new(to.schema.clone(), self.name.clone());
+            sql.push(format!("alter {kind} {there} rename to {}", to.name));
+        }
+        sql
+    }
 }
 
 impl fmt::Display for Relation {

@@ -27,16 +27,14 @@ impl<'a> Writer<'a> {
 
     /// A source, switched off or not.
     pub fn source(&self, node: &'a Node, relation: &Relation) -> Source<'a> {
-        let (schema, table, description) = match &node.body {
-            Body::Source { schema, table, description } => {
-                (schema.as_str(), table.as_str(), description.as_str())
-            }
-            _ => ("", "", ""),
+        let (table, description) = match &node.body {
+            Body::Source { table, description } => (table.as_str(), description.as_str()),
+            _ => ("", ""),
         };
         let (package, path) = self.manifest.package_of(&node.file.path);
         Source {
             database: self.database,
-            schema,
+            schema: node.schema.as_str(),
             name: table,
             resource_type: "source",
             package_name: package,
@@ -177,7 +175,7 @@ impl<'a> Writer<'a> {
             depends_on: DependsOn { macros: Vec::new(), nodes: Some(self.ids_of(&[test.model])) },
             config: json!({"enabled": true, "tags": written.tags, "meta": {}}),
             checksum: written.checksum(),
-            schema: self.manifest.schema(node.layer).as_str(),
+            schema: node.schema.as_str(),
             created_at: self.created_at,
         };
         (unique_id, entry)

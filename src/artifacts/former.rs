@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::manifest::select::{
-    Former, FormerEntry, as_dbt_means, contract, exposed, generic_test_key, same_lines,
+    Former, FormerEntry, as_dbt_means, contract, exposed, generic_test_key, relation_asked, same_lines,
 };
 use crate::name::{Ident, Relation};
 
@@ -196,6 +196,11 @@ impl MacroFile {
 }
 
 impl NodeFile {
+    fn relation_asked(&self, layer: &str) -> String {
+        let schema = self.config.get("schema").and_then(Value::as_str);
+        relation_asked(layer, schema, self.alias.as_deref().unwrap_or(&self.name))
+    }
+
     /// dbt names and hashes generic tests otherwise: they are found by what they ask.
     fn key(&self, id: &str, is_of_dbt: bool, project: &str) -> String {
         let Some(test) = self.test_metadata.as_ref().filter(|_| is_of_dbt) else {
@@ -241,8 +246,8 @@ impl NodeFile {
             relation: match (kind, self.fqn.get(1)) {
                 _ if is_of_dbt => None,
                 ("source" | "exposure" | "test" | "unit_test", _) => None,
-                ("seed", _) => Some(format!("stage.{}", self.name)),
-                (_, layer) => layer.map(|layer| format!("{layer}.{}", self.name)),
+                ("seed", _) => Some(self.relation_asked("stage")),
+                (_, layer) => layer.map(|layer| self.relation_asked(layer)),
             },
             descriptions: match kind {
                 "test" | "unit_test" | "exposure" => Vec::new(),

@@ -49,8 +49,8 @@ impl<'a> Writer<'a> {
             disabled.entry(id).or_default().push(entry);
         };
         for node in &self.manifest.disabled {
-            if let Body::Source { schema, .. } = &node.body {
-                let relation = Relation::new(schema.clone(), node.name.clone());
+            if let Body::Source { .. } = &node.body {
+                let relation = Relation::new(node.schema.clone(), node.name.clone());
                 let entry = self.source(node, &relation);
                 off(self.manifest.id_of(node), &|| serde_json::to_value(&entry));
                 continue;
@@ -82,7 +82,7 @@ impl<'a> Writer<'a> {
         let macros = if is_model { self.macros(&self.project.library.calls(&node.file)) } else { Vec::new() };
         Entry {
             database: self.database,
-            schema: self.manifest.schema(node.layer).as_str(),
+            schema: node.schema.as_str(),
             name: model_name(node),
             resource_type: match (is_model, is_snapshot) {
                 (_, true) => "snapshot",
@@ -168,9 +168,9 @@ impl<'a> Writer<'a> {
         let compiled = self.manifest.test_query(test, &|target| self.manifest.published(target)).text;
         Entry {
             database: self.database,
-            schema: self
-                .manifest
-                .schema(test.home.map_or(Layer::Prod, |home| self.manifest.node(home).layer))
+            schema: test
+                .home
+                .map_or(self.manifest.schema(Layer::Prod), |home| &self.manifest.node(home).schema)
                 .as_str(),
             name: &test.name,
             resource_type: "test",

@@ -5,10 +5,9 @@ use std::path::Path;
 use super::args::{self, IndirectSelection, Resource, Selection};
 use super::{Context, Stop};
 use crate::artifacts::{former, former_relations};
-use crate::manifest::Manifest;
 use crate::manifest::select::{Chosen, Former, Indirect, NamedSelectors, Query, ResourceType, choose};
-use crate::name::Relation;
-use crate::project::{self, Project};
+use crate::manifest::{Manifest, compile};
+use crate::project::{Project, Setting};
 use crate::run::Defer;
 
 impl Context {
@@ -76,19 +75,19 @@ impl Context {
             Some("") => return defer_to_state(manifest, state, favor).map(Some),
             Some(name) => name,
         };
-        let other = project::target(&project.root, &self.setting, to).map_err(Stop::Problems)?;
-        if other.url != project.target.url {
+        let setting = Setting { target: Some(to.to_owned()), ..self.setting.clone() };
+        let (other, _) = Project::read(&project.root, &setting).map_err(Stop::Problems)?;
+        if other.target.url != project.target.url {
             let message = format!("target `{to}` is another database than `{}`", project.target.name);
             return Err(
                 Stop::error("defer", message).hint("what is deferred to must stand in the same database")
             );
         }
-        let there = |id| {
-            let node = manifest.node(id);
-            Relation::new(other.schema(node.layer).clone(), node.name.clone())
-        };
+        // Schemas and aliases may go by the target. What is wrong with the project for that one is not asked here.
+        let (other, _) = compile(&other);
+        let there = |id| Some((id, other.published(other.find(manifest.node(id).model_name())?)));
         let built = manifest.ids().filter(|id| manifest.node(*id).is_built());
-        Ok(Some(Defer { to: to.to_owned(), relations: built.map(|id| (id, there(id))).collect(), favor }))
+        Ok(Some(Defer { to: to.to_owned(), relations: built.filter_map(there).collect(), favor }))
     }
 
     fn former(&self, project: &Project, folder: &Path) -> Result<Former, Stop> {

@@ -221,7 +221,7 @@ fn signatures(manifest: &Manifest) -> Signatures {
                 )
             }
             Body::Rule(rule) => rule.file.text.clone(),
-            Body::Source { schema, .. } => schema.as_str().to_owned(),
+            Body::Source { .. } => String::new(),
         };
         let columns: Vec<_> = node
             .columns

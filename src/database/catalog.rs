@@ -198,7 +198,7 @@ pub async fn there(session: &Session, relations: &[Relation]) -> Result<HashSet<
 }
 
 /// The relations of some schemas that elt published and that are still there.
-pub async fn owned(session: &Session, schemas: &[&str]) -> Result<Vec<Existing>, DatabaseError> {
+pub async fn owned(session: &Session, schemas: &[String]) -> Result<Vec<Existing>, DatabaseError> {
     let sql = "select c.oid, n.nspname, c.relname, c.relkind, true, r.kind from elt.relations r \
                join pg_namespace n on n.nspname = r.schema_name \
                join pg_class c on c.relnamespace = n.oid and c.relname = r.name \
@@ -306,6 +306,15 @@ pub async fn droppable(
     let rows = session.client.query(sql, &[&schema.as_str(), &limit, &spared]).await?;
     rows.iter()
         .map(|row| Ok((relation(row.get(0), row.get(1))?, row.get::<_, i8>(2) as u8 as char)))
+        .collect()
+}
+
+/// Where a run builds, and where it puts what it replaced.
+pub async fn schemas_of_run(session: &Session, run: i64) -> Result<Vec<Ident>, DatabaseError> {
+    let sql = "select nspname from pg_namespace where nspname ~ ('^elt_(run|old)_' || $1 || '(_[0-9]+)?$') order by 1";
+    let rows = session.client.query(sql, &[&run.to_string()]).await?;
+    rows.iter()
+        .map(|row| Ident::new(row.get::<_, String>(0)).map_err(|error| DatabaseError::new(error.to_string())))
         .collect()
 }
 

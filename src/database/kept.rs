@@ -172,29 +172,31 @@ pub async fn forget(session: &Session, prod_schema: &str) -> Result<(), Database
     Ok(())
 }
 
-/// Moves a relation into the schema of the run that goes on, with what is known of it. `kind` is what DDL calls
-/// it. All of that or nothing.
+/// Moves a relation to where the run that goes on has it, with what is known of it. `kind` is what DDL calls it. All
+/// of that or nothing.
 pub async fn take(
     session: &Session,
     kept: &KeptNode,
     kind: &str,
-    schema: &Ident,
+    to: &Relation,
     run: i64,
 ) -> Result<(), DatabaseError> {
+    let moves: String =
+        kept.relation.moves(kind, to).iter().map(|statement| format!("{statement}; ")).collect();
     let (from, node) = (kept.run, literal(&kept.node));
     let of_load =
         "node, location, bytes, row_count, sha256, from_cache, duration_ms, added, cursor_value, asked";
     let sql = format!(
         "begin; set local lock_timeout = '5s'; \
-         alter {kind} {} set schema {schema}; \
-         update elt.kept_nodes set run_id = {run}, schema_name = {} where run_id = {from} and node = {node}; \
+         {moves} \
+         update elt.kept_nodes set run_id = {run}, schema_name = {}, name = {} where run_id = {from} and node = {node}; \
          insert into elt.loads (run_id, {of_load}) \
            select {run}, {of_load} from elt.loads where run_id = {from} and node = {node}; \
          insert into elt.load_files (run_id, node, file, version) \
            select {run}, node, file, version from elt.load_files where run_id = {from} and node = {node}; \
          commit",
-        kept.relation,
-        literal(schema.as_str()),
+        literal(to.schema.as_str()),
+        literal(to.name.as_str()),
     );
     let taken = session.run(&sql).await;
     if taken.is_err() {

@@ -18,6 +18,7 @@ mod migrate;
 mod pooled;
 pub mod progress;
 mod reader;
+pub mod schemas;
 mod session;
 mod sessions;
 mod tls;

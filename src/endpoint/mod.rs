@@ -8,6 +8,8 @@ mod words;
 
 use serde::{Deserialize, Serialize};
 
+use crate::name::{Ident, NameError, Relation};
+
 pub use chart::{Band, Chart, ChartKind, Tone};
 pub use check::{Complaint, RESERVED_PATHS};
 pub use words::{Cache, Filters, Limit, Operator, Order, Shape};
@@ -65,10 +67,21 @@ pub struct Published {
     pub node: String,
     /// The folders of the model's file between layer and name.
     pub domain: String,
-    /// The relation's bare name, in prod.
+    /// The relation's bare name.
     pub relation: String,
+    /// Where it is not in prod's own schema.
+    #[serde(default)]
+    pub schema: Option<String>,
     pub endpoint: Endpoint,
     pub columns: Vec<Column>,
+}
+
+impl Published {
+    /// The served relation; `prod` is prod's own schema.
+    pub fn relation(&self, prod: &Ident) -> Result<Relation, NameError> {
+        let schema = self.schema.as_deref().map_or_else(|| Ok(prod.clone()), Ident::new)?;
+        Ok(Relation::new(schema, Ident::new(&*self.relation)?))
+    }
 }
 
 /// A column of a served relation, as the catalogue knows it.

@@ -5,7 +5,7 @@ use super::place::{finding, insert};
 use super::report::{Finding, Kind};
 use super::{Files, cut};
 
-const BY_FOLDER: &str = "in elt the folder is the layer, and the layer is the schema";
+const ONE_DATABASE: &str = "a run builds in one database: the target's url names it";
 
 pub fn place(dbt: &Dbt, files: &mut Files, findings: &mut Vec<Finding>) {
     macros(dbt, files, findings);
@@ -35,12 +35,11 @@ fn macros(dbt: &Dbt, files: &mut Files, findings: &mut Vec<Finding>) {
             findings.push(finding(Kind::NotTaken, &file.path, 0, "descriptions of macros", why));
         } else if file.ends_with(".sql") {
             let mut text = file.text.clone();
-            for name in ["generate_schema_name", "generate_alias_name", "generate_database_name"] {
-                let Some(at) = text.find(&format!("macro {name}")) else { continue };
+            if let Some(at) = text.find("macro generate_database_name") {
                 let line = text[..at].matches('\n').count() + 1;
                 if let Some((rest, head)) = cut::block(&text, at) {
                     text = rest;
-                    findings.push(finding(Kind::NotTaken, &file.path, line, head, BY_FOLDER));
+                    findings.push(finding(Kind::NotTaken, &file.path, line, head, ONE_DATABASE));
                 }
             }
             insert(files, format!("macros/{}", file.inside), &text, &file.path);

@@ -12,12 +12,12 @@ use super::{Files, Placed, argument, beside, describe, seeds, settings, snapshot
 use crate::diagnostic::{Location, SourceFile};
 use crate::project::{Config, Layer, folder_config, yaml};
 
-const BY_FOLDER: &str = "in elt the folder is the layer, and the layer is the schema";
+const ONE_DATABASE: &str = "a run builds in one database: the target's url names it";
 
-/// Words of a config that name schemas and databases, which elt's layers do.
-const ELSEWHERE_IN_SQL: [&str; 4] = ["schema", "database", "target_schema", "target_database"];
+/// Words of a config that name the database, which elt's target does.
+const ELSEWHERE_IN_SQL: [&str; 2] = ["database", "target_database"];
 /// The same for folders, where a name would be every model's.
-const DECIDED_ELSEWHERE: [&str; 5] = ["schema", "database", "target_schema", "target_database", "alias"];
+const DECIDED_ELSEWHERE: [&str; 3] = ["database", "target_database", "alias"];
 
 /// A model to be: a file of `models/`, or a snapshot block.
 pub struct Model {
@@ -136,7 +136,7 @@ fn models(dbt: &Dbt, described: &[(&DbtFile, Value)], findings: &mut Vec<Finding
             model.text = text;
             let what = format!("`{word}` of `{}`", model.name);
             let line = model.line + line - 1;
-            findings.push(finding(Kind::Changed, &model.original, line, what, BY_FOLDER));
+            findings.push(finding(Kind::Changed, &model.original, line, what, ONE_DATABASE));
         }
     }
     models
@@ -246,7 +246,13 @@ fn place_properties(
     };
     let (text, gone) = argument::take_out_of_configs(&file.text, &ELSEWHERE_IN_SQL);
     for (word, line) in gone {
-        findings.push(finding(Kind::Changed, &file.path, line, format!("`{word}` of a config"), BY_FOLDER));
+        findings.push(finding(
+            Kind::Changed,
+            &file.path,
+            line,
+            format!("`{word}` of a config"),
+            ONE_DATABASE,
+        ));
     }
     let (kept, of_snapshots) = snapshots::as_models(&text);
     let snapshots = of_snapshots.as_ref().unwrap_or(&kept);
@@ -254,7 +260,7 @@ fn place_properties(
         let word = before.trim_start().split(':').next().unwrap_or_default();
         if after.strip_prefix('#') == Some(before) && word != "relation" {
             let what = format!("`{word}` of a snapshot's config");
-            findings.push(finding(Kind::Changed, &file.path, index + 1, what, BY_FOLDER));
+            findings.push(finding(Kind::Changed, &file.path, index + 1, what, ONE_DATABASE));
         }
     }
     if let Some(of_snapshots) = of_snapshots {
@@ -293,7 +299,7 @@ fn configure(
             } else if refused.insert(word.clone()) {
                 let why = match word.as_str() {
                     "alias" => "a relation is named as its file",
-                    _ if elsewhere => BY_FOLDER,
+                    _ if elsewhere => ONE_DATABASE,
                     _ => "elt's config has no such word",
                 };
                 let what = format!("`{word}` for folders of {tree}");

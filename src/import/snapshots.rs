@@ -51,8 +51,8 @@ pub fn of_relations(file: &DbtFile, values: &Value) -> Vec<Block> {
         .collect()
 }
 
-/// Words of a snapshot that its SQL file or its layer says in elt.
-const ELSEWHERE: [&str; 5] = ["relation", "schema", "database", "target_schema", "target_database"];
+/// Words of a snapshot that its SQL file or the target says in elt.
+const ELSEWHERE: [&str; 3] = ["relation", "database", "target_database"];
 
 /// YAML in which `snapshots:` is `models:`. Where the file has models, too, the snapshots come in a text of
 /// their own, and every line is at its number in either.
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn snapshots_are_models_and_keep_their_lines() {
-        let text = "snapshots:\n  - name: kept\n    relation: ref('a')\n    config:\n      schema: s\n      unique_key: id\n\nsources:\n  - name: x\n";
+        let text = "snapshots:\n  - name: kept\n    relation: ref('a')\n    config:\n      database: s\n      unique_key: id\n\nsources:\n  - name: x\n";
         let (joined, own) = as_models(text);
         assert_eq!(own, None);
         insta::assert_snapshot!(joined, @r"
@@ -117,14 +117,14 @@ mod tests {
           - name: kept
         #    relation: ref('a')
             config:
-        #      schema: s
+        #      database: s
               unique_key: id
 
         sources:
           - name: x
         ");
         let (rest, own) = as_models(
-            "models:\n  - name: a\nsnapshots:\n  - name: b\n    config: {schema: s, unique_key: id}\n",
+            "models:\n  - name: a\nsnapshots:\n  - name: b\n    config: {database: s, unique_key: id}\n",
         );
         assert_eq!(rest, "models:\n  - name: a\n\n\n\n");
         assert_eq!(own.unwrap(), "\n\nmodels:\n  - name: b\n    config: {unique_key: id}\n");

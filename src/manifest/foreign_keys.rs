@@ -127,9 +127,10 @@ impl Reader<'_> {
 
     /// What a relation that is named by its schema is in this project.
     fn of_relation(&self, schema: &str, table: &str) -> Option<Reference> {
-        let node = self.by_name.get(table).map(|id| &self.nodes[id.0]);
-        if node.is_some_and(|node| self.project.target.schema(node.layer).as_str() == schema) {
-            return Some(Reference::Ref(table.to_owned()));
+        let mut built = self.nodes.iter().filter(|node| node.is_built());
+        let node = built.find(|node| node.name.as_str() == table && node.schema.as_str() == schema);
+        if let Some(node) = node {
+            return Some(Reference::Ref(node.model_name().to_owned()));
         }
         let source = self
             .project

@@ -17,6 +17,7 @@ mod inline;
 mod loading;
 mod materializations;
 mod models;
+mod naming;
 mod promises;
 mod read;
 mod resolve;
@@ -26,7 +27,7 @@ mod sources;
 mod sql;
 mod unit;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value};
@@ -64,7 +65,6 @@ pub enum Body {
     Rule(Rule),
     /// A table that something else than elt makes.
     Source {
-        schema: Ident,
         /// What `source('…', '…')` calls it; the relation may be called otherwise.
         table: String,
         /// Of the source as a whole.
@@ -82,7 +82,12 @@ pub struct Text {
 /// A model, rule or source: one relation, except for ephemeral models.
 #[derive(Debug, Clone)]
 pub struct Node {
+    /// What its relation is called.
     pub name: Ident,
+    /// Where its relation is published.
+    pub schema: Ident,
+    /// Whether that is another schema than its layer's.
+    pub is_beside: bool,
     pub layer: Layer,
     /// Folders between layer and file.
     pub domain: String,
@@ -171,6 +176,8 @@ pub struct Manifest {
     /// By the two names that `source(…)` is called with.
     sources: HashMap<(String, String), NodeId>,
     schemas: [Ident; 3],
+    /// Names of several relations, each in a schema of its own.
+    namesakes: HashSet<Ident>,
     /// Where the target says which one it is.
     database: Option<String>,
     flat_graph: OnceLock<Arc<Value>>,
@@ -181,8 +188,11 @@ impl Manifest {
         &self.nodes[id.0]
     }
 
+    /// By the name that `ref` calls it, else by that of its relation.
     pub fn find(&self, name: &str) -> Option<NodeId> {
-        self.by_name.get(name).copied()
+        let by_relation =
+            || self.ids().find(|id| self.node(*id).name.as_str() == name && self.node(*id).is_built());
+        self.by_name.get(name).copied().or_else(by_relation)
     }
 
     pub fn ids(&self) -> impl Iterator<Item = NodeId> + use<> {
@@ -192,11 +202,7 @@ impl Manifest {
     /// Where the node is once it is published.
     pub fn published(&self, id: NodeId) -> Relation {
         let node = self.node(id);
-        let schema = match &node.body {
-            Body::Source { schema, .. } => schema.clone(),
-            _ => self.schemas[node.layer as usize].clone(),
-        };
-        Relation::new(schema, node.name.clone())
+        Relation::new(node.schema.clone(), node.name.clone())
     }
 
     /// How a template names the node.
@@ -227,7 +233,7 @@ impl Test {
 impl Node {
     /// Of which nothing more is said.
     fn bare(
-        name: Ident,
+        relation: Relation,
         layer: Layer,
         file: &Arc<SourceFile>,
         materialization: Materialization,
@@ -235,7 +241,9 @@ impl Node {
         body: Body,
     ) -> Self {
         Self {
-            name,
+            name: relation.name,
+            schema: relation.schema,
+            is_beside: false,
             layer,
             domain: String::new(),
             file: file.clone(),
@@ -294,8 +302,9 @@ impl Node {
         found.unwrap_or_else(|| Location::start_of(&self.file))
     }
 
-    /// What messages call it: `stage.clean_vouchers`.
+    /// What messages call it: `stage.clean_vouchers`, `prod_sales.report`; no two nodes alike.
     pub fn label(&self) -> String {
-        format!("{}.{}", self.layer, self.name.as_str())
+        let place = if self.is_beside { self.schema.as_str() } else { self.layer.name() };
+        format!("{place}.{}", self.name.as_str())
     }
 }

@@ -10,7 +10,7 @@ use super::loading::{faults, without_secrets};
 use super::read::{Reader, keys_of};
 use super::{Body, Hooks, Node, Text};
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
-use crate::name::Ident;
+use crate::name::Relation;
 use crate::project::{Config, Layer, Materialization, ModelFile, Properties, WrittenHook, join_words};
 use crate::template::{Reference, Rendered, Subject};
 
@@ -21,16 +21,21 @@ impl<'a> Reader<'a> {
     pub(super) fn model(&mut self, model: &'a ModelFile) {
         let properties = self.properties.get(model.name.as_str()).copied();
         let schema = self.project.target.schema(model.layer).as_str();
+        let subject = Subject { name: &model.name, schema, layer_schema: schema, ..Subject::default() };
         let of_yaml = properties.map(|own| self.rendered_words(own)).unwrap_or_default();
         let given = self.words(model, &of_yaml, &Map::new());
-        let subject = Subject { name: &model.name, schema, config: Some(&given), ..Subject::default() };
-        let mut full = self.rendered(model, subject);
+        let mut full = self.rendered(model, Subject { config: Some(&given), ..subject });
         let words = self.words(model, &of_yaml, &full.config);
         let from_yaml = full.config.is_empty() && !of_yaml.is_empty();
         let place = place_of_config(model, properties.filter(|_| from_yaml));
         let config = self.config(&words, &place);
-        let subject = Subject { name: config.alias.as_deref().unwrap_or(&model.name), ..subject };
-        if config.alias.is_some() && ["this.", "model."].iter().any(|word| model.file.text.contains(word)) {
+        let named = self.relation_of(Subject { config: Some(&words), ..subject }, &config, &place);
+        let Some(relation) = named else { return };
+        let Relation { schema: own_schema, name } = relation.clone();
+        let is_moved = name.as_str() != model.name || own_schema.as_str() != schema;
+        let (name, schema) = (name.as_str(), own_schema.as_str());
+        let subject = Subject { name, schema, config: Some(&given), ..subject };
+        if is_moved && ["this.", "model."].iter().any(|word| model.file.text.contains(word)) {
             full = self.rendered(model, subject);
         }
         self.tell_warnings(model, &full);
@@ -41,7 +46,7 @@ impl<'a> Reader<'a> {
         };
         let materialization = config.materialized.unwrap_or(default);
         if config.enabled == Some(false) {
-            return self.disabled_model(model, properties, materialization, config, full);
+            return self.disabled_model(model, properties, relation, (materialization, config), full);
         }
         if materialization == Materialization::Load && full.asking.is_some() {
             let message = "what a load brings in must be known without asking the database";
@@ -69,19 +74,13 @@ impl<'a> Reader<'a> {
         let told =
             without_secrets(words, &full.env_used, properties.map(|own| &own.config), &self.project.env);
         let text = |rendered| Box::new(Text { rendered, targets: Vec::new() });
-        let alias = config.alias.clone();
-        self.add(&model.name, alias.as_deref(), Location::start_of(&model.file), references, |name| Node {
+        let body = Body::Model { full: text(full), incremental: incremental.map(text) };
+        let node = Node {
             endpoint: endpoints::of(properties),
             hooks,
-            ..plain(
-                name,
-                model,
-                properties,
-                (materialization, config),
-                told,
-                Body::Model { full: text(full), incremental: incremental.map(text) },
-            )
-        });
+            ..plain(relation, model, properties, (materialization, config), told, body)
+        };
+        self.add(&model.name, references, node);
     }
 
     /// It is written down and nothing more: what it refers to may not be there.
@@ -89,16 +88,15 @@ impl<'a> Reader<'a> {
         &mut self,
         model: &ModelFile,
         properties: Option<&Properties>,
-        materialization: Materialization,
-        config: Config,
+        relation: Relation,
+        config: (Materialization, Config),
         full: Rendered,
     ) {
-        let Ok(name) = Ident::new(&model.name) else { return };
         let own = full.config.clone();
         let told = without_secrets(own, &full.env_used, properties.map(|own| &own.config), &self.project.env);
         let body =
             Body::Model { full: Box::new(Text { rendered: full, targets: Vec::new() }), incremental: None };
-        self.disabled.push(plain(name, model, properties, (materialization, config), told, body));
+        self.disabled.push(plain(relation, model, properties, config, told, body));
     }
 
     /// From the general to the particular: folders, the YAML beside the model, the model itself.
@@ -131,6 +129,7 @@ impl<'a> Reader<'a> {
     fn rendered(&mut self, model: &ModelFile, subject: Subject<'_>) -> Rendered {
         self.project.library.render(&model.file, subject).unwrap_or_else(|problems| {
             self.problems.extend(problems);
+            self.is_misnamed = true;
             Rendered::default()
         })
     }
@@ -178,7 +177,7 @@ impl<'a> Reader<'a> {
 
 /// A model with what its YAML says of it, before it is served and has hooks. `words` may be shown.
 fn plain(
-    name: Ident,
+    relation: Relation,
     model: &ModelFile,
     properties: Option<&Properties>,
     (materialization, config): (Materialization, Config),
@@ -191,7 +190,7 @@ fn plain(
         constraints: properties.map(|own| own.constraints.clone()).unwrap_or_default(),
         version: properties.and_then(|own| own.version.clone()),
         deprecation_date: properties.and_then(|own| own.deprecation_date.clone()),
-        ..Node::bare(name, model.layer, &model.file, materialization, config, body).described(properties)
+        ..Node::bare(relation, model.layer, &model.file, materialization, config, body).described(properties)
     }
 }
 

@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 use super::endpoints;
 use super::folders::FolderConfig;
 use super::graph::{check_layers, order};
+use super::naming::namesakes;
 use super::{Exposure, Manifest, Node, NodeId, Test};
 use crate::diagnostic::{Diagnostic, Location, did_you_mean};
-use crate::name::Ident;
 use crate::project::{Config, Keys, Project, Properties, Version};
 use crate::template::Reference;
 
@@ -27,6 +27,7 @@ pub fn compile(project: &Project) -> (Manifest, Vec<Diagnostic>) {
         by_name: HashMap::new(),
         sources: HashMap::new(),
         folders: FolderConfig::default(),
+        is_misnamed: false,
         problems: Vec::new(),
     };
     reader.read_folders();
@@ -38,6 +39,7 @@ pub fn compile(project: &Project) -> (Manifest, Vec<Diagnostic>) {
     reader.rules();
     reader.sources();
     reader.orphaned_properties();
+    reader.check_relations();
     reader.resolve();
     reader.check_batches();
     check_layers(&reader.nodes, &mut reader.problems);
@@ -48,6 +50,7 @@ pub fn compile(project: &Project) -> (Manifest, Vec<Diagnostic>) {
     let exposures = reader.exposures();
     let unit_tests = reader.unit_tests(&tests);
     let run_hooks = reader.run_hooks();
+    let namesakes = namesakes(&reader.nodes);
     let manifest = Manifest {
         project: project.name.clone(),
         packages: project.packages.clone(),
@@ -62,6 +65,7 @@ pub fn compile(project: &Project) -> (Manifest, Vec<Diagnostic>) {
         order,
         children,
         by_name: reader.by_name,
+        namesakes,
         sources: reader.sources,
         schemas: Manifest::schemas_of(&project.target),
         database: project.target.database().map(str::to_owned),
@@ -91,6 +95,8 @@ pub(super) struct Reader<'a> {
     pub sources: HashMap<(String, String), NodeId>,
     /// What `profiles.yml` says of whole folders.
     pub folders: FolderConfig,
+    /// What a relation is called could not be told of every model.
+    pub is_misnamed: bool,
     pub problems: Vec<Diagnostic>,
 }
 
@@ -133,37 +139,19 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// A node under a name that is free and that PostgreSQL keeps whole. An alias is what its relation is
-    /// called, and taken like a name.
-    pub(super) fn add(
-        &mut self,
-        name: &str,
-        alias: Option<&str>,
-        place: Location,
-        references: Vec<Vec<Reference>>,
-        node: impl FnOnce(Ident) -> Node,
-    ) {
-        let ident = match Ident::new(alias.unwrap_or(name)) {
-            Ok(ident) => ident,
-            Err(error) => {
-                let problem = Diagnostic::error("bad-name", error.to_string()).at(place);
-                return self.problems.push(problem.hint("give the file a shorter name"));
-            }
-        };
-        let names: Vec<&str> = std::iter::once(name).chain(alias.filter(|alias| *alias != name)).collect();
-        let taken = names.iter().find_map(|name| Some((*name, self.by_name.get(*name)?)));
-        if let Some((name, other)) = taken {
-            let other = &self.nodes[other.0].file.path;
-            let message = format!("the name `{name}` is taken twice: by {other} and by {}", place.file.path);
-            let problem = Diagnostic::error("name-taken-twice", message).at(place);
+    /// A node under a name that is free.
+    pub(super) fn add(&mut self, name: &str, references: Vec<Vec<Reference>>, mut node: Node) {
+        if let Some(other) = self.by_name.get(name) {
+            let (file, other) = (&node.file, &self.nodes[other.0].file.path);
+            let message = format!("the name `{name}` is taken twice: by {other} and by {}", file.path);
+            let problem = Diagnostic::error("name-taken-twice", message).at(Location::start_of(file));
             let hint = "a name is unique in the whole project; rename one file";
             return self.problems.push(problem.hint(hint));
         }
-        for name in names {
-            self.by_name.insert(name.to_owned(), NodeId(self.nodes.len()));
-        }
+        self.by_name.insert(name.to_owned(), NodeId(self.nodes.len()));
         self.references.push(references);
-        self.nodes.push(node(ident));
+        node.is_beside = node.schema != *self.project.target.schema(node.layer);
+        self.nodes.push(node);
     }
 
     /// The node that an entry of YAML is about. A file of one version may be called as the latest one is referred to.

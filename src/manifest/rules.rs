@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::read::Reader;
 use super::{Body, Hooks, Node, endpoints};
 use crate::diagnostic::{Diagnostic, Location};
-use crate::name::Ident;
+use crate::name::Relation;
 use crate::project::{Config, FolderKind, Layer, Materialization, Properties, Rule, join_words};
 use crate::template::Subject;
 
@@ -14,6 +14,7 @@ const WORDS: &[&str] = &[
     "materialized",
     "enabled",
     "alias",
+    "schema",
     "tags",
     "meta",
     "docs",
@@ -45,30 +46,37 @@ impl Reader<'_> {
             let mut words = self.folder_words_at(FolderKind::Rules, &rule.file.path, &rule.name);
             let of_yaml = properties.map(|own| self.rendered_words(own)).unwrap_or_default();
             join_words(&mut words, of_yaml);
-            let start = Location::start_of(&rule.file);
-            let place = properties.map_or_else(|| start.clone(), |own| own.config_place.clone());
+            let place =
+                properties.map_or_else(|| Location::start_of(&rule.file), |own| own.config_place.clone());
             let config = self.config(&words, &place);
+            let schema = self.project.target.schema(Layer::Stage).as_str();
+            let subject = Subject {
+                name: &rule.name,
+                schema,
+                layer_schema: schema,
+                config: Some(&words),
+                ..Subject::default()
+            };
+            let Some(relation) = self.relation_of(subject, &config, &place) else { continue };
             if config.enabled == Some(false) {
-                if let Ok(name) = Ident::new(&*rule.name) {
-                    self.disabled.push(node_of(rule, properties, name, config, words));
-                }
+                self.disabled.push(node_of(rule, properties, relation, config, words));
                 continue;
             }
             self.check_rule(rule, properties, &words, &config, &place);
-            let schema = self.project.target.schema(Layer::Stage).as_str();
-            let subject = Subject { name: &rule.name, schema, ..Subject::default() };
+            let Relation { schema, name } = relation.clone();
+            let subject = Subject { name: name.as_str(), schema: schema.as_str(), ..subject };
             let files: Vec<_> = properties.map(|own| &own.place.file).into_iter().collect();
             let files: Vec<_> = files.into_iter().chain([&self.project.profile.file]).collect();
             let hooks = Hooks {
                 before: self.hooks(&config.pre_hook, &files, subject),
                 after: self.hooks(&config.post_hook, &files, subject),
             };
-            let alias = config.alias.clone();
-            self.add(&rule.name, alias.as_deref(), start, Vec::new(), |name| Node {
+            let node = Node {
                 endpoint: endpoints::of(properties),
                 hooks,
-                ..node_of(rule, properties, name, config, words)
-            });
+                ..node_of(rule, properties, relation, config, words)
+            };
+            self.add(&rule.name, Vec::new(), node);
         }
     }
 
@@ -116,11 +124,11 @@ impl Reader<'_> {
 fn node_of(
     rule: &Rule,
     properties: Option<&Properties>,
-    name: Ident,
+    relation: Relation,
     config: Config,
     words: Map<String, Value>,
 ) -> Node {
     let body = Body::Rule(rule.clone());
-    let bare = Node::bare(name, Layer::Stage, &rule.file, Materialization::Seed, config, body);
+    let bare = Node::bare(relation, Layer::Stage, &rule.file, Materialization::Seed, config, body);
     Node { words, ..bare.described(properties) }
 }

@@ -44,11 +44,8 @@ impl Reader<'_> {
                 self.sources.insert(named, id);
                 continue;
             }
-            let body = Body::Source {
-                schema,
-                table: table.name.clone(),
-                description: table.source_description.clone(),
-            };
+            let body =
+                Body::Source { table: table.name.clone(), description: table.source_description.clone() };
             let file = &table.place.file;
             let node = Node {
                 domain: table.source.clone(),
@@ -57,7 +54,14 @@ impl Reader<'_> {
                 description: table.description.clone(),
                 described_in: Some(file.clone()),
                 columns: table.columns.clone(),
-                ..Node::bare(name, Layer::Raw, file, Materialization::View, config, body)
+                ..Node::bare(
+                    Relation::new(schema, name),
+                    Layer::Raw,
+                    file,
+                    Materialization::View,
+                    config,
+                    body,
+                )
             };
             if !is_on {
                 self.disabled.push(node);

@@ -54,13 +54,15 @@ impl Reader<'_> {
             self.problems.push(Diagnostic::error("bad-unit-test", message).at(written.model_place.clone()));
             return None;
         }
-        let (file, schema) = (node.file.clone(), self.project.target.schema(node.layer).as_str().to_owned());
+        let (file, schema) = (node.file.clone(), node.schema.as_str().to_owned());
+        let layer_schema = self.project.target.schema(node.layer).as_str();
         let overrides = &written.overrides;
         let macros = self.overridden_macros(&written)?;
         let incremental = overrides.macros.get("is_incremental").and_then(Value::as_bool);
         let subject = Subject {
             name: &written.model,
             schema: &schema,
+            layer_schema,
             incremental: incremental.unwrap_or(false),
             ..Subject::default()
         };

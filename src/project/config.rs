@@ -49,6 +49,10 @@ pub struct Config {
     pub enabled: Option<bool>,
     /// What the relation is called instead of the file.
     pub alias: Option<String>,
+    /// A schema of its own within the layer: behind the layer's, as `prod_marketing`.
+    pub schema: Option<String>,
+    /// The same for a snapshot, by its whole name.
+    pub target_schema: Option<String>,
     #[serde(deserialize_with = "one_or_many")]
     pub tags: Vec<String>,
     pub indexes: Vec<Index>,

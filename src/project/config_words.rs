@@ -13,6 +13,8 @@ const KNOWN: &[&str] = &[
     "materialized",
     "enabled",
     "alias",
+    "schema",
+    "target_schema",
     "tags",
     "indexes",
     "report",
@@ -85,12 +87,10 @@ const KNOWN: &[&str] = &[
     "distribute",
 ];
 
-const LAYER: &str = "the layer is the schema: move the file to models/raw, stage or prod; the profile's `schemas:` names them";
 const TARGET: &str = "a run builds in one database: the target's url in profiles.yml names it";
 
 /// Words of dbt that something else decides here: they are read and passed over.
-const DECIDED_ELSEWHERE: &[(&str, &str)] =
-    &[("schema", LAYER), ("target_schema", LAYER), ("database", TARGET), ("target_database", TARGET)];
+const DECIDED_ELSEWHERE: &[(&str, &str)] = &[("database", TARGET), ("target_database", TARGET)];
 
 /// Words of dbt that need not be said here: elt quotes every name as it is written.
 const SAYS_NOTHING: &[&str] = &["quoting", "quote_columns", "concurrent_batches"];

@@ -271,13 +271,6 @@ impl Project {
     }
 }
 
-/// Another target of the same profile.
-pub fn target(root: &Path, setting: &Setting, name: &str) -> Result<Target, Vec<Diagnostic>> {
-    let file = files::profile(root).map_err(|problem| vec![problem])?;
-    let setting = Setting { target: Some(name.to_owned()), ..setting.clone() };
-    Profile::read(&file, &setting).map(|(_, target)| target)
-}
-
 /// The targets of a profile, as far as it can be read.
 pub fn target_names(root: &Path) -> Vec<String> {
     let values = files::profile(root).ok().and_then(|file| yaml::read::<Value>(&file.text).ok());

@@ -134,6 +134,8 @@ pub struct Target {
     pub vars: Map<String, Value>,
     /// Another target, from which is read what this one does not have.
     pub defer: Option<String>,
+    /// What stands before the names of a developer's own schemas; empty where they are nobody's own.
+    pub schema_prefix: String,
     schemas: [Ident; 3],
 }
 
@@ -332,6 +334,7 @@ impl Reader<'_> {
             threads,
             defer: self.text(own.defer.as_ref()),
             vars: own.vars,
+            schema_prefix: prefix,
             schemas: [raw, stage, prod],
             name,
         })

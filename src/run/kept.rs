@@ -5,12 +5,11 @@ use std::collections::{HashMap, HashSet};
 
 use super::build::relation_word;
 use super::due::Due;
-use super::sweep::build_schema;
 use super::task::{Built, Done, Shared};
 use crate::database::kept::{self, KeptNode};
 use crate::database::ledger::Published;
 use crate::database::{DatabaseError, Session};
-use crate::manifest::{Manifest, Node, NodeId};
+use crate::manifest::{Manifest, NodeId};
 use crate::name::Relation;
 use crate::pipeline::NodeStatus;
 use crate::project::{Layer, Materialization};
@@ -141,7 +140,7 @@ pub(super) async fn take(
     node: KeptNode,
 ) -> Result<Done, DatabaseError> {
     let kind = relation_word(shared.manifest.node(id).materialization);
-    kept::take(session, &node, kind, &shared.plan.build_schema, shared.run).await?;
+    kept::take(session, &node, kind, &shared.plan.building(&shared.manifest, id), shared.run).await?;
     let (rows, content) = (node.rows, node.content.clone());
     let built = Built { content, kept: Some(node), ..Built::of(id) };
     Ok(Done { status: NodeStatus::Kept, ..Done::built(built, rows) })
@@ -150,14 +149,14 @@ pub(super) async fn take(
 /// What is to be written down of a node that `run` built; nothing where it is not known what it was built from.
 pub(super) fn known(
     run: i64,
-    node: &Node,
+    relation: Relation,
     known: &Published,
     parents: Vec<String>,
     rows: Option<i64>,
 ) -> Option<KeptNode> {
     Some(KeptNode {
         node: known.node.clone(),
-        relation: Relation::new(build_schema(run), node.name.clone()),
+        relation,
         run,
         built_by: run,
         fingerprint: known.fingerprint.clone()?,

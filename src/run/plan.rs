@@ -199,7 +199,7 @@ impl Plan {
 
     /// Where a node that this run builds stands until it is published.
     pub fn building(&self, manifest: &Manifest, id: NodeId) -> Relation {
-        Relation::new(self.build_schema.clone(), manifest.node(id).name.clone())
+        Relation::new(self.build_schema.clone(), manifest.built_name(id))
     }
 
     /// What `reader`'s SQL calls a node: the new one where this run builds it, the published one otherwise.

@@ -9,7 +9,7 @@ use super::start::take_lock;
 use super::sweep::{kind_word, sweep};
 use super::{Place, RunError};
 use crate::database::catalog::{self, Existing};
-use crate::database::{DatabaseError, Session, begun, kept, migrate};
+use crate::database::{DatabaseError, Session, begun, kept, migrate, schemas};
 use crate::manifest::Manifest;
 use crate::name::Relation;
 use crate::project::Layer;
@@ -49,8 +49,9 @@ pub(super) async fn orphans(session: &Session, manifest: &Manifest) -> Result<Ve
     let failures = failures::schema(manifest);
     let tests = manifest.tests.iter().map(|test| failures::table(manifest, test));
     let known: BTreeSet<Relation> = manifest.ids().map(|id| manifest.published(id)).chain(tests).collect();
-    let mut schemas: Vec<&str> = Layer::ALL.map(|layer| manifest.schema(layer).as_str()).to_vec();
-    schemas.push(failures.as_str());
+    let mut schemas = schemas::claimed(session, manifest.schema(Layer::Prod).as_str()).await?;
+    let layers = manifest.schemas().into_iter().chain([&failures]);
+    schemas.extend(layers.map(|schema| schema.as_str().to_owned()));
     let mut orphans: Vec<Existing> = catalog::owned(session, &schemas).await?;
     let own = |one: &Existing| catalog::OWN_TABLES.contains(&one.relation.name.as_str());
     orphans.retain(|one| !known.contains(&one.relation) && !own(one));
@@ -80,7 +81,7 @@ async fn drop_all(
                 continue;
             }
             let mut statement = format!("drop {} {}", kind_word(orphan.kind), orphan.relation);
-            if serves && orphan.relation.schema == endpoints.schema {
+            if serves {
                 // In the same transaction, and told: nobody is shown an endpoint without its relation.
                 let gone = endpoints::withdraw_of(manifest, &orphan.relation);
                 statement = format!("{gone}; {statement}; notify elt_published");

@@ -1,5 +1,6 @@
 //! From a request to a run that holds the lock: nothing is built before it is known that it may be.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use super::sweep::{build_schema, sweep};
 use super::unchanged::{Facts, Judge, Texts};
 use super::{Begun, Place, Plan, Request};
 use crate::database::history::{self, Failure, Holder, NewRun};
-use crate::database::{DatabaseError, Session, catalog, kept, migrate};
+use crate::database::{DatabaseError, Session, catalog, kept, migrate, schemas};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::Manifest;
 use crate::name::Ident;
@@ -96,6 +97,7 @@ async fn begin(
     id: i64,
     texts: impl Future<Output = Texts>,
 ) -> Result<(Plan, Judge, Kept), RunError> {
+    refuse_schemas_of_others(control, manifest).await?;
     let (mut plan, mut judge) = weigh(control, place, manifest, request, texts).await?;
     if let Some(planned) = &request.planned {
         let silent: Arc<dyn super::Observer> = Arc::new(super::Silent);
@@ -138,13 +140,16 @@ pub(super) async fn weigh(
 pub(super) async fn make_room(run: &Begun) -> Result<(), DatabaseError> {
     let (control, manifest) = (&run.control, &run.manifest);
     control.prepare_for_build(run.id).await?;
-    for layer in Layer::ALL {
-        let schema = manifest.schema(layer);
+    for schema in manifest.schemas() {
         if !catalog::schema_exists(control, schema).await? {
             control.run(&format!("create schema if not exists {schema}")).await?;
         }
     }
-    make_reader_role(control, &run.place.target.reader_role, manifest.schema(Layer::Prod)).await?;
+    let beside = manifest.schemas_beside();
+    if !beside.is_empty() {
+        schemas::claim(control, manifest.schema(Layer::Prod).as_str(), &names(&beside)).await?;
+    }
+    make_reader_role(control, &run.place.target.reader_role, manifest).await?;
     control.create_schema(&run.plan.build_schema).await
 }
 
@@ -197,7 +202,7 @@ pub(super) fn host_name() -> String {
 
 /// The role that may read prod and nothing else. Where roles are somebody else's to make, a run goes on
 /// without; `elt serve` then says what is missing.
-async fn make_reader_role(control: &Session, role: &Ident, prod: &Ident) -> Result<(), DatabaseError> {
+async fn make_reader_role(control: &Session, role: &Ident, manifest: &Manifest) -> Result<(), DatabaseError> {
     if !catalog::role_exists(control, role).await? {
         match control.run(&format!("create role {role} login")).await {
             Ok(_) => {}
@@ -207,10 +212,39 @@ async fn make_reader_role(control: &Session, role: &Ident, prod: &Ident) -> Resu
             Err(error) => return Err(error),
         }
     }
-    // Two runs in two databases may write the same role's row at once.
+    // Two runs in two databases may write the same role's row at once. Another schema than prod's own may hold more
+    // than prod: there each relation is granted as it is published.
+    let schemas: Vec<String> = manifest.schemas_of_prod().into_iter().map(ToString::to_string).collect();
     let grant = format!(
-        "grant usage on schema {prod} to {role}; \
-         alter default privileges in schema {prod} grant select on tables to {role}"
+        "grant usage on schema {} to {role}; \
+         alter default privileges in schema {} grant select on tables to {role}",
+        schemas.join(", "),
+        manifest.schema(Layer::Prod)
     );
     control.run(&grant).await.map(drop)
+}
+
+fn names<'a>(schemas: &BTreeSet<&'a Ident>) -> Vec<&'a str> {
+    schemas.iter().map(|schema| schema.as_str()).collect()
+}
+
+/// A target that builds into the schema of another one would replace what that published.
+async fn refuse_schemas_of_others(control: &Session, manifest: &Manifest) -> Result<(), RunError> {
+    let (beside, prod) = (manifest.schemas_beside(), manifest.schema(Layer::Prod).as_str());
+    if beside.is_empty() {
+        return Ok(());
+    }
+    let taken = schemas::of_others(control, prod, &names(&beside)).await?;
+    let problems = taken.iter().map(|(schema, other)| {
+        let message =
+            format!("the schema `{schema}` is of another target, whose prod is the schema `{other}`");
+        let node = manifest.nodes.iter().find(|node| node.schema.as_str() == schema);
+        let place = node.map(|node| node.place_of("schema"));
+        let hint = "let `generate_schema_name` put the target's own schema before it, as elt does without it";
+        Diagnostic { location: place, ..Diagnostic::error("schema-of-another-target", message).hint(hint) }
+    });
+    match problems.collect::<Vec<_>>() {
+        none if none.is_empty() => Ok(()),
+        problems => Err(RunError::Problems(problems)),
+    }
 }

@@ -12,9 +12,10 @@ pub(super) fn build_schema(run: i64) -> Ident {
     Ident::new(format!("elt_run_{run}")).expect("a number makes a short name")
 }
 
-/// Where a run puts what it replaced, until it is dropped.
-pub(super) fn old_schema(run: i64) -> Ident {
-    Ident::new(format!("elt_old_{run}")).expect("a number makes a short name")
+/// Where a run puts what it replaced, until it is dropped; the first of such places or another one.
+pub(super) fn old_schema(run: i64, place: usize) -> Ident {
+    let more = if place == 0 { String::new() } else { format!("_{place}") };
+    Ident::new(format!("elt_old_{run}{more}")).expect("two numbers make a short name")
 }
 
 /// Sweeps all ended runs of a prod schema, but for what is written down as kept and for half-filled tables that
@@ -34,7 +35,7 @@ pub(super) async fn sweep_but(
     let litter = history::runs_with_litter(session, prod_schema).await?;
     for run in litter.into_iter().filter(|litter| Some(*litter) != run) {
         let mut gone = true;
-        for schema in [build_schema(run), old_schema(run)] {
+        for schema in catalog::schemas_of_run(session, run).await? {
             match drop_schema(session, &schema).await {
                 Ok(all) => gone &= all,
                 Err(error) => {
@@ -52,9 +53,6 @@ pub(super) async fn sweep_but(
 
 /// Whether it is gone, and not only emptied of what is not kept.
 async fn drop_schema(session: &Session, schema: &Ident) -> Result<bool, DatabaseError> {
-    if !catalog::schema_exists(session, schema).await? {
-        return Ok(true);
-    }
     let mut spared = kept::names_in(session, schema).await?;
     spared.extend(begun::names_in(session, schema).await?);
     loop {

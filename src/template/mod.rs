@@ -17,6 +17,7 @@ mod macros;
 mod marks;
 mod modules;
 mod names;
+mod naming;
 mod objects;
 mod overrides;
 mod prepare;
@@ -147,8 +148,12 @@ pub struct Library {
 /// Which model is rendered, for `this` and `is_incremental`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Subject<'a> {
+    /// What its relation is called.
     pub name: &'a str,
+    /// Where its relation is.
     pub schema: &'a str,
+    /// What `target.schema` says: the schema of its layer. Empty: that of prod.
+    pub layer_schema: &'a str,
     pub incremental: bool,
     /// Whether it is a hook at the end of a run, which knows what came of it.
     pub ends_run: bool,

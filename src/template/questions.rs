@@ -139,6 +139,7 @@ pub(super) struct Again {
 pub(super) struct Whose {
     name: String,
     schema: String,
+    layer_schema: String,
     incremental: bool,
     ends_run: bool,
     config: Map<String, Value>,
@@ -149,6 +150,7 @@ impl From<Subject<'_>> for Whose {
         Self {
             name: subject.name.to_owned(),
             schema: subject.schema.to_owned(),
+            layer_schema: subject.layer_schema.to_owned(),
             incremental: subject.incremental,
             ends_run: subject.ends_run,
             config: subject.config.cloned().unwrap_or_default(),
@@ -161,6 +163,7 @@ impl Whose {
         Subject {
             name: &self.name,
             schema: &self.schema,
+            layer_schema: &self.layer_schema,
             incremental: self.incremental,
             ends_run: self.ends_run,
             config: Some(&self.config),

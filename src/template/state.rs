@@ -55,6 +55,7 @@ pub(super) struct Render {
     pub path: String,
     pub name: String,
     pub schema: String,
+    pub layer_schema: String,
     pub incremental: bool,
     pub ends_run: bool,
     /// What folders and YAML configure.
@@ -110,6 +111,7 @@ pub(super) fn with_state<T>(
         path: path.to_owned(),
         name: subject.name.to_owned(),
         schema: subject.schema.to_owned(),
+        layer_schema: subject.layer_schema.to_owned(),
         incremental: subject.incremental,
         ends_run: subject.ends_run,
         config: subject.config.cloned().unwrap_or_default(),

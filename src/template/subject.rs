@@ -61,6 +61,16 @@ impl Object for Config {
     }
 }
 
+/// Package, folders, name.
+fn fqn(package: &str, path: &str) -> Vec<String> {
+    let inside = ["models/", "rules/"]
+        .iter()
+        .find_map(|folder| path.split_once(folder))
+        .map_or(path, |(_, inside)| inside);
+    let without_ending = inside.rsplit_once('.').map_or(inside, |(name, _)| name);
+    std::iter::once(package).chain(without_ending.split('/')).map(str::to_owned).collect()
+}
+
 /// What the text has configured so far, else what YAML and folders do.
 fn configured(name: &str) -> Option<Value> {
     with_render(|render| {
@@ -84,7 +94,8 @@ impl Object for Model {
             "name" | "alias" | "identifier" => Value::from(name),
             "schema" => Value::from(schema),
             "database" => part_of_target("dbname"),
-            "resource_type" => Value::from("model"),
+            "fqn" => Value::from(fqn(&package, &path)),
+            "resource_type" => Value::from(if path.ends_with(".csv") { "seed" } else { "model" }),
             "package_name" => Value::from(package),
             "unique_id" => Value::from(format!("model.{package}.{name}")),
             "path" | "original_file_path" => Value::from(path),
@@ -92,7 +103,7 @@ impl Object for Model {
             "tags" | "meta" => configured(part).unwrap_or_default(),
             _ => faulty(
                 format!("there is no `model.{part}`"),
-                "there are `model.name`, `alias`, `schema`, `config`, `tags`, `path`, `package_name` and `unique_id`",
+                "there are `model.name`, `alias`, `schema`, `config`, `tags`, `path`, `fqn`, `package_name` and `unique_id`",
             ),
         })
     }

@@ -85,14 +85,14 @@ async fn comments_indexes_and_the_kind_of_table_are_as_configured() {
 async fn words_that_a_folder_decides_are_answered_with_what_to_do() {
     let project = Project::new(&[(
         "models/prod/a.sql",
-        "{{ config(schema='marts', target_schema='x', grants={'selekt': 'x'}) }} select 1 as n",
+        "{{ config(database='shop', target_database='x', grants={'selekt': 'x'}) }} select 1 as n",
     )])
     .await;
     let ended = project.elt(&["compile"]).expect(2);
     ended
-        .says("warning[passed-over]: config's `schema` is passed over")
-        .says("config's `target_schema` is passed over")
-        .says("move the file to models/raw, stage or prod");
+        .says("warning[passed-over]: config's `database` is passed over")
+        .says("config's `target_database` is passed over")
+        .says("the target's url in profiles.yml names it");
     project.write("models/prod/a.sql", "{{ config(grants={'selekt': 'x'}) }} select 1 as n");
     project
         .elt(&["compile"])

@@ -67,7 +67,7 @@ async fn what_is_wrong_with_folders_is_told_at_its_line() {
         (
             "profiles.yml",
             "target: dev\nmodels:\n  stage:\n    +materialised: table\n    shp:\n      +tags: [x]\n    persist_docs: {columns: true}\n\
-             \x20   +schema: marts\nrules: {+enabled: maybe}\ntests: {+severity: loud, stage: }\n",
+             \x20   +database: marts\nrules: {+enabled: maybe}\ntests: {+severity: loud, stage: }\n",
         ),
         ("models/stage/shop/a.sql", "select 1 as n"),
         ("models/stage/shop/a.yml", "models: [{name: a, columns: [{name: n, tests: [unique]}]}]"),
@@ -91,13 +91,13 @@ async fn what_is_wrong_with_folders_is_told_at_its_line() {
       |
       = help: a word of config has a plus here: `+persist_docs`
 
-    warning[passed-over]: config's `schema` is passed over
+    warning[passed-over]: config's `database` is passed over
      --> profiles.yml:8:6
       |
-    8 |     +schema: marts
-      |      ^^^^^^
+    8 |     +database: marts
+      |      ^^^^^^^^
       |
-      = help: the layer is the schema: move the file to models/raw, stage or prod; the profile's `schemas:` names them
+      = help: a run builds in one database: the target's url in profiles.yml names it
 
     error[unknown-config]: config has no word `materialised`
      --> profiles.yml:4:6
@@ -145,7 +145,7 @@ async fn rules_take_their_own_words_and_no_others() {
         "seeds:\n  - name: limits\n    config:\n      delimiter: ';;'\n  - name: off\n    config:\n      materialized: view\n\
          \x20     unique_key: a\n      column_types: {b: text}\n      contract: {enforced: true}\n",
     );
-    insta::assert_snapshot!(project.elt(&["compile"]).expect(2).stderr, @r#"
+    insta::assert_snapshot!(project.elt(&["compile"]).expect(2).stderr, @r"
     error[bad-config]: config's `delimiter` is wrong: `;;` is not one character of ASCII
      --> rules/all.yml:4:7
       |
@@ -158,7 +158,7 @@ async fn rules_take_their_own_words_and_no_others() {
     8 |       unique_key: a
       |       ^^^^^^^^^^
       |
-      = help: a rule takes materialized, enabled, alias, tags, meta, docs, group, access, report, indexes, unlogged, persist_docs, grants, pre_hook, pre-hook, post_hook, post-hook, contract, delimiter, column_types, full_refresh, freshness, loaded_at_field, loaded_at_query, distribute
+      = help: a rule takes materialized, enabled, alias, schema, tags, meta, docs, group, access, report, indexes, unlogged, persist_docs, grants, pre_hook, pre-hook, post_hook, post-hook, contract, delimiter, column_types, full_refresh, freshness, loaded_at_field, loaded_at_query, distribute
 
     error[bad-config]: `off` is a rule, and a rule is always a table
      --> rules/all.yml:7:7
@@ -185,7 +185,7 @@ async fn rules_take_their_own_words_and_no_others() {
       = help: views, tables and incremental models do
 
     5 problems; nothing was run.
-    "#);
+    ");
 }
 
 #[tokio::test]
@@ -205,7 +205,10 @@ async fn an_alias_names_the_relation_and_ref_the_file() {
     project.good(&["run", "--select", "orders_v2+", "--full-refresh"]).says("stage.orders ");
     project.good(&["test", "--select", "orders_v2"]).says("1 test");
     project.write("models/stage/orders.sql", "select 2 as id");
-    project.elt(&["compile"]).expect(2).says("error[name-taken-twice]: the name `orders` is taken twice");
+    project
+        .elt(&["compile"])
+        .expect(2)
+        .says("error[name-taken-twice]: the relation stage.orders is made twice");
 }
 
 #[tokio::test]
@@ -229,13 +232,9 @@ async fn yaml_of_newer_dbt_is_read() {
         ("models/stage/copy.sql", "select id from {{ ref('orders') }}"),
     ])
     .await;
-    project
-        .good(&["run"])
-        .says("config's `schema` is passed over")
-        .says("snapshot    stage.orders_history")
-        .says("no_such_order");
+    project.good(&["run"]).says("snapshot    stage_snapshots.orders_history").says("no_such_order");
     assert_eq!(
-        project.value("select count(*) from stage.orders_history where dbt_valid_to is null").await,
+        project.value("select count(*) from stage_snapshots.orders_history where dbt_valid_to is null").await,
         "1"
     );
     project.good(&["test", "--select", "each_id_once"]).says("1 test");

@@ -22,6 +22,7 @@ mod checks;
 mod completions;
 mod configured;
 mod contracts;
+mod custom_schemas;
 mod customer_360;
 mod dbt_state;
 mod defer;

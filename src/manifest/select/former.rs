@@ -64,6 +64,11 @@ pub fn generic_test_key(
     format!("test.{kind} on {model} {} {arguments}", column.unwrap_or_default())
 }
 
+/// What is compared of where a relation stands: what the project asks for, not what the target makes of it.
+pub fn relation_asked(layer: &str, schema: Option<&str>, name: &str) -> String {
+    format!("{layer} {} {name}", schema.unwrap_or_default())
+}
+
 /// What is compared of an exposure.
 pub fn exposed(mut parents: Vec<String>, url: Option<&str>, owner: &Map<String, Value>) -> String {
     parents.sort_unstable();

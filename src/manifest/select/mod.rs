@@ -14,7 +14,9 @@ use std::collections::BTreeSet;
 use super::{Manifest, NodeId};
 use crate::template::Library;
 
-pub use former::{Former, FormerEntry, as_dbt_means, contract, exposed, generic_test_key, same_lines};
+pub use former::{
+    Former, FormerEntry, as_dbt_means, contract, exposed, generic_test_key, relation_asked, same_lines,
+};
 pub use methods::{METHODS, ResourceType};
 pub use named::{NamedSelector, NamedSelectors};
 pub use parse::{Expression, Term};

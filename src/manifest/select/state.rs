@@ -6,7 +6,9 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::Map;
 
-use super::former::{Former, FormerEntry, as_dbt_means, contract, exposed, generic_test_key, same_lines};
+use super::former::{
+    Former, FormerEntry, as_dbt_means, contract, exposed, generic_test_key, relation_asked, same_lines,
+};
 use super::methods::{all, glob};
 use super::{Chooser, Item, ResourceType, SelectError, Term};
 use crate::diagnostic::{SourceFile, did_you_mean};
@@ -146,7 +148,7 @@ impl Chooser<'_> {
                     // dbt takes white space around a seed away before it hashes it.
                     Body::Rule(_) if former.is_of_dbt => hash(node.file.text.trim()),
                     Body::Rule(_) => hash(&node.file.text),
-                    Body::Source { schema, .. } => format!("{}.{}", schema.as_str(), node.name.as_str()),
+                    Body::Source { .. } => self.manifest.published(id).plain(),
                     _ => same_lines(&node.file.text),
                 };
                 // A column that is only named says nothing.
@@ -160,7 +162,11 @@ impl Chooser<'_> {
                     },
                     relation: match ResourceType::of(self.manifest, item) {
                         ResourceType::Source => None,
-                        _ => Some(node.label()),
+                        _ => Some(relation_asked(
+                            node.layer.name(),
+                            node.config.schema.as_deref(),
+                            node.name.as_str(),
+                        )),
                     },
                     descriptions: std::iter::once(&node.description).chain(descriptions).cloned().collect(),
                     contract: contract(

@@ -92,7 +92,7 @@ impl<'a> Checker<'a> {
         if needed(manifest, id).iter().any(|parent| self.doubtful.contains(parent)) {
             self.doubtful.insert(id);
         }
-        let relation = Relation::new(self.schema.clone(), node.name.clone());
+        let relation = Relation::new(self.schema.clone(), manifest.built_name(id));
         let Some(answered) = self.answered(id, false).await? else { return Ok(()) };
         let name = |target: NodeId| self.name(Some(id), target);
         let Some(sql) = statement(manifest, id, &relation, &name, &answered) else {
@@ -327,7 +327,7 @@ impl<'a> Checker<'a> {
     /// What was made here, else what stands.
     pub fn name(&self, reader: Option<NodeId>, id: NodeId) -> Relation {
         if self.made.contains(&id) || reader == Some(id) {
-            Relation::new(self.schema.clone(), self.manifest.node(id).name.clone())
+            Relation::new(self.schema.clone(), self.manifest.built_name(id))
         } else {
             self.elsewhere.name(self.manifest, id)
         }

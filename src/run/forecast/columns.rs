@@ -9,7 +9,7 @@ use super::{Action, Step};
 use crate::database::catalog::{self, Column};
 use crate::database::{DatabaseError, Session};
 use crate::diagnostic::Diagnostic;
-use crate::manifest::{Manifest, NodeId};
+use crate::manifest::{Manifest, Node, NodeId};
 use crate::name::Relation;
 use crate::project::{Layer, Materialization, OnSchemaChange};
 use crate::run::check::Checker;
@@ -67,8 +67,9 @@ pub(super) async fn of_prod(
     let (mut found, broken) = looked?;
     let checked = checker.end();
     found.problems.extend(checked.problems);
-    let prod = format!("{}.", Layer::Prod);
-    let unknown: Vec<String> = checked.unjudged.into_iter().filter(|node| node.starts_with(&prod)).collect();
+    let prod = manifest.nodes.iter().filter(|node| node.layer == Layer::Prod);
+    let prod: BTreeSet<String> = prod.map(Node::label).collect();
+    let unknown: Vec<String> = checked.unjudged.into_iter().filter(|node| prod.contains(node)).collect();
     if !unknown.is_empty() {
         let unknown = unknown.join(", ");
         found.warnings.push(format!(

@@ -24,11 +24,15 @@ pub async fn statements(session: &Session, publication: &Publication<'_>) -> Res
     let mut sql = Vec::new();
     match standing.first() {
         Some(one) if !one.owned => return Err(Stop::Refused(not_ours(&table))),
+        // Written by an older elt.
+        Some(_) if !catalog::columns(session, &table).await?.iter().any(|column| column.name == "schema") => {
+            sql.push(format!("alter table {table} add schema text"));
+        }
         Some(_) => {}
         None => {
             sql.push(format!(
                 "create table {table} (path text not null unique, node text not null, domain text not null, \
-                 relation text not null, endpoint jsonb not null, columns jsonb not null)"
+                 relation text not null, endpoint jsonb not null, columns jsonb not null, schema text)"
             ));
             sql.push(format!("comment on table {table} is 'How prod is served over HTTP. Written by elt.'"));
             let role = &publication.place.target.reader_role;
@@ -65,7 +69,13 @@ pub async fn withdraw(session: &Session, manifest: &Manifest) -> Result<bool, Da
 
 /// The statement that takes back the endpoints of a relation that is to be dropped.
 pub fn withdraw_of(manifest: &Manifest, relation: &Relation) -> String {
-    format!("delete from {} where relation = {}", table(manifest), literal(relation.name.as_str()))
+    let (name, schema) = (literal(relation.name.as_str()), literal(relation.schema.as_str()));
+    let own = literal(manifest.schema(Layer::Prod).as_str());
+    // A table that an older elt made has no such column.
+    format!(
+        "delete from {} as e where relation = {name} and coalesce(to_jsonb(e) ->> 'schema', {own}) = {schema}",
+        table(manifest)
+    )
 }
 
 /// Without the names of their parameters.
@@ -85,10 +95,10 @@ fn row(table: &Relation, manifest: &Manifest, id: NodeId) -> String {
     let node = manifest.node(id);
     let relation = manifest.published(id);
     format!(
-        "insert into {table} select {}, {}, {}, {}, {}::jsonb, (select jsonb_agg(jsonb_build_object('name', attname, \
+        "insert into {table} (path, node, domain, relation, endpoint, columns, schema) select {}, {}, {}, {}, {}::jsonb, (select jsonb_agg(jsonb_build_object('name', attname, \
          'type', pg_catalog.format_type(atttypid, null), 'never_null', attnotnull or attname = any({}), 'description', \
          coalesce(pg_catalog.col_description(attrelid, attnum), '')) order by attnum) from pg_catalog.pg_attribute \
-         where attrelid = {}::pg_catalog.regclass and attnum > 0 and not attisdropped)",
+         where attrelid = {}::pg_catalog.regclass and attnum > 0 and not attisdropped), {}",
         literal(&path(node)),
         literal(&node.label()),
         literal(&node.domain),
@@ -96,6 +106,7 @@ fn row(table: &Relation, manifest: &Manifest, id: NodeId) -> String {
         literal(&definition(node)),
         never_null(manifest, id),
         literal(&relation.to_string()),
+        manifest.schema_beside(id).map_or_else(|| "null".to_owned(), |schema| literal(&schema)),
     )
 }
 

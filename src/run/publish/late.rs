@@ -84,7 +84,7 @@ impl Late {
                 session.run(&sql.join("; ")).await?;
                 continue;
             }
-            let tested = Relation::new(build_schema(publication.run), node.name.clone());
+            let tested = publication.building(*id);
             let indexes = catalog::indexes(session, &tested).await?;
             let fresh = self.fresh(publication, *id);
             let name = |target| self.name(publication, target, moved);
@@ -106,14 +106,9 @@ impl Late {
     }
 
     /// The statements that give a rebuilt one its place.
-    pub fn moves(&self, publication: &Publication<'_>, id: NodeId) -> [String; 2] {
-        let published = publication.manifest.published(id);
-        let fresh = self.fresh(publication, id);
-        let there = Relation::new(published.schema.clone(), fresh.name.clone());
-        [
-            format!("alter materialized view {fresh} set schema {}", published.schema),
-            format!("alter materialized view {there} rename to {}", published.name),
-        ]
+    pub fn moves(&self, publication: &Publication<'_>, id: NodeId) -> Vec<String> {
+        let (fresh, published) = (self.fresh(publication, id), publication.manifest.published(id));
+        fresh.moves("materialized view", &published)
     }
 
     fn fresh(&self, publication: &Publication<'_>, id: NodeId) -> Relation {
@@ -125,7 +120,7 @@ impl Late {
         match built {
             Some(_) if !moved && self.rebuilt.contains(&id) => self.fresh(publication, id),
             Some(built) if !moved && built.delta.is_none() && !self.refreshed.contains(&id) => {
-                Relation::new(build_schema(publication.run), publication.manifest.node(id).name.clone())
+                publication.building(id)
             }
             _ => publication.manifest.published(id),
         }
@@ -144,8 +139,7 @@ async fn is_as_published(
     if !standing.first().is_some_and(|one| one.kind == 'm' && one.owned) {
         return Ok(false);
     }
-    let schema = build_schema(publication.run);
-    let tested = Relation::new(schema.clone(), manifest.node(id).name.clone());
+    let (schema, tested) = (build_schema(publication.run), publication.building(id));
     let (before, now) =
         (catalog::indexes(session, &published).await?, catalog::indexes(session, &tested).await?);
     let can =

@@ -6,6 +6,7 @@
 //! waited for briefly: less than the server waits before it looks for a deadlock, so that a reader is never
 //! the one to fail.
 
+mod aside;
 pub(super) mod endpoints;
 mod late;
 mod moving;
@@ -20,7 +21,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::build::relation_word;
-use super::sweep::{build_schema, kind_word, old_schema};
+use super::sweep::{build_schema, kind_word};
 use super::task::{Built, Delta};
 use super::{Place, Plan};
 use crate::database::{DatabaseError, Session, catalog, history, ledger, progress};
@@ -29,6 +30,7 @@ use crate::manifest::{Manifest, NodeId};
 use crate::name::Relation;
 use crate::pipeline::{NodeRecord, RunStatus};
 use crate::project::{Layer, Materialization};
+use aside::Aside;
 use late::Late;
 use moving::{Moving, Stop, not_ours, recreate};
 pub(super) use obstacles::failed;
@@ -55,6 +57,13 @@ pub(super) struct Publication<'a> {
     pub ledger: &'a [ledger::Published],
     /// Tests that held, with what they held of.
     pub passed: &'a [(String, String)],
+}
+
+impl Publication<'_> {
+    /// Where a node stands that this run built.
+    fn building(&self, id: NodeId) -> Relation {
+        Relation::new(build_schema(self.run), self.manifest.built_name(id))
+    }
 }
 
 pub(super) struct Published {
@@ -155,29 +164,19 @@ async fn attempt(session: &Session, publication: &Publication<'_>) -> Result<Pub
     moving.lock_replaced(session).await?;
 
     let mut sql: Vec<String> = Vec::new();
-    let old = old_schema(publication.run);
+    let gone = moving.replaced.iter().map(|one| &one.relation);
+    let aside = Aside::of(publication.run, gone.chain(moving.stale().map(|view| &view.relation)));
     sql.extend(moving.ties.loosing());
     let abandoned = moving.abandoned.iter().rev();
     sql.extend(abandoned.map(|one| format!("drop {} {}", kind_word(one.kind), one.relation)));
-    if !moving.replaced.is_empty() {
-        sql.push(format!("create schema {old}"));
-    }
-    for before in &moving.replaced {
-        sql.push(format!("alter {} {} set schema {old}", kind_word(before.kind), before.relation));
-    }
-    sql.extend(
-        moving.stale().map(|view| format!("alter materialized view {} set schema {old}", view.relation)),
-    );
+    sql.extend(aside.schemas().into_iter().map(|schema| format!("create schema {schema}")));
+    sql.extend(moving.replaced.iter().map(|before| aside.moves(kind_word(before.kind), &before.relation)));
+    sql.extend(moving.stale().map(|view| aside.moves("materialized view", &view.relation)));
     sql.extend(late.rebuilt.iter().filter(|_| early).flat_map(|id| late.moves(publication, *id)));
     let whole = publication.built.iter().filter(|built| built.delta.is_none() && !late.contains(built.id));
     for built in whole {
-        let published = manifest.published(built.id);
-        let from = Relation::new(build_schema(publication.run), published.name.clone());
-        sql.push(format!(
-            "alter {} {from} set schema {}",
-            relation_word(manifest.node(built.id).materialization),
-            published.schema
-        ));
+        let kind = relation_word(manifest.node(built.id).materialization);
+        sql.extend(publication.building(built.id).moves(kind, &manifest.published(built.id)));
     }
     sql.extend(moving.dependents.iter().flat_map(|view| recreate(view, &moving)));
     if moving.alters() {
@@ -187,7 +186,7 @@ async fn attempt(session: &Session, publication: &Publication<'_>) -> Result<Pub
         let mut views: Vec<_> = moving.replaced.iter().filter(|before| before.kind != 'r').collect();
         views.sort_by_key(|before| std::cmp::Reverse(position.get(&before.relation)));
         sql.extend(
-            views.iter().map(|view| format!("drop {} {old}.{}", kind_word(view.kind), view.relation.name)),
+            views.iter().map(|view| format!("drop {} {}", kind_word(view.kind), aside.there(&view.relation))),
         );
     }
     if !early {

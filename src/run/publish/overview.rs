@@ -111,7 +111,8 @@ fn of_node(manifest: &Manifest, id: NodeId) -> OverviewNode {
     OverviewNode {
         node: node.label(),
         kind: node.materialization.name().to_owned(),
-        relation: is_prod.then(|| manifest.published(id).name.as_str().to_owned()),
+        relation: is_prod.then(|| node.name.as_str().to_owned()),
+        schema: manifest.schema_beside(id).filter(|_| is_prod),
         domain: node.domain.clone(),
         description: if is_prod { node.description.clone() } else { String::new() },
         columns: described.map(|column| (column.name.to_string(), column.description.clone())).collect(),

@@ -7,14 +7,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::Publication;
 use super::moving::{Stop, hangs_on};
-use super::{Publication, build_schema};
 use crate::database::foreign_keys::{StandingKey, not_validated, standing};
 use crate::database::{DatabaseError, Session, catalog};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::{ForeignKey, Manifest, NodeId};
-use crate::name::Relation;
-use crate::project::Layer;
+use crate::name::{Ident, Relation};
 use crate::run::foreign_keys::{counted, has_key, is_same, of_key, orphans};
 use crate::run::task::Built;
 
@@ -98,9 +97,7 @@ impl Ties {
             if publication.plan.elsewhere.get(key.to).is_some() {
                 return None;
             }
-            let list = |names: &[crate::name::Ident]| {
-                names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-            };
+            let list = |names: &[Ident]| names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             let name = key.name.as_ref().map(|name| format!("constraint {name} ")).unwrap_or_default();
             Some(format!(
                 "alter table {} add {name}foreign key ({}) references {} ({}) deferrable not valid",
@@ -154,7 +151,7 @@ pub async fn judge_what_stays(
             if !stands.iter().any(|one| oids.contains(&one.child_oid) && is_same(manifest, key, one)) {
                 continue;
             }
-            let beside = Relation::new(build_schema(publication.run), manifest.node(key.to).name.clone());
+            let beside = publication.building(key.to);
             if built[&key.to].delta.is_some() {
                 has_key(session, manifest, key).await?;
             }
@@ -183,7 +180,7 @@ pub async fn validate(session: &Session, manifest: &Manifest) -> Vec<String> {
     if manifest.nodes.iter().all(|node| node.foreign_keys.is_empty()) {
         return Vec::new();
     }
-    let schemas = Layer::ALL.map(|layer| manifest.schema(layer).as_str());
+    let schemas: Vec<&str> = manifest.schemas().into_iter().map(Ident::as_str).collect();
     let mut notes = Vec::new();
     match not_validated(session, &schemas).await {
         Ok(keys) => {

@@ -56,6 +56,8 @@ impl Definition {
     pub fn of(manifest: &Manifest, target: &Target, id: NodeId) -> Self {
         let Node {
             name: _,
+            schema: _,
+            is_beside: _,
             layer,
             domain,
             file: _,

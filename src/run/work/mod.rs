@@ -280,7 +280,13 @@ impl Crew<'_> {
             let definition = place.secrets.hide(&definition_text(&manifest, &place.target, built.id));
             let record = self.judge.record(&manifest, built, took);
             let parents = self.judge.labels_of_built_parents(&manifest, built.id);
-            let known = kept::known(self.run.id, manifest.node(built.id), &record, parents, done.rows);
+            let known = kept::known(
+                self.run.id,
+                self.shared.plan.building(&manifest, built.id),
+                &record,
+                parents,
+                done.rows,
+            );
             self.work.keeper.built(&manifest, built, known);
             self.work.ledger.push(Published { definition: Some(definition), ..record });
         }

@@ -81,7 +81,7 @@ pub fn read(
         columns.push(name(&column.name)?);
     }
     let query = RowQuery {
-        relation: Relation::new(schema.clone(), name(&published.relation)?),
+        relation: published.relation(schema).map_err(|error| Problem::internal(error.to_string()))?,
         publication: Relation::new(schema.clone(), name(PUBLICATION)?),
         format: form.rows(),
         columns,

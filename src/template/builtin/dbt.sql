@@ -127,3 +127,27 @@ from generate_series(0, {{ dbt.datediff(first, end, datepart) }} - 1) as number
 {%- if not execute -%}{{ return(0) }}{%- endif -%}
 {{ return(run_query('select ' ~ dbt.datediff(start_date, end_date, datepart))[0][0]) }}
 {%- endmacro %}
+
+{# What relations are called where a project does not say otherwise, for macros of its own to fall back on. #}
+{% macro dbt__generate_schema_name(custom_schema_name=none, node=none) -%}
+{{ target.schema }}{% if custom_schema_name is not none %}_{{ custom_schema_name | trim }}{% endif %}
+{%- endmacro %}
+{% macro dbt__default__generate_schema_name(custom_schema_name=none, node=none) -%}
+{{ dbt.generate_schema_name(custom_schema_name, node) }}
+{%- endmacro %}
+{% macro default__generate_schema_name(custom_schema_name=none, node=none) -%}
+{{ dbt.generate_schema_name(custom_schema_name, node) }}
+{%- endmacro %}
+{% macro dbt__generate_schema_name_for_env(custom_schema_name, node) -%}
+{%- if target.name == 'prod' and custom_schema_name is not none -%}
+{{ custom_schema_name | trim }}
+{%- else -%}
+{{ target.schema }}
+{%- endif -%}
+{%- endmacro %}
+{% macro dbt__generate_alias_name(custom_alias_name=none, node=none) -%}
+{{ (custom_alias_name or node.name) | trim }}
+{%- endmacro %}
+{% macro default__generate_alias_name(custom_alias_name=none, node=none) -%}
+{{ dbt.generate_alias_name(custom_alias_name, node) }}
+{%- endmacro %}

@@ -118,7 +118,7 @@ async fn what_is_wrong_with_the_files_of_a_project_is_told_all_at_once() {
     1 | select 1
       | ^
       |
-      = help: give the file a shorter name
+      = help: give the file a shorter name, or the model an `alias`
 
     error[name-taken-twice]: the name `c` is taken twice: by models/stage/c.sql and by models/stage/other/c.sql
      --> models/stage/other/c.sql:1:1

@@ -52,7 +52,7 @@ const FILES: &[(&str, &str)] = &[
          {% macro default__rounded(column) %}nonsense{% endmacro %}\n\
          {% macro postgres__rounded(column) %}round({{ column }}::numeric, 1){% endmacro %}\n\
          {% macro asks() %}\n{% do no_such('x') %}\n{% endmacro %}\n\
-         {% macro generate_schema_name(custom, node) %}x{% endmacro %}\n",
+         {% macro generate_schema_name(custom, node) %}{{ target.schema }}{% if custom %}_{{ custom }}{% endif %}{% endmacro %}\n",
     ),
     ("dbt/tests/no_free_orders.sql", "select * from {{ ref('stg_orders') }} where amount = 0\n"),
     ("dbt/analyses/look.sql", "select 1\n"),
@@ -74,9 +74,7 @@ async fn a_dbt_project_is_imported_and_what_has_no_word_is_listed_with_its_place
 
     Left out: commented out where it stood, or not copied.
 
-    - dbt_project.yml:10: `schema` for folders of models: in elt the folder is the layer, and the layer is the schema
     - macros/all.sql:5: `macro asks()`: there is no macro or function `no_such` (write the SQL, or a macro of your own in macros/)
-    - macros/all.sql:7: macro generate_schema_name(custom, node): in elt the folder is the layer, and the layer is the schema
     - models/marts/schema.yml:11: `- nosuchpackage.is_nice`: there is no generic test `is_nice`
     - models/marts/schema.yml:14: `- nosuchpackage.is_nice`: there is no generic test `is_nice`
     - models/marts/schema.yml:16: `semantic_models:`: elt has no semantic layer
@@ -107,12 +105,12 @@ async fn a_dbt_project_is_imported_and_what_has_no_word_is_listed_with_its_place
     // SQL is taken byte for byte.
     assert_eq!(text("elt/models/prod/corner/customers.sql"), text("dbt/models/marts/customers.sql"));
     assert_eq!(text("elt/models/stage/corner/stg_orders.sql"), text("dbt/models/staging/stg_orders.sql"));
-    insta::assert_snapshot!(text("elt/models/prod/corner/schema.yml"), @r#"
+    insta::assert_snapshot!(text("elt/models/prod/corner/schema.yml"), @r"
     version: 2
 
     models:
       - name: customers # the good ones
-        config: {materialized: table, tags: [daily]}
+        config: {schema: analytics, materialized: table, tags: [daily]}
         group: sales
         columns:
           - name: customer
@@ -126,7 +124,7 @@ async fn a_dbt_project_is_imported_and_what_has_no_word_is_listed_with_its_place
     #semantic_models:
     #  - name: customers
     #    model: ref('customers')
-    "#);
+    ");
     insta::assert_snapshot!(text("elt/profiles.yml"), @r#"
     # Where elt builds. `elt debug` shows how this file is understood.
     target: dev
@@ -148,14 +146,15 @@ async fn a_dbt_project_is_imported_and_what_has_no_word_is_listed_with_its_place
 
     project.write("elt/profiles.yml", "vars: {least: 2}\n");
     project.good(&["run", "--project-dir", "elt"]).says("3 tests passed");
-    let rows =
-        "select string_agg(format('%s %s %s', customer, max_id, max_amount), ', ') from prod.customers";
+    let rows = "select string_agg(format('%s %s %s', customer, max_id, max_amount), ', ') from prod_analytics.customers";
     assert_eq!(project.value(rows).await, "a 3 10.5");
     assert_eq!(
-        project.value("select pg_typeof(weight)::text || pg_typeof(code) from prod.weights limit 1").await,
+        project
+            .value("select pg_typeof(weight)::text || pg_typeof(code) from prod_analytics.weights limit 1")
+            .await,
         "double precisioninteger"
     );
-    assert_eq!(project.value("select n from stage.hasty").await, "3");
+    assert_eq!(project.value("select n from stage_analytics.hasty").await, "3");
 
     project.elt(&["import", "dbt", "--out", "elt"]).expect(2).says("elt is there already");
     project.elt(&["import", "elt"]).expect(2).says("elt is no dbt project");

@@ -39,29 +39,16 @@ async fn snapshots_of_dbt_are_imported_run_and_keep_their_versions() {
 
     Made by `elt import`. Places are those of the dbt project.
 
-    ## Not taken
-
-    Left out: commented out where it stood, or not copied.
-
-    - dbt_project.yml:4: `target_schema` for folders of snapshots: in elt the folder is the layer, and the layer is the schema
-
     ## Otherwise than in dbt
 
     Taken, but not as it stood.
 
     - models/marts/now.sql: `now` is stage, not prod: a stage model reads it, and stage cannot read prod
-    - models/marts/now.sql:1: `schema` of `now`: in elt the folder is the layer, and the layer is the schema
     - snapshots/kept.sql:1: the snapshot `orders_kept` is a model of that name: elt's snapshots are models with materialized='snapshot'; history kept by dbt is not copied
-    - snapshots/kept.sql:5: `target_database` of `orders_kept`: in elt the folder is the layer, and the layer is the schema
-    - snapshots/kept.sql:6: `target_schema` of `orders_kept`: in elt the folder is the layer, and the layer is the schema
+    - snapshots/kept.sql:5: `target_database` of `orders_kept`: a run builds in one database: the target's url names it
     - snapshots/kept.sql:17: the snapshot `second` is a model of that name: elt's snapshots are models with materialized='snapshot'; history kept by dbt is not copied
-    - snapshots/kept.sql:18: `schema` of `second`: in elt the folder is the layer, and the layer is the schema
-    - snapshots/kept.yml:6: `schema` of a snapshot's config: in elt the folder is the layer, and the layer is the schema
     - snapshots/plain.yml:2: the snapshot `plain` is a model of that name: elt's snapshots are models with materialized='snapshot'; history kept by dbt is not copied
-    - snapshots/plain.yml:5: `schema` of a snapshot's config: in elt the folder is the layer, and the layer is the schema
     - snapshots/plain.yml:9: the snapshot `flow` is a model of that name: elt's snapshots are models with materialized='snapshot'; history kept by dbt is not copied
-    - snapshots/plain.yml:11: `schema` of a config: in elt the folder is the layer, and the layer is the schema
-    - snapshots/plain.yml:15: `schema` of a config: in elt the folder is the layer, and the layer is the schema
 
     ## Where the models are
 
@@ -79,7 +66,7 @@ async fn snapshots_of_dbt_are_imported_run_and_keep_their_versions() {
     {{
       config(
 
-
+        target_schema='history',
         unique_key='id',
         strategy='check',
         check_cols=['amount']
@@ -94,8 +81,9 @@ async fn snapshots_of_dbt_are_imported_run_and_keep_their_versions() {
       - name: orders_kept
         description: Every version.
         config:
+          target_schema: history
           tags: [slow]
-    #      schema: history
+          schema: history
           meta: {a: 1}
         columns:
           - name: id
@@ -111,11 +99,11 @@ async fn snapshots_of_dbt_are_imported_run_and_keep_their_versions() {
     project.good(&["run", "--project-dir", "elt"]);
     let versions = |name: &str| {
         format!(
-            "select string_agg(id || ' ' || amount || ' ' || (dbt_valid_to is null), ', ' order by id, amount) from stage.{name}"
+            "select string_agg(id || ' ' || amount || ' ' || (dbt_valid_to is null), ', ' order by id, amount) from history.{name}"
         )
     };
     assert_eq!(project.value(&versions("orders_kept")).await, "1 10 false, 1 11 true, 2 20 true");
     assert_eq!(project.value(&versions("plain")).await, "1 10 false, 1 11 true, 2 20 false");
-    assert_eq!(project.value("select count(*) from stage.flow").await, "3");
-    assert_eq!(project.value("select count(*) from stage.second").await, "2");
+    assert_eq!(project.value("select count(*) from history.flow").await, "3");
+    assert_eq!(project.value("select count(*) from history.second").await, "2");
 }

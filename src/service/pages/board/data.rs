@@ -64,7 +64,7 @@ pub fn query(published: &Published, schema: &Ident, limit: u64) -> Option<RowQue
         })
     };
     Some(RowQuery {
-        relation: Relation::new(schema.clone(), Ident::new(&published.relation).ok()?),
+        relation: published.relation(schema).ok()?,
         publication: Relation::new(schema.clone(), Ident::new(PUBLICATION).ok()?),
         format: RowFormat::Texts,
         columns: visible(published).iter().filter_map(|column| Ident::new(&column.name).ok()).collect(),

@@ -38,7 +38,7 @@ pub fn of(overview: &Overview, label: &str, link: &impl Fn(&str) -> String) -> (
             label: node.node.clone(),
             note: node.kind.clone(),
             state: if *place == own { "chosen" } else { "plain" },
-            link: node.relation.as_deref().filter(|_| *place != own).map(link),
+            link: node.shown().filter(|_| *place != own).map(|shown| link(&shown)),
         }
     });
     let above = order
@@ -86,6 +86,7 @@ mod tests {
             node: label.into(),
             kind: "table".into(),
             relation: label.strip_prefix("prod.").map(Into::into),
+            schema: None,
             domain: String::new(),
             description: String::new(),
             columns: Vec::new(),

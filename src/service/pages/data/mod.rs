@@ -12,6 +12,7 @@ use super::table::scrolled;
 use super::text::{badge, thousands};
 use super::{address, root};
 use crate::database::{Overview, Stored};
+use crate::endpoint::Published;
 use crate::overview::OverviewNode;
 use crate::service::exposed::unread;
 use crate::service::problem::Problem;
@@ -32,7 +33,7 @@ pub async fn list(call: Call) -> Answer {
                     th scope="col" class="number" { "Rows" } th scope="col" { "Tests" }
                 } }
                 tbody { @for (node, stored) in &tables { tr {
-                    th scope="row" { a href={ (root) "/ui/data/" (address(&stored.name)) } { (stored.name) } }
+                    th scope="row" { a href={ (root) "/ui/data/" (address(&stored.shown())) } { (stored.shown()) } }
                     td class="told" { (node.description.lines().next().unwrap_or_default()) }
                     td { (node.kind) }
                     td class="number" { (rows_of(stored)) }
@@ -54,9 +55,14 @@ async fn overview(call: &Call) -> Result<Overview, Problem> {
 fn tables(overview: &Overview) -> Vec<(&OverviewNode, &Stored)> {
     let stored = |node: &OverviewNode| {
         let name = node.relation.as_deref()?;
-        overview.stored.iter().find(|stored| stored.name == name)
+        overview.stored.iter().find(|stored| stored.name == name && stored.schema == node.schema)
     };
     overview.nodes.iter().filter_map(|node| Some((node, stored(node)?))).collect()
+}
+
+/// Whether an endpoint serves a relation.
+fn is_of(published: &Published, stored: &Stored) -> bool {
+    published.relation == stored.name && published.schema == stored.schema
 }
 
 fn rows_of(stored: &Stored) -> String {

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use percent_encoding::percent_decode_str;
 
-use super::{address, family, overview, preview, rows_of, tables};
+use super::{address, family, is_of, overview, preview, rows_of, tables};
 use crate::database::{Overview, Stored};
 use crate::overview::{OverviewNode, OverviewTest};
 use crate::service::pages::frame::{Page, Section};
@@ -17,18 +17,19 @@ pub async fn one(call: Call) -> Answer {
     let asked = call.request.match_info().get("table").unwrap_or_default();
     let asked = percent_decode_str(asked).decode_utf8_lossy().into_owned();
     let overview = overview(&call).await?;
-    let Some((node, stored)) = tables(&overview).into_iter().find(|(_, stored)| stored.name == asked) else {
+    let Some((node, stored)) = tables(&overview).into_iter().find(|(_, stored)| stored.shown() == asked)
+    else {
         return nothing_here();
     };
     let root = root(call.request.path());
     let content = html! {
         p class="way" { a href={ (root) "/ui/data" } { "All tables" } }
-        h1 { (stored.name) }
+        h1 { (stored.shown()) }
         @if !node.description.is_empty() { p { (node.description) } }
         dl class="facts" {
             dt { "Kind" } dd { (node.kind) }
             @if stored.rows.is_some() { dt { "Rows" } dd { "about " (rows_of(stored)) } }
-            @for path in served(&call, &stored.name) {
+            @for path in served(&call, stored) {
                 dt { "Served at" } dd { @if path.contains('{') { code { (path) } } @else { a href={ (root) (path) } { code { (path) } } } }
             }
         }
@@ -37,13 +38,13 @@ pub async fn one(call: Call) -> Answer {
         (lineage(&root, &overview, node))
         (rows(&call, stored).await)
     };
-    Page::new(Section::Data, stored.name.clone(), content).answer(&call)
+    Page::new(Section::Data, stored.shown(), content).answer(&call)
 }
 
-fn served(call: &Call, relation: &str) -> Vec<String> {
+fn served(call: &Call, stored: &Stored) -> Vec<String> {
     let snapshot = call.state.snapshot.load();
     let published = snapshot.iter().flat_map(|snapshot| &snapshot.endpoints);
-    published.filter(|one| one.relation == relation).map(|one| one.endpoint.path.clone()).collect()
+    published.filter(|one| is_of(one, stored)).map(|one| one.endpoint.path.clone()).collect()
 }
 
 fn columns(node: &OverviewNode, stored: &Stored) -> Markup {

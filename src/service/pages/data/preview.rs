@@ -1,6 +1,7 @@
 //! The first rows of a table of prod, as far as they may be shown: never a column that its endpoint hides, nor a
 //! row that it gives only to who asks for it.
 
+use super::is_of;
 use crate::database::catalog::PUBLICATION;
 use crate::database::{Condition, RowFormat, RowQuery, RowsError, Stored};
 use crate::name::{Ident, Relation};
@@ -24,7 +25,7 @@ pub struct Shown {
 pub async fn of(call: &Call, stored: &Stored) -> Result<Shown, &'static str> {
     let snapshot = call.state.snapshot.load_full();
     let mut published = snapshot.iter().flat_map(|snapshot| &snapshot.endpoints);
-    let exposed = published.find(|one| one.relation == stored.name);
+    let exposed = published.find(|one| is_of(one, stored));
     let columns: Vec<(String, bool)> = match (call.state.preview, exposed) {
         (Preview::Nothing, _) => return Err("This service shows no rows here (`preview: false`)."),
         (Preview::Exposed, None) => {
@@ -63,8 +64,9 @@ fn query(
     conditions: Vec<Condition>,
 ) -> Option<RowQuery> {
     let schema = &call.state.schema;
+    let own = stored.schema.as_deref().map_or_else(|| Ok(schema.clone()), Ident::new).ok()?;
     Some(RowQuery {
-        relation: Relation::new(schema.clone(), Ident::new(&stored.name).ok()?),
+        relation: Relation::new(own, Ident::new(&stored.name).ok()?),
         publication: Relation::new(schema.clone(), Ident::new(PUBLICATION).ok()?),
         format: RowFormat::Texts,
         columns: columns.iter().map(|(name, _)| Ident::new(name).ok()).collect::<Option<_>>()?,
