@@ -77,6 +77,9 @@ pub struct Config {
     /// How many batches before the newest one are built again.
     #[serde(deserialize_with = "maybe_whole_number")]
     pub lookback: Option<u32>,
+    /// Whether batches after the first are built at once; they are, where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concurrent_batches: Option<bool>,
     /// When the first batch begins.
     pub begin: Option<Moment>,
     /// `false`: never built anew; `true`: always. Nothing: as `--full-refresh` says.

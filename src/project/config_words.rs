@@ -29,6 +29,7 @@ const KNOWN: &[&str] = &[
     "event_time",
     "batch_size",
     "lookback",
+    "concurrent_batches",
     "begin",
     "strategy",
     "updated_at",
@@ -93,7 +94,7 @@ const TARGET: &str = "a run builds in one database: the target's url in profiles
 const DECIDED_ELSEWHERE: &[(&str, &str)] = &[("database", TARGET), ("target_database", TARGET)];
 
 /// Words of dbt that need not be said here: elt quotes every name as it is written.
-const SAYS_NOTHING: &[&str] = &["quoting", "quote_columns", "concurrent_batches"];
+const SAYS_NOTHING: &[&str] = &["quoting", "quote_columns"];
 
 /// Those that are passed over, too.
 impl Config {

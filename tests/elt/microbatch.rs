@@ -199,3 +199,32 @@ async fn what_batches_need_is_told() {
         .expect(1)
         .says("`seen` has no batch to build: its time lies ahead");
 }
+
+#[tokio::test]
+async fn batches_after_the_first_are_built_at_once_where_nothing_is_against_it() {
+    let project = shop("").await;
+    let model = |config: &str, v: &str| {
+        format!(
+            "{{{{ config(materialized='incremental', incremental_strategy='microbatch', event_time='at', batch_size='day', \
+             begin='{}'{config}) }}}}\n\
+             select id, at, {v} as v, pg_backend_pid() as pid, pg_sleep(0.3)::text as waited from {{{{ source('shop', 'events') }}}}",
+            ago(5)
+        )
+    };
+    let sessions = "select count(distinct pid) > 1 from stage.seen";
+    project.write("models/stage/seen.sql", &model("", "v"));
+    project.good(&["run", "--threads", "4"]);
+    assert_eq!(rows(&project).await, "0a 1a 2a 3a 4a 5a");
+    assert_eq!(project.value(sessions).await, "t");
+    for config in [", concurrent_batches=false", ", pre_hook='select 1'"] {
+        project.write("models/stage/seen.sql", &model(config, "v"));
+        project.good(&["run", "--threads", "4", "--full-refresh"]);
+        assert_eq!(rows(&project).await, "0a 1a 2a 3a 4a 5a");
+        assert_eq!(project.value(sessions).await, "f", "{config}");
+    }
+
+    // Whichever batch goes wrong, nothing of the others is published.
+    project.write("models/stage/seen.sql", &model("", "(1 / (id - 2))::text"));
+    project.elt(&["run", "--threads", "4", "--full-refresh"]).expect(1).says("division by zero");
+    assert_eq!(rows(&project).await, "0a 1a 2a 3a 4a 5a");
+}

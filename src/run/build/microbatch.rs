@@ -1,6 +1,8 @@
 //! Models that are built a batch of time after another: parents that say when their rows came are read a batch at
 //! a time. All batches of a run go into one table beside, and are tested and published together.
 
+use std::sync::{Mutex, PoisonError};
+
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -51,68 +53,119 @@ pub(super) async fn fill(
     };
     let whole = Period { start: first.start, end: last.end };
     let parents = parents(&shared.manifest, id);
-    let mut rows = 0;
-    let mut outcome = Ok(());
-    for (number, period) in periods.iter().enumerate() {
-        match batch(shared, session, id, &parents, (into, number == 0, adds), *period).await {
-            Ok(came) => rows += came,
-            Err(problem) => {
-                outcome = Err(problem);
-                break;
-            }
-        }
-    }
+    let filling = Filling { shared, id, parents: &parents, into, adds };
+    // The first one makes the table.
+    let outcome = match filling.batch(session, true, *first).await {
+        Ok(rows) => filling.others(session, &periods[1..]).await.map(|others| rows + others),
+        Err(problem) => Err(problem),
+    };
     // By their bare names these would stand before what other models of this session read.
     let drops: Vec<String> =
         parents.iter().map(|parent| format!("drop view if exists {}", parent.view)).collect();
     let dropped = session.run(&drops.join("; ")).await;
-    outcome?;
+    let rows = outcome?;
     if !drops.is_empty() {
         dropped.map_err(|error| Box::new(located(&error, Location::start_of(&node.file))))?;
     }
     Ok(Filled { rows, period: whole })
 }
 
-/// Builds one batch, the first one making the table.
-async fn batch(
-    shared: &Shared,
-    session: &Session,
+/// Batches that nobody builds yet.
+type Waiting<'a> = std::iter::Copied<std::slice::Iter<'a, Period>>;
+
+/// A table that batches are built into.
+struct Filling<'a> {
+    shared: &'a Shared,
     id: NodeId,
-    parents: &[Filtered],
-    (into, is_first, adds): (&Relation, bool, bool),
-    period: Period,
-) -> Result<u64, Problem> {
-    let (manifest, plan) = (&shared.manifest, &shared.plan);
-    let node = manifest.node(id);
-    for parent in parents {
-        let read = plan.name(manifest, Some(id), parent.id);
-        let condition = period.condition(&parent.event_time);
-        let sql = format!(
-            "create or replace temp view {} as select * from {read} where {condition}",
-            parent.view.name
-        );
-        session.run(&sql).await.map_err(|error| parent.problem(manifest, &error))?;
+    parents: &'a [Filtered],
+    into: &'a Relation,
+    adds: bool,
+}
+
+impl Filling<'_> {
+    /// Builds batches at once, on as many sessions as a run may have; what goes wrong lets none begin after it.
+    async fn others(&self, session: &Session, periods: &[Period]) -> Result<u64, Problem> {
+        let config = &self.shared.manifest.node(self.id).config;
+        let hooks = &self.shared.manifest.node(self.id).hooks;
+        // What hooks have set holds for their own session.
+        let at_once = config.concurrent_batches.unwrap_or(true) && hooks.is_empty();
+        let sessions = if at_once { self.shared.place.target.threads.min(periods.len()) } else { 1 };
+        let waiting = Mutex::new(periods.iter().copied());
+        let own = self.in_turn(session, &waiting);
+        let more = (1..sessions).map(|_| self.on_a_session_of_its_own(&waiting));
+        let (own, more) = tokio::join!(own, futures_util::future::join_all(more));
+        more.into_iter().try_fold(own?, |rows, came| Ok(rows + came?))
     }
-    let name = |target: NodeId| plan.name(manifest, Some(id), target);
-    let batch = |target: NodeId| match parents.iter().find(|parent| parent.id == target) {
-        Some(parent) => parent.view.clone(),
-        None => name(target),
-    };
-    let query = manifest.batch_query(id, adds, &name, &batch, &plan.answered(id));
-    let keeps = node.config.contract.enforced && !adds;
-    if keeps && is_first {
-        return contract::fill(session, node, into, query).await;
+
+    async fn on_a_session_of_its_own(&self, waiting: &Mutex<Waiting<'_>>) -> Result<u64, Problem> {
+        let opening = async {
+            let session = self.shared.place.connector.connect().await?;
+            session.prepare_for_build(self.shared.run).await?;
+            Ok(session)
+        };
+        let node = self.shared.manifest.node(self.id);
+        let located = |error: DatabaseError| Box::new(located(&error, Location::start_of(&node.file)));
+        let session = opening.await.map_err(located)?;
+        let canceller = session.canceller();
+        let mut work = std::pin::pin!(self.in_turn(&session, waiting));
+        tokio::select! {
+            done = &mut work => return done,
+            () = self.shared.cancel.cancelled() => canceller.cancel().await,
+        }
+        work.await
     }
-    if keeps {
-        return contract::insert(session, node, into, query).await;
+
+    /// Builds what waits, one batch after another.
+    async fn in_turn(&self, session: &Session, waiting: &Mutex<Waiting<'_>>) -> Result<u64, Problem> {
+        let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let mut rows = 0;
+        while let Some(period) = next() {
+            match self.batch(session, false, period).await {
+                Ok(came) => rows += came,
+                Err(problem) => {
+                    while next().is_some() {}
+                    return Err(problem);
+                }
+            }
+        }
+        Ok(rows)
     }
-    let before = match is_first {
-        true if node.config.unlogged && !adds => format!("create unlogged table {into} as\n"),
-        true => format!("create table {into} as\n"),
-        false => format!("insert into {into}\n"),
-    };
-    let sql: Sql = query.wrap(&before, "");
-    session.run(&sql.text).await.map_err(|error| Box::new(sql_problem(&error, &sql, &node.file)))
+
+    /// Builds one batch, the first one making the table.
+    async fn batch(&self, session: &Session, is_first: bool, period: Period) -> Result<u64, Problem> {
+        let Self { shared, id, parents, into, adds } = *self;
+        let (manifest, plan) = (&shared.manifest, &shared.plan);
+        let node = manifest.node(id);
+        for parent in parents {
+            let read = plan.name(manifest, Some(id), parent.id);
+            let condition = period.condition(&parent.event_time);
+            let sql = format!(
+                "create or replace temp view {} as select * from {read} where {condition}",
+                parent.view.name
+            );
+            session.run(&sql).await.map_err(|error| parent.problem(manifest, &error))?;
+        }
+        let name = |target: NodeId| plan.name(manifest, Some(id), target);
+        let batch = |target: NodeId| match parents.iter().find(|parent| parent.id == target) {
+            Some(parent) => parent.view.clone(),
+            None => name(target),
+        };
+        let query = manifest.batch_query(id, adds, &name, &batch, &plan.answered(id));
+        let keeps = node.config.contract.enforced && !adds;
+        if keeps && is_first {
+            return contract::fill(session, node, into, query).await;
+        }
+        if keeps {
+            return contract::insert(session, node, into, query).await;
+        }
+        let before = match is_first {
+            true if node.config.unlogged && !adds => format!("create unlogged table {into} as\n"),
+            true => format!("create table {into} as\n"),
+            false => format!("insert into {into}\n"),
+        };
+        let sql: Sql = query.wrap(&before, "");
+        session.run(&sql.text).await.map_err(|error| Box::new(sql_problem(&error, &sql, &node.file)))
+    }
 }
 
 /// A parent of which a batch is read, through a view of this session's own.
