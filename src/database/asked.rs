@@ -4,6 +4,9 @@ use tokio_postgres::types::Type;
 
 use super::{DatabaseError, Session, TextTable};
 
+/// Answers are held in memory, several times as large as their texts.
+const MOST_BYTES: usize = 64 << 20;
+
 /// What a column's texts are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValueKind {
@@ -19,7 +22,8 @@ impl Session {
         let statement = self.client.prepare(sql).await?;
         let kinds = statement.columns().iter().map(|column| kind(column.type_())).collect();
         let columns = statement.columns().iter().map(|column| column.name().to_owned()).collect();
-        let rows = self.table(sql).await?.rows;
+        let tables = self.tables_within(sql, MOST_BYTES).await?;
+        let rows = tables.into_iter().next_back().unwrap_or_default().rows;
         Ok((kinds, TextTable { columns, rows }))
     }
 

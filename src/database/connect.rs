@@ -93,6 +93,16 @@ impl Connector {
         asked == port && same_host
     }
 
+    /// Which server it is, for people: `db.example:5432`.
+    fn place(&self) -> String {
+        let port = self.config.get_ports().first().copied().unwrap_or(5432);
+        match self.config.get_hosts().first() {
+            Some(Host::Tcp(name)) => format!("{name}:{port}"),
+            Some(Host::Unix(path)) => format!("{} (port {port})", path.display()),
+            None => format!("port {port}"),
+        }
+    }
+
     /// Which server it is, as a text to compare by: hosts, sockets and ports.
     pub fn server(&self) -> String {
         let hosts = self.config.get_hosts().iter().map(|host| match host {
@@ -105,7 +115,9 @@ impl Connector {
 
     /// Opens a session. Errors: server away, login refused, TLS refused.
     pub async fn connect(&self) -> Result<Session, DatabaseError> {
-        let (client, connection) = self.config.connect(self.tls.clone()).await?;
+        let connected = self.config.connect(self.tls.clone()).await;
+        let (client, connection) =
+            connected.map_err(|error| DatabaseError::from(error).of_server(&self.place()))?;
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "connection ended");

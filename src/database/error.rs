@@ -41,7 +41,6 @@ impl DatabaseError {
     }
 
     /// As a server would send it.
-    #[cfg(test)]
     pub fn of_code(code: &str, message: &str) -> Self {
         let mut error = Self::new(message);
         error.0.code = Some(code.to_owned());
@@ -50,6 +49,14 @@ impl DatabaseError {
 
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// Says which server could not be reached; those that answered are known.
+    pub(super) fn of_server(mut self, place: &str) -> Self {
+        if let Some(rest) = self.0.message.strip_prefix("error connecting to server") {
+            self.0.message = format!("no connection to the server {place}{rest}");
+        }
         self
     }
 

@@ -1,7 +1,7 @@
 //! One connection and what is done on it: statements, results as text, COPY.
 
 use bytes::Bytes;
-use futures_util::SinkExt;
+use futures_util::{SinkExt, TryStreamExt};
 use tokio::sync::mpsc;
 use tokio_postgres::{Client, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -18,6 +18,11 @@ pub struct Session {
     pub(super) client: Client,
     pub(super) tls: MakeRustlsConnect,
 }
+
+/// A cell takes so much besides its text.
+const CELL_BYTES: usize = 32;
+/// PostgreSQL's code for what goes beyond a limit.
+const TOO_LARGE: &str = "54000";
 
 /// Rows as PostgreSQL writes them; `None` is NULL.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -57,15 +62,39 @@ impl Session {
 
     /// Runs one or more statements; the rows of each that returns some, as text.
     pub async fn tables(&self, sql: &str) -> Result<Vec<TextTable>, DatabaseError> {
+        self.tables_within(sql, usize::MAX).await
+    }
+
+    /// The same, cancelled when the rows take more bytes of memory than that.
+    pub(super) async fn tables_within(
+        &self,
+        sql: &str,
+        most: usize,
+    ) -> Result<Vec<TextTable>, DatabaseError> {
         let mut tables: Vec<TextTable> = Vec::new();
-        for message in self.client.simple_query(sql).await? {
+        let mut stream = std::pin::pin!(self.client.simple_query_raw(sql).await?);
+        let mut bytes = 0;
+        while let Some(message) = stream.try_next().await? {
             match message {
                 SimpleQueryMessage::RowDescription(columns) => {
                     let columns = columns.iter().map(|column| column.name().to_owned()).collect();
                     tables.push(TextTable { columns, rows: Vec::new() });
                 }
                 SimpleQueryMessage::Row(row) => {
-                    let cells = (0..row.len()).map(|index| row.get(index).map(str::to_owned)).collect();
+                    let cells = (0..row.len()).map(|index| row.get(index).map(str::to_owned));
+                    let cells: Vec<Option<String>> = cells.collect();
+                    bytes += cells
+                        .iter()
+                        .map(|cell| CELL_BYTES + cell.as_ref().map_or(0, String::len))
+                        .sum::<usize>();
+                    if bytes > most {
+                        self.canceller().cancel().await;
+                        // What is on its way is not for the next question.
+                        while stream.try_next().await.is_ok_and(|left| left.is_some()) {}
+                        let message = format!("the answer takes more than {} MiB of memory", most >> 20);
+                        return Err(DatabaseError::of_code(TOO_LARGE, &message)
+                            .with_hint("ask for fewer rows, or for sums of them"));
+                    }
                     if let Some(table) = tables.last_mut() {
                         table.rows.push(cells);
                     }

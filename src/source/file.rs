@@ -22,6 +22,11 @@ pub(super) struct OpenFile {
 
 impl OpenFile {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
+        // To open a pipe is to wait for somebody who writes into it, and nothing of it can be read twice.
+        let kind = path.metadata()?.file_type();
+        if !kind.is_file() && !kind.is_dir() {
+            return Err(io::Error::other("it is a pipe or a device, and no file"));
+        }
         Self::new(File::open(path)?)
     }
 

@@ -19,12 +19,12 @@ async fn every_kind_of_chart_is_drawn_with_its_figures_beside_it() {
         "models:\n".to_owned(),
         chart("bars", "type: bar, title: 'Bars & <script>alert(1)</script>', x: word, y: [amount, other]"),
         chart("lines", "type: line, x: n, y: amount, series: word, position: 1"),
-        chart("areas", "type: area, x: n, y: amount, position: 2"),
-        chart("pies", "type: pie, x: word, y: amount, position: 3"),
+        chart("areas", "type: area, x: n, y: amount, unit: EUR, position: 2"),
+        chart("pies", "type: pie, x: word, y: amount, unit: EUR, position: 3"),
         chart("gauges", "type: gauge, y: amount, min: 0, max: 10, bands: [{to: 3, tone: poor}], position: 4"),
         chart("scatters", "type: scatter, x: n, y: amount, series: word, size: other, position: 5"),
         chart("tables", "type: table, position: 6"),
-        chart("tiles", "type: tile, y: amount, position: 7"),
+        chart("tiles", "type: tile, y: amount, unit: EUR, position: 7"),
         chart("nothing", "type: bar, x: word, y: amount, board: other"),
         "  - {name: asks, expose: {parameters: [{name: n, required: true}], chart: {type: table, board: other}}}\n".into(),
     ]
@@ -51,6 +51,9 @@ async fn every_kind_of_chart_is_drawn_with_its_figures_beside_it() {
     assert_eq!(board.matches("<svg").count(), 6, "all but the table and the tiles");
     assert_eq!(board.matches("<table>").count(), 8, "the figures of each");
     assert!(board.contains("Bars &amp; &lt;script&gt;") && board.contains("1,234.50"), "{board}");
+    for told in ["<p class=\"quiet\">In EUR</p>", "1,234.50 EUR (6.7 %)", "<dd>1,234.50 EUR</dd>"] {
+        assert!(board.contains(told), "{told}: {board}");
+    }
     let (_, _, other) = page(&server, "/boards/other").await;
     assert!(other.contains("There are no rows.") && other.contains("It needs parameters"), "{other}");
     assert_eq!(page(&server, "/boards/nowhere").await.0, 404);

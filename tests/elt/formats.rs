@@ -151,3 +151,17 @@ async fn a_member_of_a_zip_archive_loads_and_a_bomb_does_not() {
     put(&project, "b.csv.gz", &bomb.finish().expect("a vector takes it"));
     project.elt(&["run"]).expect(1).says("unpacks to more than 1048576 bytes");
 }
+
+#[tokio::test]
+async fn an_empty_file_among_others_is_told_and_a_pipe_is_not_waited_for() {
+    let project = project("source='in/*.csv'", "id int, name text").await;
+    project.write("in/a.csv", "id,name\n1,a\n");
+    project.write("in/b.csv", "");
+    project.write("in/c.csv", "id,name\n");
+    let ended = project.good(&["run"]).says("note: raw.r: without rows: in/b.csv and 1 more");
+    assert!(!ended.stderr.contains("that no record has"), "{ended}");
+    assert_eq!(rows(&project).await, "(1,a)");
+    let made = std::process::Command::new("mkfifo").arg(project.root.join("in/d.csv")).status();
+    assert!(made.expect("mkfifo is there").success());
+    project.elt(&["run"]).expect(1).says("it is a pipe or a device, and no file");
+}

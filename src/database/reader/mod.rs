@@ -66,6 +66,15 @@ pub enum ReadError {
     Unreadable(DatabaseError),
 }
 
+/// How values are written, whatever the database's owner likes to read: every digit of a float, and days that nobody
+/// takes for another.
+const WRITTEN: [(&str, &str); 4] = [
+    ("datestyle", "ISO"),
+    ("intervalstyle", "postgres"),
+    ("bytea_output", "hex"),
+    ("extra_float_digits", "1"),
+];
+
 /// A session that hears of publishing, and of changed tokens. Dropping it ends the session.
 pub struct Publications {
     // Held because the connection ends with its client.
@@ -80,6 +89,8 @@ impl Reader {
             .with_setting("default_transaction_read_only", "on")
             .with_setting("statement_timeout", &format!("{}s", PATIENCE.as_secs()))
             .with_setting("application_name", "elt serve");
+        let connector =
+            WRITTEN.iter().fold(connector, |connector, (name, value)| connector.with_setting(name, value));
         Self {
             pool: connector.pool(2),
             row_pool: connector.pool(ROW_SESSIONS),

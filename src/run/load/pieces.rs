@@ -28,6 +28,8 @@ pub(super) struct Loaded {
     pub said: Vec<String>,
     /// Columns of the table that no record of any piece had, where records may lack some.
     pub never_came: Option<Vec<String>>,
+    /// Pieces that had none.
+    pub without_rows: Vec<String>,
 }
 
 impl Loaded {
@@ -36,6 +38,14 @@ impl Loaded {
         if let Some(columns) = self.never_came.as_ref().filter(|columns| !columns.is_empty()) {
             let label = loading.node.label();
             notes.push(format!("{label}: columns that no record has are NULL: {}", columns.join(", ")));
+        }
+        // Most such files are failed exports.
+        if let [first, others @ ..] = &*self.without_rows
+            && self.rows > 0
+            && !loading.options.allow_empty
+        {
+            let more = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
+            notes.push(format!("{}: without rows: {first}{more}", loading.node.label()));
         }
         if self.bad_rows > 0 {
             notes.push(aside::note(loading, self.bad_rows));
@@ -60,11 +70,14 @@ impl Loaded {
         self.bytes += number(came.bytes);
         self.all_from_cache &= came.from_cache;
         self.say(came.said);
-        if let Some(missing) = came.never_came {
-            match &mut self.never_came {
-                Some(never) => never.retain(|name| missing.contains(name)),
-                never => *never = Some(missing),
-            }
+        // Where no record may lack a column, what the piece lacks as a whole is told of it.
+        let missing = came.never_came.unwrap_or_default();
+        match &mut self.never_came {
+            Some(never) => never.retain(|name| missing.contains(name)),
+            never => *never = Some(missing),
+        }
+        if came.rows == 0 && came.bad_rows == 0 {
+            self.without_rows.push(came.file.clone());
         }
         self.files.push((came.file.clone(), came.version));
         self.digests.push((came.file, came.sha256));

@@ -272,19 +272,21 @@ fn cause_with(error: &reqwest::Error, words: &str) -> Option<String> {
     found
 }
 
-/// The error and its causes in one line, without the address, which may hold secrets.
+/// What went wrong and its first cause, without the layers between them, and without the address, which may hold
+/// secrets.
 pub(in crate::source) fn chain(error: reqwest::Error) -> String {
     let error = error.without_url();
-    let mut text = if error.is_timeout() { "timed out".to_owned() } else { error.to_string() };
+    let what = match &error {
+        error if error.is_timeout() => return "timed out".to_owned(),
+        error if error.is_connect() => "no connection",
+        error if error.is_body() || error.is_decode() => "the answer broke off",
+        _ => "the request failed",
+    };
     let mut cause = std::error::Error::source(&error);
-    while let Some(inner) = cause {
-        let said = inner.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
-        }
-        cause = inner.source();
+    while let Some(inner) = cause.and_then(std::error::Error::source) {
+        cause = Some(inner);
     }
-    text
+    cause.map_or_else(|| error.to_string(), |cause| format!("{what}: {cause}"))
 }
 
 #[cfg(test)]

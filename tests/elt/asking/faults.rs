@@ -86,6 +86,22 @@ async fn questions_that_fail_are_told_where_they_stand() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_too_large_is_told_and_the_session_goes_on() {
+    let large = "{% set found = run_query(\"select repeat('x', 8388608) as x from generate_series(1, 1000000)\") %}\n";
+    let project = Project::new(&[
+        ("models/stage/a.sql", &format!("{large}select 1 as n")),
+        ("models/stage/b.sql", "select {{ run_query('select 7').rows[0][0] if execute else 0 }} as n"),
+    ])
+    .await;
+    let ended = project.elt(&["run", "--threads", "1"]).expect(1);
+    ended
+        .says("the answer takes more than 64 MiB of memory")
+        .says("models/stage/a.sql:1:16")
+        .says("ask for fewer rows")
+        .says("built   view        stage.b");
+}
+
+#[tokio::test]
 async fn results_are_empty_while_the_project_is_read() {
     let project = Project::new(&[
         ("models/stage/a.sql", "select {{ run_query('select 1 as n').rows[0].n }} as n"),

@@ -101,7 +101,7 @@ async fn each_way_to_ask_wrongly_has_a_class() {
     hint: `elt compile` writes one: keep its target folder, and name it with --state
 
     $ elt debug -t far
-    error[connection]: error connecting to server: Connection refused (os error N)
+    error[connection]: no connection to the server 127.0.0.1:1: Connection refused (os error N)
 
     $ elt import nowhere
     error[import]: nowhere is no dbt project: it has no dbt_project.yml

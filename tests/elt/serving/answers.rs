@@ -158,3 +158,39 @@ async fn more_than_can_be_meant_is_refused() {
     let (status, answer) = server.get("/coded?list.gt=PE").await;
     assert_eq!((status, &answer["code"]), (400, &json!("invalid_parameter")), "{answer}");
 }
+
+#[tokio::test]
+async fn values_are_written_alike_whatever_the_database_is_set_to() {
+    let odd = |id: u8| {
+        format!(
+            "select {id} as id, date '2024-02-01' as day, 1.0000000000000002::float8 as x, interval '1 day 2 hours' as span, \
+             decode('ff', 'hex') as raw, timestamptz '2024-07-01 12:00Z' as at"
+        )
+    };
+    let model = format!("{{{{ config(materialized='table') }}}} {} union all {}", odd(1), odd(2));
+    let project = Project::new(&[
+        ("models/prod/odd.sql", &model),
+        ("models/prod/odd.yml", "models: [{name: odd, expose: {key: id, order: [x, at, span]}}]"),
+    ])
+    .await;
+    for setting in [
+        "datestyle to 'SQL, DMY'",
+        "extra_float_digits to -3",
+        "intervalstyle to sql_standard",
+        "bytea_output to escape",
+    ] {
+        let name = project.value("select quote_ident(current_database())").await;
+        project.database.run(&format!("alter database {name} set {setting}")).await;
+    }
+    project.good(&["run"]);
+    let server = Server::start(&project, &[]);
+    let row = json!({"id": 1, "day": "2024-02-01", "x": 1.0000000000000002, "span": "1 day 02:00:00", "raw": "\\xff", "at": "2024-07-01T12:00:00+00:00"});
+    assert_eq!(server.get("/odd?id=1").await, (200, json!([row])));
+    let csv =
+        server.client.get(format!("{}/odd?id=1", server.base)).header("accept", "text/csv").send().await;
+    assert_eq!(
+        csv.unwrap().text().await.unwrap(),
+        "id,day,x,span,raw,at\r\n1,2024-02-01,1.0000000000000002,1 day 02:00:00,\\xff,2024-07-01 12:00:00+00\r\n"
+    );
+    assert_eq!(follow(&server, "/odd?limit=1").await, [1, 2]);
+}

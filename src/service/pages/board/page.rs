@@ -52,7 +52,13 @@ fn panel(number: usize, panel: &Panel<'_>, root: &str) -> Markup {
     html! {
         section class={ "panel" @if wide { " wide" } } aria-labelledby={ "panel-" (number) } {
             h2 id={ "panel-" (number) } { (heading) }
-            @if !endpoint.summary.is_empty() { p class="quiet" { (endpoint.summary) } }
+            @if !endpoint.summary.is_empty() && endpoint.summary.trim_end_matches('.') != heading {
+                p class="quiet" { (endpoint.summary) }
+            }
+            @if let (ChartKind::Bar | ChartKind::Line | ChartKind::Area | ChartKind::Scatter, false) =
+                (panel.chart.kind, panel.chart.unit.is_empty()) {
+                p class="quiet" { "In " (panel.chart.unit) }
+            }
             @match &panel.data {
                 Err(why) => p class="notice" { (why) },
                 Ok(data) if data.rows.is_empty() => p class="notice" { "There are no rows." },

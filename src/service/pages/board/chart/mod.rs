@@ -47,13 +47,21 @@ pub fn series(chart: &Chart, data: &Data) -> (Vec<String>, Vec<Series>) {
     let mut series: Vec<Series> = Vec::new();
     let values = chart.y.first().map(|column| data.numbers(column)).unwrap_or_default();
     for ((word, name), value) in words.into_iter().zip(data.texts(&chart.series)).zip(values) {
-        let place = axis.iter().position(|known| known == word).unwrap_or_else(|| {
-            axis.push(word.to_owned());
-            axis.len() - 1
-        });
         let own = series.iter().position(|known| known.name == name).unwrap_or_else(|| {
             series.push(Series { name: name.to_owned(), values: Vec::new() });
             series.len() - 1
+        });
+        // Of two rows for one place none may hide the other.
+        let taken = |place: usize| series[own].values.get(place).is_some_and(Option::is_some);
+        let free = axis.iter().enumerate().position(|(place, known)| known == word && !taken(place));
+        let place = free.unwrap_or_else(|| {
+            let beside = axis.iter().rposition(|known| known == word).map_or(axis.len(), |last| last + 1);
+            axis.insert(beside, word.to_owned());
+            for values in series.iter_mut().map(|one| &mut one.values).filter(|values| values.len() > beside)
+            {
+                values.insert(beside, None);
+            }
+            beside
         });
         let values = &mut series[own].values;
         values.resize(values.len().max(place + 1), None);
@@ -77,9 +85,17 @@ fn tiles(chart: &Chart, data: &Data) -> Markup {
         true => data.columns.iter().map(String::as_str).collect(),
         false => chart.y.iter().map(String::as_str).collect(),
     };
+    let unit = |column: &str| {
+        let is_number =
+            data.columns.iter().zip(&data.numeric).any(|(name, numeric)| name == column && *numeric);
+        if is_number && !chart.unit.is_empty() { format!(" {}", chart.unit) } else { String::new() }
+    };
     html! {
         dl class="tiles" { @for column in wanted {
-            div { dt { (title(column)) } dd { (figure(data.texts(column).first().copied().unwrap_or_default())) } }
+            div {
+                dt { (title(column)) }
+                dd { (figure(data.texts(column).first().copied().unwrap_or_default())) (unit(column)) }
+            }
         } }
     }
 }
@@ -111,6 +127,23 @@ pub fn at(number: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_of_one_series_and_place_stand_beside_each_other() {
+        let chart: Chart =
+            serde_json::from_str(r#"{"type": "line", "x": "day", "y": "n", "series": "shop"}"#).unwrap();
+        let row = |day: &str, shop: &str, n: &str| [day, shop, n].map(|text| Some(text.to_owned())).to_vec();
+        let data = Data {
+            columns: ["day", "shop", "n"].map(str::to_owned).to_vec(),
+            numeric: vec![false, false, true],
+            rows: vec![row("1", "a", "1"), row("1", "b", "2"), row("2", "a", "3"), row("1", "b", "4")],
+            is_cut: false,
+        };
+        let (axis, drawn) = series(&chart, &data);
+        assert_eq!(axis, ["1", "1", "2"]);
+        let values: Vec<_> = drawn.iter().map(|one| (one.name.as_str(), &*one.values)).collect();
+        assert_eq!(values, [("a", &[Some(1.0), None, Some(3.0)][..]), ("b", &[Some(2.0), Some(4.0)][..])]);
+    }
 
     #[test]
     fn figures_are_grouped_and_other_texts_left_alone() {

@@ -42,8 +42,9 @@ pub fn pie(chart: &Chart, data: &Data, heading: &str) -> Markup {
                 li {
                     span class={ "key c" (place % COLOURS) } {}
                     (names.get(place).copied().unwrap_or_default()) ": "
-                    (figure(data.texts(column).get(place).copied().unwrap_or_default()))
-                    (format!(" ({:.1} %)", 100.0 * share(*value)))
+                    (figure(data.texts(column).get(place).copied().unwrap_or_default())) " " (chart.unit)
+                    @if !chart.unit.is_empty() { " " }
+                    (format!("({:.1} %)", 100.0 * share(*value)))
                 }
             } }
         }
