@@ -156,8 +156,10 @@ pub async fn debug(context: &Context) -> Outcome {
         ),
     );
     line("target", format!("{}, {} threads", project.target.name, project.target.threads));
-    let schemas = Layer::ALL.map(|layer| format!("{layer} in {}", manifest.schema(layer).as_str()));
-    line("schemas", schemas.join(", "));
+    let own = Layer::ALL.map(|layer| format!("{layer} in {}", manifest.schema(layer).as_str()));
+    let beside =
+        manifest.schemas_beside().into_iter().map(|schema| format!("beside them {}", schema.as_str()));
+    line("schemas", own.into_iter().chain(beside).collect::<Vec<_>>().join(", "));
     for (name, value) in &project.vars {
         line("var", format!("{name} = {value}"));
     }

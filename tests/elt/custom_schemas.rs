@@ -57,6 +57,7 @@ async fn relations_are_published_in_schemas_beside_their_layers() {
         "prod.customers truetrue, prod_sales.customers truetrue, prod_sales.sales_seen falsetrue, stage.customers falsefalse, stage_rules.regions falsefalse"
     );
     project.good(&["check"]).says("good, 0 bad");
+    project.good(&["debug"]).prints("prod in prod, beside them prod_sales, beside them stage_rules");
     project.good(&["test"]).says("1 test passed");
     project.good(&["lineage", "customers_of_sales.id"]).prints("stage.customers");
     project.good(&["compile", "--select", "report"]).prints(r#"from "prod_sales"."customers""#);
