@@ -189,10 +189,15 @@ pub(super) fn centered(text: &str, width: usize, with: char) -> String {
 
 /// What to say of a method that there is not.
 pub(super) fn unknown_method(detail: &str) -> (String, Option<String>) {
-    let (_, rest) = detail.split_once(" named ").unwrap_or(("", detail));
-    let name = rest.split(' ').next().unwrap_or(rest);
-    let known = KNOWN.iter().copied();
-    let hint = crate::diagnostic::did_you_mean(name, known);
+    let (kind, name) = detail.split_once(" has no method named ").unwrap_or(("it", detail));
+    if KNOWN.contains(&name) {
+        let hint = match kind {
+            "none" => "ask first whether there is a value: `{% if … is not none %}`",
+            _ => "texts, lists and maps have methods; `| string` makes a text of a value",
+        };
+        return (format!("{kind} has no method `{name}`"), Some(hint.to_owned()));
+    }
+    let hint = crate::diagnostic::did_you_mean(name, KNOWN.iter().copied());
     (format!("there is no method `{name}`"), hint)
 }
 

@@ -40,6 +40,7 @@ mod from_dbt;
 mod fuzz_targets;
 mod history;
 mod hooks;
+mod idioms;
 mod import;
 mod incremental;
 mod incremental_loads;
