@@ -2,27 +2,29 @@
 //! system call for each is a good part of a lookup's time; each thread gathers its own, so that none waits for
 //! another. Any other line goes out at once, behind all that wait.
 
+mod access;
+
 use std::cell::RefCell;
-use std::fmt;
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use jiff::Timestamp;
-use tracing::field::{Field, Visit};
-use tracing::{Event, Metadata, Subscriber};
+use tracing::Metadata;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::{DefaultFields, Format, Writer};
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, MakeWriter};
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::service::{ACCESS_LOG, AccessEvents, AccessLog};
+use access::Lines;
 
 /// How long a line may wait.
 const WAIT: Duration = Duration::from_millis(50);
 /// From here on nothing waits. Unit: bytes.
 const FULL: usize = 1 << 20;
-const ACCESS: &str = "elt::access";
+/// From here on a thread writes its own lines if nobody writes just then. They are still in its cache: as many as
+/// come in `WAIT` took several times as long to write, and so did writing to memory that they pushed out.
+const MANY: usize = 32 << 10;
 
 /// Starts logging. `ELT_LOG` says what is logged, in tracing's words; warnings where it says nothing.
 pub fn start(json: bool) -> Log {
@@ -33,12 +35,9 @@ pub fn start(json: bool) -> Log {
     let subscriber =
         tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(log.clone());
     // A second subscriber would mean that main ran twice; then the first one serves.
-    let _ = if json {
-        subscriber.json().try_init()
-    } else {
-        let lines = Lines { other: Format::default().with_target(false).with_ansi(colours) };
-        subscriber.event_format(lines).try_init()
-    };
+    let _ = if json { subscriber.json().try_init() } else { subscriber.with_target(false).try_init() };
+    let is_plain = !json && !colours && tracing::enabled!(target: ACCESS_LOG, tracing::Level::INFO);
+    let _ = log.0.is_plain.set(is_plain);
     log
 }
 
@@ -54,6 +53,8 @@ struct Waiting {
     any: AtomicBool,
     /// `None` where no thread could be had.
     writer: OnceLock<Option<Thread>>,
+    /// Lines of the access log are wanted, and as plain text.
+    is_plain: OnceLock<bool>,
     /// Held by who writes, with room to take a lot into; nobody who logs waits for that.
     out: Mutex<Vec<u8>>,
 }
@@ -67,6 +68,12 @@ thread_local! {
 }
 
 impl Log {
+    /// Takes the lines of a service's access log.
+    pub fn access_log(&self) -> Arc<dyn AccessLog> {
+        let is_plain = self.0.is_plain.get().copied().unwrap_or_default();
+        if is_plain { Arc::new(Lines(self.clone())) } else { Arc::new(AccessEvents) }
+    }
+
     pub fn flush(&self) {
         self.write_lots(&mut locked(&self.0.out));
     }
@@ -87,10 +94,17 @@ impl Log {
         print(line);
     }
 
-    fn put(&self, line: &[u8]) {
+    /// `write` appends a line, which may wait.
+    fn put(&self, write: impl FnOnce(&mut Vec<u8>)) {
         let full = self.with_own_lot(|lot| {
             let mut lot = locked(lot);
-            lot.extend_from_slice(line);
+            write(&mut lot);
+            if lot.len() > MANY
+                && let Ok(_alone) = self.0.out.try_lock()
+            {
+                print(&lot);
+                lot.clear();
+            }
             lot.len() > FULL
         });
         if full {
@@ -159,14 +173,14 @@ impl<'a> MakeWriter<'a> for Log {
     }
 
     fn make_writer_for(&'a self, event: &Metadata<'_>) -> Line<'a> {
-        Line { log: self, may_wait: event.target() == ACCESS }
+        Line { log: self, may_wait: event.target() == ACCESS_LOG }
     }
 }
 
 impl Write for Line<'_> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         if self.may_wait {
-            self.log.put(bytes);
+            self.log.put(|lot| lot.extend_from_slice(bytes));
         } else {
             self.log.put_at_once(bytes);
         }
@@ -179,94 +193,6 @@ impl Write for Line<'_> {
     }
 }
 
-/// tracing's own lines, and those of the access log in the same form by a shorter way.
-struct Lines {
-    other: Format,
-}
-
-impl<S> FormatEvent<S, DefaultFields> for Lines
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-{
-    fn format_event(
-        &self,
-        context: &FmtContext<'_, S, DefaultFields>,
-        mut writer: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
-        if event.metadata().target() != ACCESS || writer.has_ansi_escapes() {
-            return self.other.format_event(context, writer, event);
-        }
-        LINE.with_borrow_mut(|line| {
-            line.clear();
-            put_now(line);
-            line.push_str("  ");
-            line.push_str(event.metadata().level().as_str());
-            event.record(&mut Fields(line));
-            line.push('\n');
-            writer.write_str(line)
-        })
-    }
-}
-
-thread_local! {
-    /// Put together here and handed on as a whole: each piece through tracing's writer took as long again.
-    static LINE: RefCell<String> = const { RefCell::new(String::new()) };
-    static SECOND: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
-}
-
-/// To the microsecond. The calendar is asked once a second.
-fn put_now(line: &mut String) {
-    let now = Timestamp::now();
-    SECOND.with_borrow_mut(|(second, text)| {
-        if *second != now.as_second() {
-            *second = now.as_second();
-            *text = now.strftime("%Y-%m-%dT%H:%M:%S.").to_string();
-        }
-        line.push_str(text);
-    });
-    line.push_str(&itoa::Buffer::new().format(1_000_000 + now.subsec_microsecond())[1..]);
-    line.push('Z');
-}
-
-/// Written piece by piece: formatting by `format_args!` took twice as long.
-struct Fields<'a>(&'a mut String);
-
-impl Fields<'_> {
-    fn put_name(&mut self, field: &Field) {
-        self.0.push(' ');
-        if field.name() != "message" {
-            self.0.push_str(field.name());
-            self.0.push('=');
-        }
-    }
-}
-
-impl Visit for Fields<'_> {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.put_name(field);
-        // Writing to a String cannot fail.
-        let _ = fmt::Write::write_fmt(self.0, format_args!("{value:?}"));
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put_name(field);
-        self.0.push_str(itoa::Buffer::new().format(value));
-    }
-
-    /// Quoted; escaped where it holds what could look like another line or field.
-    fn record_str(&mut self, field: &Field, value: &str) {
-        let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
-        if !value.bytes().all(is_plain) {
-            return self.record_debug(field, &value);
-        }
-        self.put_name(field);
-        self.0.push('"');
-        self.0.push_str(value);
-        self.0.push('"');
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -276,27 +202,22 @@ mod tests {
         let log = Log::default();
         // As if the writer knew, so that the lines stay.
         log.0.any.store(true, Ordering::SeqCst);
-        let form = Lines { other: Format::default().with_target(false).with_ansi(false) };
         let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone());
-        tracing::subscriber::with_default(subscriber.event_format(form).finish(), lines);
+        tracing::subscriber::with_default(subscriber.finish(), lines);
         let lots: Vec<_> = locked(&log.0.lots).iter().map(|lot| locked(lot).clone()).collect();
         String::from_utf8(lots.concat()).unwrap()
     }
 
     #[test]
-    fn a_line_of_the_access_log_waits_and_looks_like_any_other() {
-        let line = waiting(|| {
-            tracing::info!(target: ACCESS, id = "a1", method = %"GET", path = "/a\nb", status = 200, "answered");
-        });
-        let (time, rest) = line.split_at(27);
-        assert!(time.parse::<Timestamp>().is_ok(), "{line}");
-        assert_eq!(rest, "  INFO answered id=\"a1\" method=GET path=\"/a\\nb\" status=200\n");
+    fn a_line_of_the_access_log_waits() {
+        let line = waiting(|| tracing::info!(target: ACCESS_LOG, "answered"));
+        assert!(line.contains("answered"), "{line}");
     }
 
     #[test]
     fn any_other_line_takes_with_it_what_waits() {
         let left = waiting(|| {
-            tracing::info!(target: ACCESS, "answered");
+            tracing::info!(target: ACCESS_LOG, "answered");
             tracing::warn!("(a line of a test)");
         });
         assert_eq!(left, "");

@@ -73,6 +73,7 @@ type Outcome = Result<ExitCode, Stop>;
 struct Context {
     global: Global,
     terminal: Arc<Terminal>,
+    log: log::Log,
     setting: Setting,
 }
 
@@ -95,7 +96,7 @@ pub fn main() -> ExitCode {
     };
     let flags = flags::of(&cli, &vars);
     let setting = Setting { target: cli.global.target.clone(), vars, flags, env };
-    let context = Context { global: cli.global, terminal: terminal.clone(), setting };
+    let context = Context { global: cli.global, terminal: terminal.clone(), log: log.clone(), setting };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let outcome = match runtime {
         Ok(runtime) => {

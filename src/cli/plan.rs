@@ -215,7 +215,12 @@ fn with_vars(context: &Context, written: &WrittenRequest) -> Result<Context, Sto
     }
     setting.flags.extend(flags::again(written));
     setting.flags.insert("VARS".into(), setting.vars.clone().into());
-    Ok(Context { global: context.global.clone(), terminal: context.terminal.clone(), setting })
+    Ok(Context {
+        global: context.global.clone(),
+        terminal: context.terminal.clone(),
+        log: context.log.clone(),
+        setting,
+    })
 }
 
 fn written(forecast: &Forecast) -> String {

@@ -61,6 +61,7 @@ pub async fn serve(context: &Context, arguments: &Serve) -> Outcome {
         hosts: written.hosts.clone().or_else(|| is_loopback(&host).then(Vec::new)),
         docs: Some(context.target_path(&project).join("docs/index.html")),
         stop_timeout: grace + CANCELLING,
+        access_log: context.log.access_log(),
         ..Settings::new(prod_schema.clone())
     };
     let runs = Runs::default();

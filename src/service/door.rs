@@ -59,7 +59,7 @@ impl Door {
         let (head, mut payload) = request.into_parts();
         let answer = caught(async {
             self.state.gate.admit(Need::Read, &head)?;
-            voucher::answer(&head, &mut payload, &self.state).await
+            voucher::answer(&head, &mut payload, &self.state, envelope.began).await
         });
         let (response, left) = match answer.await {
             Ok(response) => (response, None),

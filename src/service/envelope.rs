@@ -12,6 +12,8 @@ use actix_web::http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 
+use super::access_log::Answered;
+use super::clock::time_of;
 use super::door::Door;
 use super::pages;
 use super::problem::Problem;
@@ -25,7 +27,7 @@ const NOT_A_PAGE: &str = "default-src 'none'; frame-ancestors 'none'";
 
 /// Made when a request comes.
 pub struct Envelope {
-    began: Instant,
+    pub began: Instant,
     id: HeaderValue,
 }
 
@@ -66,20 +68,24 @@ impl Envelope {
             headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(NOT_A_PAGE));
             headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         }
-        let took = self.began.elapsed();
-        if let Some(door) = door {
-            door.counts.count(&head.method, route, status, took);
-        }
-        tracing::info!(
-            target: "elt::access",
-            request_id = id,
-            trace_id = trace_id(&head.headers),
-            method = %head.method,
+        let ended = Instant::now();
+        let took = ended.saturating_duration_since(self.began);
+        let answered = Answered {
+            at: time_of(ended),
+            request_id: id,
+            trace_id: trace_id(&head.headers),
+            method: head.method.as_str(),
             path,
-            status = status.as_u16(),
-            duration_us = took.as_micros() as u64,
-            "answered"
-        );
+            status: status.as_u16(),
+            took,
+        };
+        match door {
+            Some(door) => {
+                door.counts.count(&head.method, route, status, took);
+                door.state.access_log.answered(&answered);
+            }
+            None => answered.as_event(),
+        }
         response.headers_mut().insert(REQUEST_ID, self.id);
         response
     }

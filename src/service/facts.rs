@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 
 use super::fields::{COUNTRY, CUSTOMER, FIELDS, FIRST, Fields, Given, LAST, ORDERS, SEGMENT};
+use super::plain;
 use super::problem::{FieldProblem, Problem};
 use super::snapshot::SegmentType;
 use super::timestamp::{self, Moment};
@@ -31,11 +32,11 @@ pub struct Facts<'b> {
 /// Errors: 400 for what is no JSON, 422 for what is no usable body, with every problem found.
 pub fn read(body: &[u8]) -> Result<Facts<'_>, Problem> {
     // Text is looked at once as a whole, which is quicker than value by value.
-    let fields: Result<Fields<'_>, _> = match std::str::from_utf8(body) {
-        Ok(text) => serde_json::from_str(text),
+    let fields = match std::str::from_utf8(body) {
+        Ok(text) => plain::fields(text).map_or_else(|| serde_json::from_str(text), Ok),
         Err(_) => serde_json::from_slice(body),
     };
-    let fields = fields.map_err(unreadable)?;
+    let fields: Fields<'_> = fields.map_err(unreadable)?;
     let mut problems = Problems::default();
     for field in fields.repeated {
         problems.add(field, "is given twice", "one value");

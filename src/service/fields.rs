@@ -18,6 +18,7 @@ pub const FIRST: usize = 4;
 pub const SEGMENT: usize = 5;
 
 /// The fields as they stand in the body; `null` counts as absent.
+#[derive(Debug, PartialEq)]
 pub struct Fields<'b> {
     pub values: [Option<Given<'b>>; 6],
     /// Places of the fields that stand there more than once.

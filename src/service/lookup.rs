@@ -1,16 +1,15 @@
 //! From facts and a snapshot to a voucher, or to the reason why there is none. Pure: the reference date is given.
 
 use actix_web::http::StatusCode;
-use jiff::civil::Date;
 use serde_json::json;
 
+use super::clock::Day;
 use super::facts::Facts;
 use super::problem::Problem;
 use super::snapshot::{Country, SegmentType, Snapshot};
-use super::timestamp::day_of;
 
 /// The answer's JSON. Errors: 404 `unknown_country` and `no_segment`.
-pub fn look_up(snapshot: &Snapshot, facts: &Facts<'_>, reference_date: Date) -> Result<String, Problem> {
+pub fn look_up(snapshot: &Snapshot, facts: &Facts<'_>, reference_date: &Day) -> Result<String, Problem> {
     if !snapshot.has_vouchers {
         return Err(no_vouchers());
     }
@@ -21,13 +20,13 @@ pub fn look_up(snapshot: &Snapshot, facts: &Facts<'_>, reference_date: Date) -> 
         SegmentType::Frequent => facts.total_orders,
         SegmentType::Recency => match facts.last_order {
             // Never the absolute value: an order in the future was not long ago.
-            Some(last_order) => day_of(reference_date) - last_order.day(),
-            None => return Err(no_order(country, reference_date)),
+            Some(last_order) => reference_date.number - last_order.day(),
+            None => return Err(no_order(country, &reference_date.text)),
         },
     };
     match country.segment(facts.segment_type, measure) {
-        Some(segment) => Ok(segment.answer(reference_date)),
-        None => Err(no_segment(country, facts.segment_type, measure, reference_date)),
+        Some(segment) => Ok(segment.answer(&reference_date.text)),
+        None => Err(no_segment(country, facts.segment_type, measure, &reference_date.text)),
     }
 }
 
@@ -50,18 +49,18 @@ fn unknown_country(snapshot: &Snapshot, asked: &str) -> Problem {
     .with_details(json!({ "country_code": asked.trim(), "countries": countries }))
 }
 
-fn no_order(country: &Country, reference_date: Date) -> Problem {
+fn no_order(country: &Country, reference_date: &str) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "no_segment", "A customer without orders is in no recency segment.")
         .with_details(json!({
             "country_code": country.code,
             "segment_type": "recency_segment",
             "days_since_last_order": null,
-            "reference_date": reference_date.to_string(),
+            "reference_date": reference_date,
             "segments": ranges(country, SegmentType::Recency),
         }))
 }
 
-fn no_segment(country: &Country, segment_type: SegmentType, measure: i64, reference_date: Date) -> Problem {
+fn no_segment(country: &Country, segment_type: SegmentType, measure: i64, reference_date: &str) -> Problem {
     let ranges = ranges(country, segment_type);
     let kind = match segment_type {
         SegmentType::Frequent => "frequent",
@@ -97,7 +96,7 @@ fn no_segment(country: &Country, segment_type: SegmentType, measure: i64, refere
         "country_code": country.code,
         "segment_type": format!("{kind}_segment"),
         measured.0: measured.1,
-        "reference_date": reference_date.to_string(),
+        "reference_date": reference_date,
         "segments": ranges,
     }))
 }

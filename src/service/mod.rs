@@ -5,8 +5,10 @@
 //! A request comes in by `door`, goes through `routes` to a handler, and leaves in an `envelope` (id, headers,
 //! error form, log).
 
+mod access_log;
 mod amount;
 mod body;
+mod clock;
 mod counts;
 mod docs;
 mod door;
@@ -21,6 +23,7 @@ mod lookup;
 mod metrics;
 mod openapi;
 mod pages;
+mod plain;
 mod problem;
 mod refresh;
 mod routes;
@@ -36,6 +39,7 @@ mod voucher;
 mod voucher_schema;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -44,6 +48,7 @@ use jiff::civil::Date;
 use crate::name::Ident;
 use crate::token::Access;
 
+pub use access_log::{AccessLog, Answered, Events as AccessEvents, TARGET as ACCESS_LOG};
 pub use gate::Rate;
 pub use sample_api::{RunningApi, SampleApi, start_sample_api};
 pub use server::{Running, start};
@@ -93,6 +98,7 @@ pub struct Settings {
     pub preview: Preview,
     /// The page that `elt docs` writes, if it does.
     pub docs: Option<PathBuf>,
+    pub access_log: Arc<dyn AccessLog>,
 }
 
 /// Whose first rows the pages show.
@@ -148,6 +154,7 @@ impl Settings {
             most_streams: 64,
             preview: Preview::All,
             docs: None,
+            access_log: Arc::new(access_log::Events),
         }
     }
 }

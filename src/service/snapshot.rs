@@ -39,8 +39,10 @@ pub struct Snapshot {
     pub published_at: Timestamp,
     /// When it was last read from the database.
     pub loaded_at: Timestamp,
-    /// Keyed by the lower-case code; found among so few sooner than by a hash.
-    countries: BTreeMap<String, Country>,
+    /// By their canonical spellings, in order.
+    countries: Vec<Country>,
+    /// Their places by the lower-case code.
+    by_lower_case: BTreeMap<String, usize>,
     /// Whether the project makes vouchers at all.
     pub has_vouchers: bool,
     /// Why a relation of the segments' name is not looked into.
@@ -73,10 +75,10 @@ impl Snapshot {
     pub fn new(publication: Publication, loaded_at: Timestamp) -> Result<Self, String> {
         let Publication { run_id, published_at, segments, no_segments, endpoints } = publication;
         let has_vouchers = segments.is_some();
-        let mut countries: BTreeMap<String, Country> = BTreeMap::new();
+        let mut by_lower_case: BTreeMap<String, Country> = BTreeMap::new();
         for row in segments.unwrap_or_default() {
             let code = row.country_code.trim();
-            let country = countries.entry(code.to_lowercase()).or_insert_with(|| Country {
+            let country = by_lower_case.entry(code.to_lowercase()).or_insert_with(|| Country {
                 code: code.to_owned(),
                 frequent: Vec::new(),
                 recency: Vec::new(),
@@ -88,11 +90,24 @@ impl Snapshot {
                 None => {}
             }
         }
-        for country in countries.values_mut() {
+        let mut countries: Vec<Country> = by_lower_case.into_values().collect();
+        countries.sort_unstable_by(|one, other| one.code.cmp(&other.code));
+        for country in &mut countries {
             put_in_order(&country.code, &mut country.frequent)?;
             put_in_order(&country.code, &mut country.recency)?;
         }
-        Ok(Self { run_id, published_at, loaded_at, countries, has_vouchers, no_segments, endpoints })
+        let places =
+            countries.iter().enumerate().map(|(place, country)| (country.code.to_lowercase(), place));
+        Ok(Self {
+            run_id,
+            published_at,
+            loaded_at,
+            by_lower_case: places.collect(),
+            countries,
+            has_vouchers,
+            no_segments,
+            endpoints,
+        })
     }
 
     /// The endpoint that answers at `path`, with the values of its path's parameters.
@@ -104,18 +119,19 @@ impl Snapshot {
 
     /// `code` without regard to case and surrounding blanks.
     pub fn country(&self, code: &str) -> Option<&Country> {
-        self.countries.get(&code.trim().to_lowercase())
+        // Nearly everybody writes it as it stands in the segments.
+        let spelled = self.countries.binary_search_by(|country| country.code.as_str().cmp(code)).ok();
+        let place = spelled.or_else(|| self.by_lower_case.get(&code.trim().to_lowercase()).copied())?;
+        self.countries.get(place)
     }
 
     /// By their canonical spellings, in order.
-    pub fn countries(&self) -> Vec<&Country> {
-        let mut countries: Vec<&Country> = self.countries.values().collect();
-        countries.sort_unstable_by_key(|country| &country.code);
-        countries
+    pub fn countries(&self) -> &[Country] {
+        &self.countries
     }
 
     pub fn country_codes(&self) -> Vec<&str> {
-        self.countries().into_iter().map(|country| country.code.as_str()).collect()
+        self.countries.iter().map(|country| country.code.as_str()).collect()
     }
 }
 
@@ -181,14 +197,8 @@ impl Segment {
     }
 
     /// The answer's whole JSON.
-    pub fn answer(&self, reference_date: jiff::civil::Date) -> String {
-        use std::fmt::Write;
-        let mut json = String::with_capacity(self.head.len() + 10 + self.tail.len());
-        json.push_str(&self.head);
-        // Writing to a String cannot fail.
-        let _ = write!(json, "{reference_date}");
-        json.push_str(&self.tail);
-        json
+    pub fn answer(&self, reference_date: &str) -> String {
+        [&self.head, reference_date, &self.tail].concat()
     }
 }
 
@@ -249,7 +259,7 @@ mod tests {
         let snapshot = snapshot(vec![row("a \"quoted\" name", 1, Some(4), "2640.00")]).unwrap();
         let segment = snapshot.country(" pErU ").unwrap().segment(SegmentType::Frequent, 4).unwrap();
         assert_eq!(
-            segment.answer(jiff::civil::date(2020, 6, 1)),
+            segment.answer("2020-06-01"),
             r#"{"voucher_amount":2640,"segment_name":"a \"quoted\" name","segment_type":"frequent_segment","reference_date":"2020-06-01","evidence":{"segment_rows":10,"winner_rows":6,"runner_up_amount":3300.5,"runner_up_rows":4,"is_tie":false,"low_support":false},"run_id":7}"#
         );
     }

@@ -8,10 +8,10 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
-use jiff::civil::Date;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::access_log::AccessLog;
 use super::docs::Pages;
 use super::gate::{Gate, Need};
 use super::metrics::Metrics;
@@ -55,6 +55,7 @@ pub struct State {
     pub boards: Drawn,
     /// The site about the project, where it was written.
     pub docs: Option<PathBuf>,
+    pub access_log: Arc<dyn AccessLog>,
 }
 
 /// How the last read of the published layer went.
@@ -113,6 +114,7 @@ impl State {
             renewing: tokio::sync::Mutex::default(),
             boards: Drawn::default(),
             docs: settings.docs.clone(),
+            access_log: settings.access_log.clone(),
         }
     }
 
@@ -160,14 +162,4 @@ fn note<T>(standing: &Mutex<T>, now: T) -> bool {
 fn slot<T>(standing: &Mutex<T>) -> MutexGuard<'_, T> {
     // The value is written whole, so a panic elsewhere cannot have left half of it.
     standing.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl LookupDate {
-    /// The UTC date.
-    pub fn date(self) -> Date {
-        match self {
-            Self::Today => jiff::tz::Offset::UTC.to_datetime(Timestamp::now()).date(),
-            Self::Fixed(date) => date,
-        }
-    }
 }

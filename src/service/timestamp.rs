@@ -35,40 +35,46 @@ impl Moment {
     }
 }
 
-/// Days since 1970-01-01.
+/// Days since 1970-01-01. Counted in years that begin with March, so that the leap day is their last.
 pub fn day_of(date: Date) -> i64 {
-    date.duration_since(jiff::civil::date(1970, 1, 1)).as_hours() / 24
+    let (month, day) = (i64::from(date.month()), i64::from(date.day()));
+    let year = i64::from(date.year()) - i64::from(month < 3);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year - 719_468
 }
 
 /// `Ok(None)` for a blank text, which means that there is no such order. The error says what is wrong.
 pub fn read(text: &str) -> Result<Option<Moment>, &'static str> {
-    let text = text.trim_matches(|c| matches!(c, ' ' | '\t' | '\r' | '\n'));
+    let mut text = text.as_bytes();
+    while let [b' ' | b'\t' | b'\r' | b'\n', rest @ ..] | [rest @ .., b' ' | b'\t' | b'\r' | b'\n'] = text {
+        text = rest;
+    }
     if text.is_empty() {
         return Ok(None);
     }
-    let mut rest = Cursor(text.as_bytes());
+    let mut rest = Cursor(text);
     let moment = moment(&mut rest).ok_or("is not a timestamp")?;
     if rest.0.is_empty() { moment.map(Some) } else { Err("is not a timestamp") }
 }
 
 /// The outer `None`: not of the form. The inner error: of the form, but no such date.
 fn moment(text: &mut Cursor<'_>) -> Option<Result<Moment, &'static str>> {
-    let year = text.digits(4)?;
-    text.one(b"-")?;
-    let month = text.digits(2)?;
-    text.one(b"-")?;
-    let day = text.digits(2)?;
+    let year = text.digits::<4>()?;
+    text.one(|byte| byte == b'-')?;
+    let month = text.digits::<2>()?;
+    text.one(|byte| byte == b'-')?;
+    let day = text.digits::<2>()?;
     let mut second_of_day = 0;
     let mut nanoseconds = 0;
     let mut offset = 0;
-    let has_time = text.one(b" Tt").is_some();
+    let has_time = text.one(|byte| matches!(byte, b' ' | b'T' | b't')).is_some();
     if has_time {
-        let hour = text.digits(2).filter(|hour| *hour < 24)?;
-        text.one(b":")?;
-        second_of_day = i64::from(hour * 3600 + text.digits(2).filter(|minute| *minute < 60)? * 60);
-        if text.one(b":").is_some() {
-            second_of_day += i64::from(text.digits(2).filter(|second| *second < 60)?);
-            if text.one(b".").is_some() {
+        let hour = text.digits::<2>().filter(|hour| *hour < 24)?;
+        text.one(|byte| byte == b':')?;
+        second_of_day = i64::from(hour * 3600 + text.digits::<2>().filter(|minute| *minute < 60)? * 60);
+        if text.one(|byte| byte == b':').is_some() {
+            second_of_day += i64::from(text.digits::<2>().filter(|second| *second < 60)?);
+            if text.one(|byte| byte == b'.').is_some() {
                 nanoseconds = text.fraction()?;
             }
         }
@@ -88,14 +94,14 @@ fn zone(text: &mut Cursor<'_>) -> Option<i64> {
     if text.0.is_empty() {
         return Some(0);
     }
-    text.one(b" ");
-    if text.one(b"Zz").is_some() || text.word(b"UTC").is_some() {
+    text.one(|byte| byte == b' ');
+    if text.one(|byte| matches!(byte, b'Z' | b'z')).is_some() || text.word(b"UTC").is_some() {
         return Some(0);
     }
-    let sign = if text.one(b"+-")? == b'-' { -1 } else { 1 };
-    let hours = text.digits(2).filter(|hours| *hours < 16)?;
-    let minutes = if text.one(b":").is_some() || !text.0.is_empty() {
-        text.digits(2).filter(|minutes| *minutes < 60)?
+    let sign = if text.one(|byte| matches!(byte, b'+' | b'-'))? == b'-' { -1 } else { 1 };
+    let hours = text.digits::<2>().filter(|hours| *hours < 16)?;
+    let minutes = if text.one(|byte| byte == b':').is_some() || !text.0.is_empty() {
+        text.digits::<2>().filter(|minutes| *minutes < 60)?
     } else {
         0
     };
@@ -105,10 +111,10 @@ fn zone(text: &mut Cursor<'_>) -> Option<i64> {
 struct Cursor<'t>(&'t [u8]);
 
 impl Cursor<'_> {
-    /// Takes one byte if it is one of `set`.
-    fn one(&mut self, set: &[u8]) -> Option<u8> {
+    /// Takes one byte if `is` says that it is meant.
+    fn one(&mut self, is: impl Fn(u8) -> bool) -> Option<u8> {
         let (first, rest) = self.0.split_first()?;
-        set.contains(first).then(|| {
+        is(*first).then(|| {
             self.0 = rest;
             *first
         })
@@ -119,12 +125,10 @@ impl Cursor<'_> {
         Some(())
     }
 
-    /// Takes exactly `count` digits, at most nine, as a number.
-    fn digits(&mut self, count: usize) -> Option<u32> {
-        let (digits, rest) = self.0.split_at_checked(count)?;
-        let number = digits.iter().try_fold(0, |number, byte| {
-            byte.is_ascii_digit().then(|| number * 10 + u32::from(byte - b'0'))
-        })?;
+    /// Takes exactly so many digits as a number.
+    fn digits<const COUNT: usize>(&mut self) -> Option<u32> {
+        let (digits, rest) = self.0.split_first_chunk::<COUNT>()?;
+        let number = number(digits)?;
         self.0 = rest;
         Some(number)
     }
@@ -135,8 +139,22 @@ impl Cursor<'_> {
         if count == 0 || count > 9 {
             return None;
         }
-        Some(self.digits(count)? * 10_u32.pow(9 - count as u32))
+        let (digits, rest) = self.0.split_at(count);
+        self.0 = rest;
+        Some(number(digits)? * 10_u32.pow(9 - count as u32))
     }
+}
+
+/// Of at most nine digits.
+fn number(digits: &[u8]) -> Option<u32> {
+    let mut number = 0;
+    for byte in digits {
+        if !byte.is_ascii_digit() {
+            return None;
+        }
+        number = number * 10 + u32::from(byte - b'0');
+    }
+    Some(number)
 }
 
 #[cfg(test)]

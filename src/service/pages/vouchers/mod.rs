@@ -6,12 +6,14 @@ mod page;
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
 use maud::html;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::frame::{Page, Section};
 use super::{root, snapshot};
+use crate::service::clock::Day;
 use crate::service::facts;
 use crate::service::lookup;
 use crate::service::problem::Problem;
@@ -56,11 +58,11 @@ pub async fn show(call: Call) -> Answer {
         return nothing_here();
     }
     let form = Form::read(call.request.query_string());
-    let today = call.state.lookup_date.date();
+    let today = Day::of(call.state.lookup_date.date(Timestamp::now()));
     let outcome = form.is_asked().then(|| {
         let country = snapshot.country(form.country()).map(|country| country.code.clone());
         let answer = facts::read(&form.body())
-            .and_then(|facts| lookup::look_up(&snapshot, &facts, today))
+            .and_then(|facts| lookup::look_up(&snapshot, &facts, &today))
             .and_then(|answer| Ok((Outcome::of(&answer)?, country.clone())));
         match answer {
             Ok((voucher, country)) => {
@@ -76,7 +78,7 @@ pub async fn show(call: Call) -> Answer {
             (page::form(&form, outcome.as_ref(), &snapshot.country_codes(), &root))
             @if let Some(outcome) = &outcome { (page::answer(outcome)) }
         }
-        (page::segments(&snapshot, outcome.as_ref(), today))
+        (page::segments(&snapshot, outcome.as_ref(), &today.text))
     };
     Page::new(Section::Vouchers, "Vouchers", content).answer(&call)
 }

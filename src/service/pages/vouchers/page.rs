@@ -1,6 +1,5 @@
 //! How form, answer and segments look.
 
-use jiff::civil::Date;
 use maud::{Markup, html};
 
 use super::form::{Field, Form, KIND, KINDS, SHOWN};
@@ -101,7 +100,7 @@ fn words_of(kind: &str) -> String {
 }
 
 /// All segments, the one of the answer among them marked.
-pub fn segments(snapshot: &Snapshot, outcome: Option<&Outcome>, today: Date) -> Markup {
+pub fn segments(snapshot: &Snapshot, outcome: Option<&Outcome>, today: &str) -> Markup {
     html! {
         @for country in snapshot.countries() {
             h2 { "Segments of " (country.code) }
@@ -114,7 +113,7 @@ pub fn segments(snapshot: &Snapshot, outcome: Option<&Outcome>, today: Date) -> 
     }
 }
 
-fn segments_of(country: &Country, kind: &str, words: &str, outcome: Option<&Outcome>, today: Date) -> Markup {
+fn segments_of(country: &Country, kind: &str, words: &str, outcome: Option<&Outcome>, today: &str) -> Markup {
     let of_kind = SegmentType::from_name(kind).map(|kind| country.segments(kind)).unwrap_or_default();
     let chosen = |voucher: &Voucher| {
         outcome.filter(|outcome| outcome.country.as_ref() == Some(&country.code)).is_some_and(|outcome| {
