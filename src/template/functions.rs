@@ -11,6 +11,7 @@ use super::arguments::{Arguments, Body, divided};
 use super::collections::{self, Set};
 use super::names::Root;
 use super::relation::{Relation, of_parts};
+use super::scan::tags;
 use super::state::{fail, message, with_render};
 use super::{Reference, answered, marks, prepare, values, version_reference};
 use crate::diagnostic::did_you_mean;
@@ -254,7 +255,8 @@ fn name_references(value: &mut serde_json::Value, references: &[Reference]) {
 /// `render(…)`: what a text comes to that holds tags itself. Its macros live no longer than it does.
 fn rendered(state: &State<'_, '_>, text: &str) -> Result<Value, Error> {
     let macros = with_render(|render| render.macros.clone());
-    let prepared = prepare::value(text, &macros.before(text, None));
+    let tags = tags(text);
+    let prepared = prepare::value(text, &tags, &macros.before(text, &tags, None));
     let outer = with_render(|render| (render.loader.take(), std::mem::take(&mut render.loaded)));
     let template = state.env().template_from_named_str("render", &prepared.text);
     let root = Value::from_object(Root { variables: BTreeMap::new() });

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::faults::Placing;
 use super::render::Ready;
+use super::scan::tags;
 use super::state::Moment;
 use super::values::changeable;
 use super::{Library, Rendered, Subject, prepare};
@@ -74,7 +75,8 @@ impl Library {
 
     /// The call of a macro by its whole name with arguments that stand in variables, behind what sets them.
     fn prepared_call(&self, text: &str, called: &str) -> String {
-        prepare::value(text, &self.macros.before(&format!("{{{{ {called} }}}}"), None)).text
+        let call = format!("{{{{ {called} }}}}");
+        prepare::value(text, &tags(text), &self.macros.before(&call, &tags(&call), None)).text
     }
 
     /// Renders a macro's call with arguments by name, as `{{ name(…) }}` would, to be run: `execute` is true. What

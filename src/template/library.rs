@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use super::definitions::definitions;
 use super::engine::engine;
 use super::macros::{Entry, Macros};
+use super::scan::{tags, tags_within};
 use super::{Library, Scope, prepare, unknown};
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 
@@ -94,8 +95,8 @@ impl Library {
         match self.environment.template_from_named_str(name, &prepared.text) {
             Err(error) => vec![self.diagnose(&error, &entry.file, None)],
             Ok(_) => {
-                let within = entry.definition.whole();
-                unknown::problems(&self.environment, &self.macros, &entry.file, within, &prepared.text)
+                let tags = tags_within(&entry.file.text, entry.definition.whole());
+                unknown::problems(&self.environment, &self.macros, &entry.file, &tags, &prepared.text)
             }
         }
     }
@@ -111,7 +112,7 @@ impl Library {
         if !told.is_empty() {
             return told;
         }
-        let prepared = prepare::value(&rest, "");
+        let prepared = prepare::value(&rest, &tags(&rest), "");
         match self.environment.template_from_named_str(&file.path, &prepared.text) {
             Ok(_) => Vec::new(),
             Err(error) => vec![self.diagnose(&error, file, Some(&prepared))],

@@ -12,7 +12,7 @@ use super::arguments::{check, divided, lacks};
 use super::definitions::{Definition, definitions};
 use super::objects::Adapter;
 use super::prepare::{self, MACRO, Prepared};
-use super::scan::{TagKind, identifiers, tags};
+use super::scan::{Tag, TagKind, identifiers, tags};
 use super::state::{Returned, fail, returned, with_render};
 use super::unknown;
 use crate::diagnostic::SourceFile;
@@ -208,21 +208,21 @@ impl Macros {
     }
 
     /// What has to stand before a text, so that it can call macros; in a package the package's own come first.
-    pub fn before(&self, source: &str, package: Option<&str>) -> String {
-        let mut before = self.names_of_package(source, package);
-        if !before.is_empty() || self.is_mentioned_in(source) {
+    pub fn before(&self, source: &str, tags: &[Tag], package: Option<&str>) -> String {
+        let mut before = self.names_of_package(source, tags, package);
+        if !before.is_empty() || self.is_mentioned_in(source, tags) {
             before.insert_str(0, LOADED_BY);
         }
         before
     }
 
-    fn names_of_package(&self, source: &str, package: Option<&str>) -> String {
+    fn names_of_package(&self, source: &str, tags: &[Tag], package: Option<&str>) -> String {
         let Some((package, names)) = package.and_then(|package| self.of_packages.get_key_value(package))
         else {
             return String::new();
         };
         let mut before = format!("{{% set adapter = elt_adapter('{package}') %}}");
-        let words: BTreeSet<&str> = words(source).collect();
+        let words: BTreeSet<&str> = words(source, tags).collect();
         for name in words.into_iter().filter(|word| names.contains(*word)) {
             before.push_str(&format!("{{% set {name} = elt_macro('{package}__{name}') %}}"));
         }
@@ -230,8 +230,8 @@ impl Macros {
     }
 
     /// Whether any word of its tags may be a macro.
-    fn is_mentioned_in(&self, source: &str) -> bool {
-        words(source).any(|word| {
+    fn is_mentioned_in(&self, source: &str, tags: &[Tag]) -> bool {
+        words(source, tags).any(|word| {
             word == "adapter" || word == "context" || self.called(word).is_some() || self.is_namespace(word)
         })
     }
@@ -239,7 +239,7 @@ impl Macros {
     /// A macro in its own template.
     pub fn prepared(&self, name: &str) -> Option<Prepared> {
         let entry = self.get(name)?;
-        let before = self.names_of_package(entry.text(), entry.package.as_deref());
+        let before = self.names_of_package(entry.text(), &tags(entry.text()), entry.package.as_deref());
         Some(prepare::definition(&entry.file.text, &entry.definition, &before, &open_parameters(entry)))
     }
 }
@@ -249,9 +249,9 @@ fn open_parameters(entry: &Entry) -> Vec<&'static str> {
     OPEN.iter().copied().filter(|name| entry.text().contains(name) && !entry.takes(name)).collect()
 }
 
-fn words(source: &str) -> impl Iterator<Item = &str> {
-    let tags = tags(source).into_iter().filter(|tag| tag.kind != TagKind::Verbatim);
-    tags.flat_map(move |tag| identifiers(source, tag.inner)).map(move |word| &source[word])
+fn words<'a>(source: &'a str, tags: &[Tag]) -> impl Iterator<Item = &'a str> {
+    let tags = tags.iter().filter(|tag| tag.kind != TagKind::Verbatim);
+    tags.flat_map(move |tag| identifiers(source, tag.inner.clone())).map(move |word| &source[word])
 }
 
 /// A macro as a value.

@@ -8,7 +8,9 @@ use std::ops::Range;
 
 use super::definitions::Definition;
 use super::marks::{self, Kind};
-use super::scan::{Tag, TagKind, close_bracket, identifier_end, identifiers, skip_spaces, split, tags};
+use super::scan::{
+    Tag, TagKind, close_bracket, identifier_end, identifiers, skip_spaces, split, tags, tags_within,
+};
 use super::sums;
 pub(super) use expressions::{LIST, MAP};
 
@@ -42,16 +44,16 @@ impl Prepared {
 }
 
 /// Prepares a model or a singular test: literal text is marked. `before` is put in front of it.
-pub(super) fn model(source: &str, before: &str) -> Prepared {
+pub(super) fn model(source: &str, tags: &[Tag], before: &str) -> Prepared {
     let mut writer = Writer::new(source, before, true);
-    writer.copy_all();
+    writer.copy_between(0..source.len(), tags, false, None);
     writer.out
 }
 
 /// Prepares a text whose output is a value: nothing is marked.
-pub(super) fn value(source: &str, before: &str) -> Prepared {
+pub(super) fn value(source: &str, tags: &[Tag], before: &str) -> Prepared {
     let mut writer = Writer::new(source, before, false);
-    writer.copy_all();
+    writer.copy_between(0..source.len(), tags, false, None);
     writer.out
 }
 
@@ -84,7 +86,8 @@ pub(super) fn definition(source: &str, definition: &Definition, before: &str, mo
         writer.expression(default.clone());
         writer.insert(if start.trims_after { " %}{% endif -%}" } else { " %}{% endif %}" }, default.end);
     }
-    writer.copy_between(start.whole.end..end.whole.start, start.trims_after, Some(end));
+    let between = start.whole.end..end.whole.start;
+    writer.copy_between(between.clone(), &tags_within(source, between), start.trims_after, Some(end));
     writer.copy(end.whole.start..end.inner.start);
     writer.insert(" endmacro ", end.inner.start);
     writer.copy(end.inner.end..end.whole.end);
@@ -147,22 +150,15 @@ impl<'a> Writer<'a> {
         writer
     }
 
-    fn copy_all(&mut self) {
-        self.copy_between(0..self.source.len(), false, None);
-    }
-
-    /// What lies between two tags, or in the whole source.
-    fn copy_between(&mut self, range: Range<usize>, trimmed: bool, last: Option<&Tag>) {
+    /// What lies between two tags, or in the whole source; `tags` are those in it.
+    fn copy_between(&mut self, range: Range<usize>, tags: &[Tag], trimmed: bool, last: Option<&Tag>) {
         let (mut at, mut trims) = (range.start, trimmed);
-        for mut tag in tags(&self.source[range.clone()]) {
-            for place in [&mut tag.whole, &mut tag.inner] {
-                *place = place.start + range.start..place.end + range.start;
-            }
-            self.literal(at..tag.whole.start, trims, Some(&tag));
+        for tag in tags {
+            self.literal(at..tag.whole.start, trims, Some(tag));
             match tag.kind {
                 TagKind::Verbatim => self.copy(tag.whole.clone()),
-                TagKind::Expression => self.tag(&tag),
-                TagKind::Statement => self.statement(&tag),
+                TagKind::Expression => self.tag(tag),
+                TagKind::Statement => self.statement(tag),
             }
             at = tag.whole.end;
             trims = tag.trims_after;
@@ -243,7 +239,7 @@ mod tests {
     use super::*;
 
     fn prepared(source: &str) -> String {
-        value(source, "").text
+        value(source, &tags(source), "").text
     }
 
     #[test]
@@ -271,7 +267,7 @@ mod tests {
     #[test]
     fn places_lead_back_to_the_source() {
         let source = "select {{ [1] }}, {{ var('y') }}";
-        let prepared = model(source, "before");
+        let prepared = model(source, &tags(source), "before");
         let at = prepared.text.find("'y'").unwrap();
         assert_eq!(prepared.source_of(at), source.find("'y'").unwrap());
     }

@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 use super::faults::{Placing, is_undefined};
 use super::names::Root;
 use super::questions::Again;
+use super::scan::tags;
 use super::state::{Ended, Moment, returned, with_state};
 use super::{Asking, Library, Rendered, Scope, Subject, marks, prepare, unknown};
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
@@ -59,9 +60,9 @@ impl Library {
             ]);
         }
         let package = self.macros.package_of(&file.path);
-        let mut prepared = prepare::model(&file.text, &self.macros.before(&file.text, package));
-        let whole = 0..file.text.len();
-        let told = unknown::problems(&self.environment, &self.macros, file, whole, &prepared.text);
+        let tags = tags(&file.text);
+        let mut prepared = prepare::model(&file.text, &tags, &self.macros.before(&file.text, &tags, package));
+        let told = unknown::problems(&self.environment, &self.macros, file, &tags, &prepared.text);
         if !told.is_empty() {
             return Err(told);
         }
@@ -93,7 +94,8 @@ impl Library {
         }
         let returned_of = prepare::expression_alone(text).map(|inside| format!("{{{{ return({inside}) }}}}"));
         let written = returned_of.as_deref().unwrap_or(text);
-        let prepared = prepare::value(written, &self.macros.before(written, None));
+        let tags = tags(written);
+        let prepared = prepare::value(written, &tags, &self.macros.before(written, &tags, None));
         let moment = Moment::Work(Arc::default());
         let named = ("value", prepared.text.as_str());
         let ended = self.render_to(&moment, &self.scope, named, &BTreeMap::new(), Subject::default());

@@ -56,6 +56,17 @@ pub(super) fn tags(source: &str) -> Vec<Tag> {
     found
 }
 
+/// The tags of a part of a template.
+pub(super) fn tags_within(source: &str, part: Range<usize>) -> Vec<Tag> {
+    let mut found = tags(&source[part.clone()]);
+    for tag in &mut found {
+        for place in [&mut tag.whole, &mut tag.inner] {
+            *place = place.start + part.start..place.end + part.start;
+        }
+    }
+    found
+}
+
 /// Where the tag that began before `from` closes: strings and maps are passed over, maps that never end are not.
 fn close_of(source: &str, from: usize, close: &str) -> Option<usize> {
     close_beyond_maps(source.as_bytes(), from, close, true)

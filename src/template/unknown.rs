@@ -49,12 +49,12 @@ struct Problem {
     hint: String,
 }
 
-/// What is called in a text, or stands in it as a statement, and is not known.
+/// What is called in `tags` of a file, or stands in them as a statement, and is not known.
 pub(super) fn problems(
     environment: &Environment<'static>,
     macros: &Macros,
     file: &Arc<SourceFile>,
-    within: Range<usize>,
+    tags: &[Tag],
     prepared: &str,
 ) -> Vec<Diagnostic> {
     let source = file.text.as_str();
@@ -68,11 +68,10 @@ pub(super) fn problems(
         !known.contains(name)
     };
     let of_package = macros.package_of(&file.path);
-    for tag in tags(&source[within.clone()]).into_iter().filter(|tag| tag.kind != TagKind::Verbatim) {
-        let inner = tag.inner.start + within.start..tag.inner.end + within.start;
-        found.extend(unknown_statement(source, &tag, inner.clone()));
-        for word in identifiers(source, inner.clone()) {
-            found.extend(unknown_call(macros, source, inner.end, word, of_package, &mut is_declared));
+    for tag in tags.iter().filter(|tag| tag.kind != TagKind::Verbatim) {
+        found.extend(unknown_statement(source, tag));
+        for word in identifiers(source, tag.inner.clone()) {
+            found.extend(unknown_call(macros, source, tag.inner.end, word, of_package, &mut is_declared));
         }
     }
     found.into_iter().map(|problem| problem.at(file)).collect()
@@ -80,7 +79,7 @@ pub(super) fn problems(
 
 /// The statements that elt does not have in `text`, which is as long as the file's.
 pub(super) fn statements(file: &Arc<SourceFile>, text: &str) -> Vec<Diagnostic> {
-    let found = tags(text).into_iter().filter_map(|tag| unknown_statement(text, &tag, tag.inner.clone()));
+    let found = tags(text).into_iter().filter_map(|tag| unknown_statement(text, &tag));
     found.map(|problem| problem.at(file)).collect()
 }
 
@@ -90,8 +89,8 @@ impl Problem {
     }
 }
 
-fn unknown_statement(source: &str, tag: &Tag, inner: Range<usize>) -> Option<Problem> {
-    let word = identifiers(source, inner).next().filter(|_| tag.kind == TagKind::Statement)?;
+fn unknown_statement(source: &str, tag: &Tag) -> Option<Problem> {
+    let word = identifiers(source, tag.inner.clone()).next().filter(|_| tag.kind == TagKind::Statement)?;
     let (name, instead) = UNSUPPORTED.iter().find(|(name, _)| *name == &source[word.clone()])?;
     let message = format!("`{{% {name} %}}` is not a statement that elt knows");
     Some(Problem { span: word, message, hint: (*instead).to_owned() })
