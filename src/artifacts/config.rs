@@ -116,13 +116,16 @@ pub(super) fn meta(written: &Value) -> Value {
 }
 
 /// The value without secrets.
-pub(super) fn hidden(value: Value, secrets: &Secrets) -> Value {
+pub(super) fn hidden(mut value: Value, secrets: &Secrets) -> Value {
+    hide(&mut value, secrets);
+    value
+}
+
+fn hide(value: &mut Value, secrets: &Secrets) {
     match value {
-        Value::String(text) => Value::String(secrets.hide(&text)),
-        Value::Array(values) => values.into_iter().map(|value| hidden(value, secrets)).collect(),
-        Value::Object(map) => {
-            Value::Object(map.into_iter().map(|(word, value)| (word, hidden(value, secrets))).collect())
-        }
-        other => other,
+        Value::String(text) => *text = secrets.hide(text),
+        Value::Array(values) => values.iter_mut().for_each(|value| hide(value, secrets)),
+        Value::Object(map) => map.values_mut().for_each(|value| hide(value, secrets)),
+        _ => {}
     }
 }
