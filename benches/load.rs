@@ -97,7 +97,8 @@ fn pair(
 }
 
 /// From the open file to the end of the COPY, in this process, as a run does it: with the table made in the same
-/// transaction. Its end waits for the disk, as that of `\copy` does and that of a run's load does not.
+/// transaction, in a session that is set up as a run's are. These do not wait for the disk at the end of a load, as
+/// `\copy` does: the publishing transaction waits, once for all loads, and that is part of the whole `elt load`.
 fn copy_alone(server: &Server, database: &Database, file: &Path) -> Spent {
     struct Nobody;
     impl Progress for Nobody {
@@ -105,6 +106,7 @@ fn copy_alone(server: &Server, database: &Database, file: &Path) -> Spent {
     }
     server.block_on(async {
         let session = database.connector.connect().await.expect("the server answers");
+        session.prepare_for_build(0).await.expect("the server answers");
         let location = Location::parse(&file.to_string_lossy(), Path::new("")).expect("a path is a location");
         let fetched =
             source::fetch(&location, &FetchOptions::default(), &Nobody).await.expect("the file is there");
