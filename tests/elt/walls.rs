@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 /// Words of a library, and the modules that may name it.
 const OWNERS: &[(&str, &[&str])] = &[
     ("minijinja", &["template"]),
+    ("mimalloc", &["main"]),
     ("tokio_postgres", &["database"]),
     ("deadpool_postgres", &["database"]),
     ("refinery", &["database"]),
