@@ -88,7 +88,13 @@ pub fn adds_up(word: &str) -> bool {
     ADDED_UP.contains(&word) || JOINED.contains(&word) || word == "grants"
 }
 
-fn join_word(words: &mut Map<String, Value>, word: &str, value: Value) {
+/// Words that are spelt in two ways, and how they are spelt here.
+pub(super) const SPELLINGS: [(&str, &str); 3] =
+    [("pre-hook", "pre_hook"), ("post-hook", "post_hook"), ("predicates", "incremental_predicates")];
+
+pub(super) fn join_word(words: &mut Map<String, Value>, word: &str, value: Value) {
+    let spelt = SPELLINGS.iter().find(|(other, _)| *other == word);
+    let word = spelt.map_or(word, |(_, word)| word);
     let former = words.get_mut(word);
     match (former, value) {
         (Some(former), value) if ADDED_UP.contains(&word) => {

@@ -59,3 +59,17 @@ async fn hooks_run_around_what_they_are_hooked_to_and_name_it() {
     project.write("profiles.yml", "target: dev\non_run_end: \"select '{{ ref('nope') }}'\"\n");
     project.elt(&["run"]).expect(2).says("there is no model or rule `nope`").says("profiles.yml:2:");
 }
+
+#[tokio::test]
+async fn hooks_in_either_spelling_add_up() {
+    let log = |word: &str| format!("insert into public.log values ('{word}')");
+    let project = Project::new(&[
+        ("profiles.yml", &format!("on_run_start: create table if not exists public.log (line text)\nmodels: {{+post-hook: \"{}\"}}\n", log("folder"))),
+        ("models/stage/a.sql", &format!("{{{{ config({{'post-hook': \"{}\"}}, post_hook=\"{}\") }}}} select 1 as n", log("map"), log("named"))),
+        ("models/stage/a.yml", &format!("models: [{{name: a, config: {{post-hook: \"{}\"}}}}]", log("yaml"))),
+    ])
+    .await;
+    project.good(&["run"]);
+    let lines = "select string_agg(line, ' ' order by ctid) from public.log";
+    assert_eq!(project.value(lines).await, "folder yaml map named");
+}
