@@ -144,7 +144,7 @@ fn models(dbt: &Dbt, described: &[(&DbtFile, Value)], findings: &mut Vec<Finding
 
 fn snapshot(dbt: &Dbt, file: &DbtFile, block: snapshots::Block, findings: &mut Vec<Finding>) -> Model {
     let what = format!("the snapshot `{}` is a model of that name", block.name);
-    let why = "elt's snapshots are models with materialized='snapshot'; history kept by dbt is not copied";
+    let why = "elt's snapshots are models with materialized='snapshot'; bring the table that dbt kept to its schema, and its history goes on";
     findings.push(finding(Kind::Changed, &file.path, block.line, what, why));
     let folders = std::iter::once("snapshots").chain(file.folders()).map(str::to_owned).collect();
     let inside: &[&str] = if file.is_yaml() { &[&block.name] } else { &[file.stem(), &block.name] };

@@ -66,7 +66,9 @@ impl Plan {
             let node = manifest.node(*id);
             let published = manifest.published(*id);
             let before = standing.get(&published);
-            if before.is_some_and(|before| !before.owned) {
+            // A snapshot's table is never replaced: one that dbt kept goes on here.
+            let takes_on = |before: &Existing| keeps_history(node) && before.kind == 'r';
+            if before.is_some_and(|before| !before.owned && !takes_on(before)) {
                 problems.push(foreign(node, &published));
             }
             if let Some(before) = before.filter(|before| before.made_as == "snapshot" && !keeps_history(node))

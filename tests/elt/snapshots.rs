@@ -169,3 +169,47 @@ async fn what_a_snapshot_lacks_is_told_before_anything_runs() {
     let ended = ended.says("config has no unique_key").says("config has no strategy");
     ended.says("config has no updated_at").says("config has no check_cols");
 }
+
+#[tokio::test]
+async fn the_history_that_dbt_kept_goes_on() {
+    let project = Project::new(&[(
+        "models/stage/kept.sql",
+        "{{ config(materialized='snapshot', unique_key='id', strategy='check', check_cols=['name'], hard_deletes='invalidate') }}\n\
+         select * from (values (1, 'new'), (2, 'same')) as t (id, name)",
+    )])
+    .await;
+    let version = |id: &str, name: &str, from: &str, to: &str| {
+        format!(
+            "({id}, '{name}', md5('{id}|{from}'), timestamp '{from}', timestamp '{from}', {to}::timestamp)"
+        )
+    };
+    let versions = [
+        version("1", "oldest", "2020-01-01", "'2021-01-01'"),
+        version("1", "old", "2021-01-01", "null"),
+        version("2", "same", "2020-01-01", "null"),
+        version("3", "gone", "2020-01-01", "null"),
+    ];
+    let table = format!(
+        "create schema stage; create table stage.kept as select * from (values {}) \
+         as t (id, name, dbt_scd_id, dbt_updated_at, dbt_valid_from, dbt_valid_to)",
+        versions.join(", ")
+    );
+    project.database.run(&table).await;
+    project.good(&["run"]).says("Published 1 relation");
+    let history = "select string_agg(concat_ws(' ', id, name, dbt_valid_from::date = current_date, \
+                   coalesce((dbt_valid_to::date = current_date)::text, 'open')), ', ' order by id, dbt_valid_from) from stage.kept";
+    let goes_on = "1 oldest f false, 1 old f true, 1 new t open, 2 same f open, 3 gone f true";
+    assert_eq!(project.value(history).await, goes_on);
+    project.good(&["run"]);
+    assert_eq!(project.value(history).await, goes_on);
+
+    // What is no snapshot stays whose it is.
+    project.write(
+        "models/stage/other.sql",
+        "{{ config(materialized='snapshot', unique_key='id', strategy='check', check_cols='all') }} select 1 as id",
+    );
+    project.database.run("create table stage.other (id int)").await;
+    project.elt(&["run"]).expect(1).says("stage.other is there, but has no column `dbt_scd_id`");
+    project.database.run("drop table stage.other; create view stage.other as select 1 as id").await;
+    project.elt(&["run"]).expect(2).says("stage.other is there already, and elt did not make it");
+}

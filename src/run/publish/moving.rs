@@ -66,7 +66,9 @@ impl Moving {
             .map(|built| manifest.published(built.id))
             .collect();
         let standing = catalog::existing(session, &wanted).await?;
-        if let Some(foreign) = standing.iter().find(|one| !one.owned) {
+        // A snapshot adds to the table that dbt kept before.
+        let is_added_to = |one: &Existing| added.contains(&one.relation);
+        if let Some(foreign) = standing.iter().find(|one| !one.owned && !is_added_to(one)) {
             return Err(Stop::Refused(not_ours(&foreign.relation)));
         }
         let (stays, replaced): (Vec<_>, Vec<_>) =

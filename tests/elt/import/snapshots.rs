@@ -44,11 +44,11 @@ async fn snapshots_of_dbt_are_imported_run_and_keep_their_versions() {
     Taken, but not as it stood.
 
     - models/marts/now.sql: `now` is stage, not prod: a stage model reads it, and stage cannot read prod
-    - snapshots/kept.sql:1: the snapshot `orders_kept` is a model of that name: elt's snapshots are models with materialized='snapshot'; history kept by dbt is not copied
+    - snapshots/kept.sql:1: the snapshot `orders_kept` is a model of that name: elt's snapshots are models with materialized='snapshot'; bring the table that dbt kept to its schema, and its history goes on
     - snapshots/kept.sql:5: `target_database` of `orders_kept`: a run builds in one database: the target's url names it
-    - snapshots/kept.sql:17: the snapshot `second` is a model of that name: elt's snapshots are models with materialized='snapshot'; history kept by dbt is not copied
-    - snapshots/plain.yml:2: the snapshot `plain` is a model of that name: elt's snapshots are models with materialized='snapshot'; history kept by dbt is not copied
-    - snapshots/plain.yml:9: the snapshot `flow` is a model of that name: elt's snapshots are models with materialized='snapshot'; history kept by dbt is not copied
+    - snapshots/kept.sql:17: the snapshot `second` is a model of that name: elt's snapshots are models with materialized='snapshot'; bring the table that dbt kept to its schema, and its history goes on
+    - snapshots/plain.yml:2: the snapshot `plain` is a model of that name: elt's snapshots are models with materialized='snapshot'; bring the table that dbt kept to its schema, and its history goes on
+    - snapshots/plain.yml:9: the snapshot `flow` is a model of that name: elt's snapshots are models with materialized='snapshot'; bring the table that dbt kept to its schema, and its history goes on
 
     ## Where the models are
 
