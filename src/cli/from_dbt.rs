@@ -29,7 +29,7 @@ const OPTIONS: &[(&str, Means)] = &[
     ("--profiles-dir", Instead("profiles.yml lies in the project's folder, which --project-dir names")),
     ("--profile", Instead("a project has one profile, its profiles.yml; --target chooses in it")),
     ("--defer-state", Instead("--state names the folder, also for --defer")),
-    ("--warn-error-options", Instead("--warn-error takes all warnings for errors")),
+    ("--warn-error-options", Instead("--warn-error takes all warnings for errors, and none is taken singly")),
     ("-d", Nothing),
     ("--debug", Nothing),
     ("--no-debug", Nothing),
@@ -167,6 +167,13 @@ pub(super) fn arguments(written: impl Iterator<Item = OsString>) -> Result<Vec<O
             arguments.extend(value.map(OsString::from));
             continue;
         }
+        if let Some(own) = same_with(name, value.as_deref().or_else(|| written.peek()?.to_str())) {
+            arguments.extend(own.iter().map(Into::into));
+            if value.is_none() {
+                written.next();
+            }
+            continue;
+        }
         let means = OPTIONS.iter().find(|(option, _)| *option == name).map(|(_, means)| means);
         let own = if let Some(Same(own)) = means { own[0] } else { name };
         if is_idle(command.as_deref(), own) {
@@ -196,6 +203,19 @@ pub(super) fn arguments(written: impl Iterator<Item = OsString>) -> Result<Vec<O
         }
     }
     Ok(arguments)
+}
+
+/// Options that have a meaning here with some values only.
+fn same_with(option: &str, value: Option<&str>) -> Option<&'static [&'static str]> {
+    let value: String =
+        value?.chars().filter(|letter| !letter.is_whitespace() && !"\"'{}".contains(*letter)).collect();
+    match (option, value.as_str()) {
+        ("--profiles-dir", "." | "./") => Some(&[]),
+        ("--warn-error-options", "error:all" | "include:all" | "error:*" | "include:*") => {
+            Some(&["--warn-error"])
+        }
+        _ => None,
+    }
 }
 
 fn is_idle(command: Option<&str>, option: &str) -> bool {
@@ -243,12 +263,14 @@ mod tests {
         assert_eq!(read("complete -- elt run -m"), "complete -- elt run -m");
         assert_eq!(read("import shop --profiles-dir x"), "import shop --profiles-dir x");
         assert_eq!(read("run -- --empty"), "run -- --empty");
+        assert_eq!(read("run --profiles-dir . --target ci"), "run --target ci");
+        assert_eq!(read("--warn-error-options {\"include\":\"all\"} build"), "--warn-error build");
     }
 
     #[test]
     fn what_cannot_be_meant_is_told() {
         assert_eq!(read("run --empty"), "`--empty` is dbt's, and elt has none");
         assert_eq!(read("docs serve"), "`docs serve` is dbt's, and elt has none");
-        assert_eq!(read("run --profiles-dir=."), "`--profiles-dir` is dbt's, and elt has none");
+        assert_eq!(read("run --profiles-dir=x"), "`--profiles-dir` is dbt's, and elt has none");
     }
 }
