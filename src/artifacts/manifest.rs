@@ -142,6 +142,10 @@ impl<'a> Writer<'a> {
         for test in &self.manifest.tests {
             parents.insert(self.manifest.test_id(test), self.ids_of(&targets(test)));
         }
+        for analysis in &self.manifest.analyses {
+            let above = self.ids_of(&analysis.text.targets);
+            parents.insert(self.manifest.analysis_id(analysis), above);
+        }
         for test in &self.manifest.unit_tests {
             parents.insert(self.manifest.unit_test_id(test), self.ids_of(&[test.model]));
         }

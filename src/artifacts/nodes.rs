@@ -25,6 +25,10 @@ impl<'a> Writer<'a> {
             let entry = self.test(test);
             nodes.insert(entry.unique_id.clone(), entry);
         }
+        for analysis in &self.manifest.analyses {
+            let entry = self.analysis(analysis);
+            nodes.insert(entry.unique_id.clone(), entry);
+        }
         nodes
     }
 
@@ -198,6 +202,52 @@ impl<'a> Writer<'a> {
             depends_on: DependsOn { macros: self.macros(&called), nodes: Some(self.ids_of(&targets)) },
             code: Some(self.code(&targets, compiled, None)),
             test: test.subject.map(|subject| self.generic(test, subject)),
+            model: None,
+            seed: None,
+        }
+    }
+
+    fn analysis(&self, analysis: &'a compiled::Analysis) -> Entry<'a> {
+        let (package, path) = self.manifest.package_of(&analysis.file.path);
+        let compiled = self.manifest.analysis_sql(analysis, &|target| self.manifest.published(target)).text;
+        let targets = &analysis.text.targets;
+        let mut config = analysis.words.clone();
+        config.insert("enabled".into(), true.into());
+        config.insert("materialized".into(), "view".into());
+        config.insert("tags".into(), analysis.config.tags.clone().into());
+        config.insert("meta".into(), config::meta(&analysis.config.meta));
+        Entry {
+            database: self.database,
+            schema: self.manifest.schema(Layer::Prod).as_str(),
+            name: &analysis.name,
+            resource_type: "analysis",
+            package_name: package,
+            path,
+            original_file_path: path,
+            unique_id: self.manifest.analysis_id(analysis),
+            fqn: self.manifest.analysis_fqn(analysis),
+            alias: &analysis.name,
+            checksum: Checksum { name: "sha256", checksum: hash(&analysis.file.text) },
+            config: config::hidden(Value::Object(config), self.secrets),
+            tags: &analysis.config.tags,
+            description: &analysis.description,
+            columns: Columns::new(),
+            meta: config::meta(&analysis.config.meta),
+            group: None,
+            docs: SHOWN,
+            patch_path: None,
+            build_path: None,
+            unrendered_config: config::hidden(Value::Object(analysis.words.clone()), self.secrets),
+            created_at: self.created_at,
+            relation_name: None,
+            raw_code: analysis.file.text.clone(),
+            doc_blocks: [],
+            depends_on: DependsOn {
+                macros: self.macros(&self.project.library.calls(&analysis.file)),
+                nodes: Some(self.ids_of(targets)),
+            },
+            code: Some(self.code(targets, compiled, None)),
+            test: None,
             model: None,
             seed: None,
         }

@@ -189,6 +189,7 @@ fn terms(manifest: &Manifest) -> BTreeSet<String> {
     terms.extend(exposures.map(|exposure| format!("exposure:{}", exposure.written.name)));
     let tests = manifest.tests.iter();
     terms.extend(tests.flat_map(|test| [test.name.clone(), format!("test_name:{}", test.kind)]));
+    terms.extend(manifest.analyses.iter().map(|analysis| analysis.name.clone()));
     let units = manifest.unit_tests.iter();
     terms.extend(units.map(|test| format!("unit_test:{}", test.written.name)));
     terms.extend(manifest.packages.iter().map(|package| format!("package:{}", package.name)));

@@ -12,7 +12,7 @@ use super::terminal::{faint, strong};
 use super::{Context, Outcome, Stop, show};
 use crate::cluster;
 use crate::engine::Engine;
-use crate::manifest::{Body, Manifest, NodeId, Sql, Test};
+use crate::manifest::{Analysis, Body, Manifest, NodeId, Sql, Test};
 use crate::project::{Layer, Materialization, Project};
 use crate::run::{self, Defer, Elsewhere};
 
@@ -41,6 +41,8 @@ pub async fn compile(context: &Context, arguments: &Compile) -> Outcome {
     };
     let mut read: Vec<NodeId> = chosen.iter().flat_map(|id| run::read_by(&manifest, *id)).collect();
     read.extend(tests.iter().flat_map(|test| test.text.targets.iter().copied()));
+    let analyses: Vec<&Analysis> = found.analyses.iter().map(|index| &manifest.analyses[*index]).collect();
+    read.extend(analyses.iter().flat_map(|analysis| analysis.text.targets.iter().copied()));
     let elsewhere = elsewhere(context, &project, &manifest, (defer.as_ref(), &chosen), &read).await?;
     let artifacts = context.artifacts(&project);
     std::thread::scope(|threads| {
@@ -63,6 +65,12 @@ pub async fn compile(context: &Context, arguments: &Compile) -> Outcome {
             let asks = manifest.text_asks(&test.text, &BTreeSet::new());
             let sql = if asks { sql.wrap(ASKS, "") } else { sql };
             compiled.tell(&test.name, &test.file.path, &written, &sql)?;
+        }
+        for analysis in analyses {
+            let sql = manifest.analysis_sql(analysis, &name);
+            let asks = manifest.text_asks(&analysis.text, &BTreeSet::new());
+            let sql = if asks { sql.wrap(ASKS, "") } else { sql };
+            compiled.tell(&analysis.name, &analysis.file.path, &analysis.file.path, &sql)?;
         }
         Ok::<(), Stop>(())
     })?;

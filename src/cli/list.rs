@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::args::Selection;
 use super::{Context, Outcome};
 use crate::manifest::select::{Chosen, Indirect, Item, ResourceType};
-use crate::manifest::{Body, Exposure, Manifest, NodeId, Test, UnitTest};
+use crate::manifest::{Analysis, Body, Exposure, Manifest, NodeId, Test, UnitTest};
 
 #[derive(Debug, Clone, Args)]
 pub struct List {
@@ -42,6 +42,11 @@ pub fn list(context: &Context, arguments: &List) -> Outcome {
         true => context.choose(&project, &manifest, &arguments.selection)?,
         false => context.choose_with(&project, &manifest, &arguments.selection, Indirect::Empty)?,
     };
+    let mut chosen = chosen;
+    // Nobody asks for analyses but by their names.
+    if !asks_for_tests && arguments.selection.select.is_empty() {
+        chosen.analyses.clear();
+    }
     for item in in_order(&manifest, &chosen) {
         let line = match arguments.output {
             _ if context.terminal.json => None,
@@ -61,12 +66,14 @@ pub fn list(context: &Context, arguments: &List) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Nodes in the order of building, then tests, unit tests and exposures.
+/// Nodes in the order of building, then tests, unit tests, exposures and analyses.
 fn in_order(manifest: &Manifest, chosen: &Chosen) -> Vec<Item> {
     let nodes = manifest.order.iter().copied().filter(|id| chosen.nodes.contains(id)).map(Item::Node);
     let tests = chosen.tests.iter().copied().map(Item::Test);
     let units = chosen.unit_tests.iter().copied().map(Item::UnitTest);
-    nodes.chain(tests).chain(units).chain(chosen.exposures.iter().copied().map(Item::Exposure)).collect()
+    let exposures = chosen.exposures.iter().copied().map(Item::Exposure);
+    let analyses = chosen.analyses.iter().copied().map(Item::Analysis);
+    nodes.chain(tests).chain(units).chain(exposures).chain(analyses).collect()
 }
 
 fn name(manifest: &Manifest, item: Item) -> String {
@@ -75,6 +82,7 @@ fn name(manifest: &Manifest, item: Item) -> String {
         Item::Test(index) => manifest.tests[index].name.clone(),
         Item::UnitTest(index) => manifest.unit_tests[index].written.name.clone(),
         Item::Exposure(index) => format!("exposure:{}", manifest.exposures[index].written.name),
+        Item::Analysis(index) => manifest.analyses[index].name.clone(),
     }
 }
 
@@ -84,6 +92,7 @@ fn path(manifest: &Manifest, item: Item) -> &str {
         Item::Test(index) => &manifest.tests[index].file.path,
         Item::UnitTest(index) => &manifest.unit_tests[index].written.place.file.path,
         Item::Exposure(index) => &manifest.exposures[index].written.place.file.path,
+        Item::Analysis(index) => &manifest.analyses[index].file.path,
     }
 }
 
@@ -97,6 +106,7 @@ fn selector(manifest: &Manifest, item: Item) -> String {
         Item::Test(index) => manifest.test_fqn(&manifest.tests[index]).join("."),
         Item::UnitTest(_) => format!("unit_test:{}", name(manifest, item)),
         Item::Exposure(_) => name(manifest, item),
+        Item::Analysis(index) => manifest.analysis_fqn(&manifest.analyses[index]).join("."),
     }
 }
 
@@ -106,6 +116,7 @@ fn described(manifest: &Manifest, item: Item) -> Map<String, Value> {
         Item::Test(index) => test(manifest, &manifest.tests[index]),
         Item::UnitTest(index) => unit_test(manifest, &manifest.unit_tests[index]),
         Item::Exposure(index) => exposure(manifest, &manifest.exposures[index]),
+        Item::Analysis(index) => analysis(manifest, &manifest.analyses[index]),
     };
     let kind = ResourceType::of(manifest, item).name();
     let mut all = Map::from_iter([("resource_type".to_owned(), Value::from(kind))]);
@@ -186,6 +197,21 @@ fn exposure(manifest: &Manifest, exposure: &Exposure) -> Value {
         "tags": written.tags,
         "description": written.description,
         "parents": exposure.parents.iter().map(|id| manifest.node(*id).label()).collect::<Vec<_>>(),
+    })
+}
+
+fn analysis(manifest: &Manifest, analysis: &Analysis) -> Value {
+    let parents = analysis.text.targets.iter().map(|id| manifest.node(*id).label());
+    json!({
+        "unique_id": manifest.analysis_id(analysis),
+        "name": analysis.name,
+        "kind": "analysis",
+        "fqn": manifest.analysis_fqn(analysis),
+        "file": analysis.file.path,
+        "config": analysis.words,
+        "tags": analysis.config.tags,
+        "description": analysis.description,
+        "parents": parents.collect::<Vec<_>>(),
     })
 }
 

@@ -55,6 +55,7 @@ pub enum Resource {
     Test,
     UnitTest,
     Exposure,
+    Analysis,
     All,
 }
 
@@ -68,6 +69,7 @@ impl Resource {
             Self::Test => &[ResourceType::Test],
             Self::UnitTest => &[ResourceType::UnitTest],
             Self::Exposure => &[ResourceType::Exposure],
+            Self::Analysis => &[ResourceType::Analysis],
             Self::All => &ResourceType::ALL,
         }
     }

@@ -104,6 +104,10 @@ enum Asked {
 
 fn model_asked(manifest: &Manifest, written: &str, query: bool) -> Result<Asked, Stop> {
     let name = written.rsplit('.').next().unwrap_or(written);
+    let analysis = || manifest.analyses.iter().find(|analysis| analysis.name == name);
+    if let (None, Some(analysis)) = (manifest.find(name), analysis()) {
+        return Ok(Asked::Inline(Box::new(analysis.text.clone()), analysis.file.clone()));
+    }
     let Some(id) = manifest.find(name) else {
         return Err(Stop::error("unknown-model", format!("there is no model or rule `{name}`"))
             .maybe_hint(did_you_mean(name, manifest.nodes.iter().map(|node| node.name.as_str()))));

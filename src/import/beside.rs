@@ -22,9 +22,7 @@ pub fn place(dbt: &Dbt, files: &mut Files, findings: &mut Vec<Finding>) {
     }
     for file in dbt.analyses.iter().filter(|file| file.ends_with(".sql")) {
         let path = format!("analyses/{}", file.inside);
-        let why = format!("it is kept, and read by no command: `elt show --inline \"$(cat {path})\"`");
         insert(files, path, &file.text, &file.path);
-        findings.push(finding(Kind::Changed, &file.path, 0, "an analysis", why));
     }
 }
 

@@ -4,7 +4,7 @@
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use super::{Body, Exposure, Manifest, Node, NodeId, Test, UnitTest};
+use super::{Analysis, Body, Exposure, Manifest, Node, NodeId, Test, UnitTest};
 use crate::project::{Materialization, Version};
 
 /// How much of a hash tells two tests of one name apart. Unit: hexadecimal digits, as dbt has it.
@@ -61,6 +61,10 @@ impl Manifest {
         format!("exposure.{package}.{}", exposure.written.name)
     }
 
+    pub fn analysis_id(&self, analysis: &Analysis) -> String {
+        format!("analysis.{}.{}", self.package_of(&analysis.file.path).0, analysis.name)
+    }
+
     /// Package, layer, folders, name.
     pub fn fqn(&self, id: NodeId) -> Vec<&str> {
         self.fqn_of(self.node(id))
@@ -89,6 +93,13 @@ impl Manifest {
 
     pub fn exposure_fqn<'a>(&'a self, exposure: &'a Exposure) -> Vec<&'a str> {
         self.below(&exposure.written.place.file.path, &[&exposure.written.name])
+    }
+
+    /// With the word `analysis` before its folders, as dbt has it.
+    pub fn analysis_fqn<'a>(&'a self, analysis: &'a Analysis) -> Vec<&'a str> {
+        let mut fqn = self.below(&analysis.file.path, &[&analysis.name]);
+        fqn.insert(1, "analysis");
+        fqn
     }
 
     /// The package of a file, its folders there, and names.

@@ -1,5 +1,6 @@
 //! The project compiled: nodes, tests and how they hang together. Pure: made from a read project alone.
 
+mod analyses;
 mod asking;
 mod batches;
 mod claims;
@@ -42,6 +43,7 @@ use crate::project::{
 };
 use crate::template::Rendered;
 
+pub use analyses::Analysis;
 pub use asking::Answered;
 pub use foreign_keys::ForeignKey;
 pub use hooks::{Hook, Hooks};
@@ -169,6 +171,7 @@ pub struct Manifest {
     pub tests: Vec<Test>,
     pub exposures: Vec<Exposure>,
     pub unit_tests: Vec<UnitTest>,
+    pub analyses: Vec<Analysis>,
     /// All nodes so that parents come first.
     pub order: Vec<NodeId>,
     pub children: Vec<Vec<NodeId>>,

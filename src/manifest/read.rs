@@ -49,6 +49,7 @@ pub fn compile(project: &Project) -> (Manifest, Vec<Diagnostic>) {
     let tests = reader.tests(&order);
     let exposures = reader.exposures();
     let unit_tests = reader.unit_tests(&tests);
+    let analyses = reader.analyses();
     let run_hooks = reader.run_hooks();
     let namesakes = namesakes(&reader.nodes);
     let manifest = Manifest {
@@ -59,6 +60,7 @@ pub fn compile(project: &Project) -> (Manifest, Vec<Diagnostic>) {
         disabled_exposures: reader.disabled_exposures,
         exposures,
         unit_tests,
+        analyses,
         nodes: reader.nodes,
         run_hooks,
         tests,

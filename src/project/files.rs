@@ -16,6 +16,8 @@ pub struct Found {
     pub rules: Vec<Arc<SourceFile>>,
     pub macros: Vec<Arc<SourceFile>>,
     pub tests: Vec<Arc<SourceFile>>,
+    /// Queries that are compiled and never run.
+    pub analyses: Vec<Arc<SourceFile>>,
     /// `selectors.yml` in the project's own folder.
     pub selectors: Option<Arc<SourceFile>>,
     /// Rows for unit tests.
@@ -35,7 +37,7 @@ impl Found {
                 Err(problem) => problems.push(problem),
             }
         }
-        for folder in ["models", "rules", "macros", "tests"] {
+        for folder in ["models", "rules", "macros", "tests", "analyses"] {
             let mut paths = Vec::new();
             list(root, folder, &mut paths, problems);
             paths.sort();
@@ -77,12 +79,13 @@ impl Found {
         let place = match (folder, ending) {
             ("models", "sql") => &mut self.models,
             ("tests", "csv" | "sql") if path.contains("tests/fixtures/") => &mut self.fixtures,
-            ("models" | "rules" | "tests", "yml" | "yaml") => &mut self.properties,
+            ("models" | "rules" | "tests" | "analyses", "yml" | "yaml") => &mut self.properties,
             ("models" | "rules", "md") => &mut self.docs,
             ("rules", "csv") => &mut self.rules,
             ("macros", "sql") => &mut self.macros,
             ("tests", "sql") if path.contains("tests/generic/") => &mut self.macros,
             ("tests", "sql") => &mut self.tests,
+            ("analyses", "sql") => &mut self.analyses,
             _ => return,
         };
         match read(root, path) {

@@ -106,6 +106,10 @@ pub struct Project {
     pub singular_tests: Vec<Arc<SourceFile>>,
     /// What YAML says of them.
     pub described_tests: Vec<SingularTest>,
+    /// `analyses/**/*.sql`: queries that are compiled and never run.
+    pub analyses: Vec<Arc<SourceFile>>,
+    /// What YAML says of them.
+    pub described_analyses: Vec<SingularTest>,
     pub properties: Vec<Properties>,
     pub sources: Vec<SourceTable>,
     pub exposures: Vec<Exposure>,
@@ -174,11 +178,13 @@ impl Project {
         }
         let (mut properties, mut sources) = (Vec::new(), Vec::new());
         let (mut exposures, mut unit_tests, mut singular) = (Vec::new(), Vec::new(), Vec::new());
+        let mut described_analyses = Vec::new();
         for file in &found.properties {
             match properties::read(file, &found.fixtures) {
                 Ok(described) => {
                     problems.extend(described.warnings);
                     singular.extend(described.singular);
+                    described_analyses.extend(described.analyses);
                     for snapshot in &described.snapshots {
                         models.extend(snapshot_file(file, snapshot, &packages, &mut problems));
                     }
@@ -256,6 +262,8 @@ impl Project {
             rule_names: found.rules.iter().map(|file| stem(&file.path).to_owned()).collect(),
             singular_tests: found.tests,
             described_tests: singular,
+            analyses: found.analyses,
+            described_analyses,
             properties,
             sources,
             exposures,

@@ -42,7 +42,6 @@ struct Written {
     macros: Option<Value>,
     #[allow(dead_code, reason = "who owns what, for people")]
     groups: Option<Value>,
-    #[allow(dead_code, reason = "descriptions for people: analyses are compiled and no more")]
     analyses: Option<Value>,
     #[allow(dead_code, reason = "where anchors are written down, to be named elsewhere in the file")]
     anchors: Option<Value>,
@@ -70,7 +69,7 @@ const KEYS: &[&str] = &[
 /// Keys of dbt that mean something there, and nothing here.
 const SEMANTIC_LAYER: &[&str] = &["semantic_models", "metrics", "saved_queries"];
 
-/// What YAML says of a query in `tests/`.
+/// What YAML says of a query in `tests/` or `analyses/`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenTest {
@@ -93,6 +92,7 @@ pub(super) struct Described {
     /// Snapshots that are nothing but YAML: their names, and what they keep the history of.
     pub snapshots: Vec<(Spanned<String>, Spanned<String>)>,
     pub singular: Vec<SingularTest>,
+    pub analyses: Vec<SingularTest>,
     pub warnings: Vec<Diagnostic>,
 }
 
@@ -214,6 +214,9 @@ pub(super) fn read(file: &Arc<SourceFile>, fixtures: &[Arc<SourceFile>]) -> Resu
         let (place, description) = (place(file, &name), description.trim().to_owned());
         described.singular.push(SingularTest { name: name.value, description, config, place });
     }
+    for analysis in written.analyses.iter().filter_map(Value::as_array).flatten() {
+        described.analyses.extend(analysis_of(file, analysis));
+    }
     for source in written.sources {
         described.sources.extend(source.read(file)?);
     }
@@ -224,6 +227,17 @@ pub(super) fn read(file: &Arc<SourceFile>, fixtures: &[Arc<SourceFile>]) -> Resu
         described.exposures.push(exposure.read(file)?);
     }
     Ok(described)
+}
+
+/// Of an analysis only its description and its config say anything.
+fn analysis_of(file: &Arc<SourceFile>, written: &Value) -> Option<SingularTest> {
+    let text = |key: &str| written.get(key).and_then(Value::as_str);
+    Some(SingularTest {
+        name: text("name")?.to_owned(),
+        description: text("description").unwrap_or_default().trim().to_owned(),
+        config: written.get("config").and_then(Value::as_object).cloned().unwrap_or_default(),
+        place: Location::start_of(file),
+    })
 }
 
 /// The columns that a load pinned in `<model>.columns.yml` become part of what the model's own YAML says:

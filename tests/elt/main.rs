@@ -11,6 +11,7 @@ mod support;
 mod twice;
 
 mod adhoc;
+mod analyses;
 mod apis;
 mod artifacts;
 mod asking;

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use globset::{GlobBuilder, GlobMatcher};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::view::View;
 use super::{Chooser, Item, SelectError, Term};
 use crate::diagnostic::did_you_mean;
-use crate::manifest::{Body, Exposure, Manifest, Node, Test, UnitTest};
+use crate::manifest::{Body, Manifest, Node};
 
 /// Every method, for messages and help.
 pub const METHODS: [&str; 20] = [
@@ -43,11 +44,20 @@ pub enum ResourceType {
     Test,
     UnitTest,
     Exposure,
+    Analysis,
 }
 
 impl ResourceType {
-    pub const ALL: [Self; 7] =
-        [Self::Model, Self::Seed, Self::Snapshot, Self::Source, Self::Test, Self::UnitTest, Self::Exposure];
+    pub const ALL: [Self; 8] = [
+        Self::Model,
+        Self::Seed,
+        Self::Snapshot,
+        Self::Source,
+        Self::Test,
+        Self::UnitTest,
+        Self::Exposure,
+        Self::Analysis,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -58,12 +68,14 @@ impl ResourceType {
             Self::Test => "test",
             Self::UnitTest => "unit_test",
             Self::Exposure => "exposure",
+            Self::Analysis => "analysis",
         }
     }
 
     pub fn of(manifest: &Manifest, item: Item) -> Self {
         match item {
             Item::Exposure(_) => Self::Exposure,
+            Item::Analysis(_) => Self::Analysis,
             Item::Test(_) => Self::Test,
             Item::UnitTest(_) => Self::UnitTest,
             Item::Node(id) => match manifest.node(id) {
@@ -191,7 +203,9 @@ impl Chooser<'_> {
         let names = || {
             let nodes = manifest.nodes.iter().map(Node::model_name);
             let units = manifest.unit_tests.iter().map(|test| test.written.name.as_str());
-            nodes.chain(manifest.tests.iter().map(|test| test.name.as_str())).chain(units)
+            let analyses = manifest.analyses.iter().map(|analysis| analysis.name.as_str());
+            let tests = manifest.tests.iter().map(|test| test.name.as_str());
+            nodes.chain(tests).chain(units).chain(analyses)
         };
         let hint = match method {
             "fqn" => did_you_mean(value, names()),
@@ -242,121 +256,7 @@ pub(super) fn all(manifest: &Manifest) -> impl Iterator<Item = Item> {
         .chain(tests)
         .chain(units)
         .chain((0..manifest.exposures.len()).map(Item::Exposure))
-}
-
-/// What nodes, tests and exposures have in common.
-struct View<'a> {
-    name: &'a str,
-    path: &'a str,
-    fqn: Vec<&'a str>,
-    tags: &'a [String],
-    node: Option<&'a Node>,
-    test: Option<&'a Test>,
-    unit_test: Option<&'a UnitTest>,
-    exposure: Option<&'a Exposure>,
-}
-
-impl<'a> View<'a> {
-    fn of(manifest: &'a Manifest, item: Item) -> Self {
-        match item {
-            Item::Node(id) => {
-                let node = manifest.node(id);
-                let fqn = manifest.fqn(id);
-                let (name, path, tags) = (node.name.as_str(), node.file.path.as_str(), &node.config.tags);
-                Self { name, path, fqn, tags, node: Some(node), test: None, unit_test: None, exposure: None }
-            }
-            Item::Test(index) => {
-                let test = &manifest.tests[index];
-                let (path, tags) = (test.file.path.as_str(), &test.config.tags);
-                Self {
-                    name: &test.name,
-                    path,
-                    fqn: manifest.test_fqn(test),
-                    tags,
-                    node: None,
-                    test: Some(test),
-                    unit_test: None,
-                    exposure: None,
-                }
-            }
-            Item::UnitTest(index) => {
-                let test = &manifest.unit_tests[index];
-                Self {
-                    name: &test.written.name,
-                    path: &test.written.place.file.path,
-                    fqn: manifest.unit_test_fqn(test),
-                    tags: &test.written.tags,
-                    node: None,
-                    test: None,
-                    unit_test: Some(test),
-                    exposure: None,
-                }
-            }
-            Item::Exposure(index) => {
-                let exposure = &manifest.exposures[index];
-                let written = &exposure.written;
-                Self {
-                    name: &written.name,
-                    path: &written.place.file.path,
-                    fqn: manifest.exposure_fqn(exposure),
-                    tags: &written.tags,
-                    node: None,
-                    test: None,
-                    unit_test: None,
-                    exposure: Some(exposure),
-                }
-            }
-        }
-    }
-
-    /// By its name, by its dotted path from any folder on, or by that of a folder it lies in. Exposures have
-    /// a method of their own.
-    fn is_called(&self, value: &str, pattern: &GlobMatcher) -> bool {
-        if self.node.is_none() && self.test.is_none() && self.unit_test.is_none() {
-            return false;
-        }
-        let folders = &self.fqn[1..self.fqn.len() - 1];
-        let label = self.node.is_some_and(|node| pattern.is_match(node.label()));
-        let in_folder = folders.iter().any(|folder| pattern.is_match(folder))
-            || folders.len() > 1 && pattern.is_match(folders[1..].join("."));
-        // An aliased model goes by its file's name, too.
-        let named = [Some(self.name), self.node.map(Node::model_name)].into_iter().flatten();
-        let version = self.node.and_then(|node| node.version.as_ref());
-        let is_version = version
-            .is_some_and(|version| pattern.is_match(&version.model) || pattern.is_match(version.reference()));
-        named.into_iter().any(|name| pattern.is_match(name))
-            || is_version
-            || label
-            || in_folder
-            || is_prefix(&self.fqn, value, pattern)
-    }
-
-    /// The config with what follows from it.
-    fn config(&self) -> Option<Value> {
-        let (words, config) = match (self.node, self.test) {
-            (Some(node), _) => (&node.words, &node.config),
-            (_, Some(test)) => (&test.words, &test.config),
-            _ => {
-                let meta = self.exposure.map(|exposure| exposure.written.meta.clone());
-                return Some(json!({"tags": self.tags, "enabled": true, "meta": meta.unwrap_or_default()}));
-            }
-        };
-        let mut all = words.clone();
-        all.insert("tags".into(), config.tags.clone().into());
-        all.insert("enabled".into(), true.into());
-        match self.node {
-            Some(node) => all.insert("materialized".into(), node.materialization.name().into()),
-            None => all.insert("severity".into(), config.severity.clone().unwrap_or("error".into()).into()),
-        };
-        Some(Value::Object(all))
-    }
-}
-
-/// Whether the dotted path begins with what was written, with the package's name or without.
-fn is_prefix(fqn: &[&str], value: &str, pattern: &GlobMatcher) -> bool {
-    [fqn[1..].join("."), fqn.join(".")].iter().any(|path| {
-        pattern.is_match(path) || path.strip_prefix(value).is_some_and(|rest| rest.starts_with('.'))
-    })
+        .chain((0..manifest.analyses.len()).map(Item::Analysis))
 }
 
 fn in_path(path: &str, folder: &str, pattern: &GlobMatcher) -> bool {

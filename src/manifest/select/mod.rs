@@ -7,6 +7,7 @@ mod methods;
 mod named;
 mod parse;
 mod state;
+mod view;
 mod walk;
 
 use std::collections::BTreeSet;
@@ -36,6 +37,7 @@ pub enum Item {
     Test(usize),
     UnitTest(usize),
     Exposure(usize),
+    Analysis(usize),
 }
 
 /// Which tests come along with the nodes that they read.
@@ -78,6 +80,7 @@ pub struct Chosen {
     pub tests: BTreeSet<usize>,
     pub unit_tests: BTreeSet<usize>,
     pub exposures: BTreeSet<usize>,
+    pub analyses: BTreeSet<usize>,
     /// That nothing was found is an answer, not a mistake: it was asked what has changed.
     pub may_be_empty: bool,
 }
@@ -89,13 +92,14 @@ impl Chosen {
             tests: (0..manifest.tests.len()).collect(),
             unit_tests: (0..manifest.unit_tests.len()).collect(),
             exposures: (0..manifest.exposures.len()).collect(),
+            analyses: (0..manifest.analyses.len()).collect(),
             may_be_empty: false,
         }
     }
 
     pub fn is_empty(&self) -> bool {
         let tests = self.tests.is_empty() && self.unit_tests.is_empty();
-        self.nodes.is_empty() && tests && self.exposures.is_empty()
+        self.nodes.is_empty() && tests && self.exposures.is_empty() && self.analyses.is_empty()
     }
 }
 
@@ -117,6 +121,7 @@ pub fn choose(manifest: &Manifest, query: &Query<'_>) -> Result<Chosen, SelectEr
             Item::Test(index) => drop(chosen.tests.insert(index)),
             Item::UnitTest(index) => drop(chosen.unit_tests.insert(index)),
             Item::Exposure(index) => drop(chosen.exposures.insert(index)),
+            Item::Analysis(index) => drop(chosen.analyses.insert(index)),
         }
     }
     Ok(chosen)
@@ -180,7 +185,8 @@ impl Chooser<'_> {
             Expression::Everything => {
                 let nodes = self.manifest.ids().map(Item::Node);
                 let exposures = (0..self.manifest.exposures.len()).map(Item::Exposure);
-                let mut found = self.with_tests(nodes.chain(exposures).collect(), indirect);
+                let analyses = (0..self.manifest.analyses.len()).map(Item::Analysis);
+                let mut found = self.with_tests(nodes.chain(exposures).chain(analyses).collect(), indirect);
                 // Those that read nothing come along with nothing less than all.
                 let tests = 0..self.manifest.tests.len();
                 let alone = tests.filter(|test| walk::read_by_test(self.manifest, *test).next().is_none());

@@ -134,6 +134,7 @@ impl Chooser<'_> {
             Item::Test(index) => self.manifest.test_id(&self.manifest.tests[index]),
             Item::UnitTest(index) => self.manifest.unit_test_id(&self.manifest.unit_tests[index]),
             Item::Exposure(index) => self.manifest.exposure_id(&self.manifest.exposures[index]),
+            Item::Analysis(index) => self.manifest.analysis_id(&self.manifest.analyses[index]),
         };
         Former::key(&id, &self.manifest.project)
     }
@@ -199,6 +200,11 @@ impl Chooser<'_> {
                 let parents = exposure.parents.iter().map(key).collect();
                 let body = exposed(parents, exposure.written.url.as_deref(), &exposure.written.owner);
                 FormerEntry { body: Some(body), ..FormerEntry::default() }
+            }
+            Item::Analysis(index) => {
+                let file = &self.manifest.analyses[index].file;
+                let (body, macros) = (Some(same_lines(&file.text)), calls(file));
+                FormerEntry { body, macros, ..FormerEntry::default() }
             }
         }
     }

@@ -38,6 +38,9 @@ fn parents(manifest: &Manifest, item: Item) -> Vec<Item> {
         Item::Test(index) => read_by_test(manifest, index).map(Item::Node).collect(),
         Item::UnitTest(index) => vec![Item::Node(manifest.unit_tests[index].model)],
         Item::Exposure(index) => manifest.exposures[index].parents.iter().copied().map(Item::Node).collect(),
+        Item::Analysis(index) => {
+            manifest.analyses[index].text.targets.iter().copied().map(Item::Node).collect()
+        }
     }
 }
 

@@ -65,7 +65,7 @@ async fn a_dbt_project_is_imported_and_what_has_no_word_is_listed_with_its_place
     assert!(!told.stderr.contains("hunter2secret"), "{told}");
     let text = |path: &str| std::fs::read_to_string(project.root.join(path)).expect("it is there");
     let report = text("elt/IMPORT.md");
-    insta::assert_snapshot!(report, @r#"
+    insta::assert_snapshot!(report, @r"
     # corner, imported from dbt
 
     Made by `elt import`. Places are those of the dbt project.
@@ -86,7 +86,6 @@ async fn a_dbt_project_is_imported_and_what_has_no_word_is_listed_with_its_place
 
     Taken, but not as it stood.
 
-    - analyses/look.sql: an analysis: it is kept, and read by no command: `elt show --inline "$(cat analyses/look.sql)"`
     - models/marts/hasty.sql: `hasty` is stage, not prod: it reads a source, and prod reads stage only; put a stage model between to publish it
     - profiles.yml: the target `dev` builds in raw, stage and prod: in elt each layer has a schema; dbt's is `x`
     - seeds/raw_orders.csv: the seed `raw_orders` is loaded into raw: the source `till.orders` reads it
@@ -100,7 +99,7 @@ async fn a_dbt_project_is_imported_and_what_has_no_word_is_listed_with_its_place
     | stage | `models/stage/corner/stg_orders.sql` | `models/staging/stg_orders.sql` |
     | prod | `models/prod/corner/customers.sql` | `models/marts/customers.sql` |
     | prod | `models/prod/corner/weights.sql` | `models/marts/weights.sql` |
-    "#);
+    ");
 
     // SQL is taken byte for byte.
     assert_eq!(text("elt/models/prod/corner/customers.sql"), text("dbt/models/marts/customers.sql"));

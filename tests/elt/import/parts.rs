@@ -60,7 +60,7 @@ async fn every_part_is_taken_or_listed_and_targets_stay_apart() {
     let project = Project::new(FILES).await;
     project.good(&["import", "dbt", "--out", "deep/elt"]).says("elt deps && elt run");
     let text = |path: &str| std::fs::read_to_string(project.root.join(path)).expect(path);
-    insta::assert_snapshot!(text("deep/elt/IMPORT.md"), @r#"
+    insta::assert_snapshot!(text("deep/elt/IMPORT.md"), @r"
     # corner, imported from dbt
 
     Made by `elt import`. Places are those of the dbt project.
@@ -82,7 +82,6 @@ async fn every_part_is_taken_or_listed_and_targets_stay_apart() {
 
     Taken, but not as it stood.
 
-    - analyses/deep/look.sql: an analysis: it is kept, and read by no command: `elt show --inline "$(cat analyses/deep/look.sql)"`
     - packages.yml:6: the package ../shared: it is in packages.yml; its macros and tests are taken, its models are not
     - packages.yml:7: the package https://git.example/acme/far-macros.git: it is in packages.yml: bring it in with `elt deps`; its macros and tests are taken, its models are not
     - profiles.yml: the target `dev` builds in dbt_ann_raw, dbt_ann_stage and dbt_ann_prod: `schema_prefix` keeps it apart from the other targets, as dbt's schema `dbt_ann` does
@@ -101,7 +100,7 @@ async fn every_part_is_taken_or_listed_and_targets_stay_apart() {
     | prod | `models/prod/by_database/default/twin.sql` | `models/by_database/default/twin.sql` |
     | prod | `models/prod/corner/far.sql` | `models/marts/far.sql` |
     | prod | `models/prod/corner/labels.sql` | `models/marts/labels.sql` |
-    "#);
+    ");
     insta::assert_snapshot!(text("deep/elt/profiles.yml"), @r#"
     # Where elt builds. `elt debug` shows how this file is understood.
     target: "{{ env_var('CORNER', 'dev') }}"
