@@ -60,8 +60,14 @@ pub(super) fn identifiers(names: &[String], shown: &str) -> Result<Vec<Ident>, S
     if faults.is_empty() {
         return Ok(identifiers);
     }
+    // Every other byte of plain letters.
+    let hint = if names.iter().any(|name| name.contains('\0')) {
+        "is the file UTF-16? then say encoding='utf-16le', or save it as UTF-8"
+    } else {
+        "give each column a name of its own in the file's header"
+    };
     Err(SourceError::new(format!("the columns of {shown} cannot be loaded: {}", faults.join("; ")))
-        .with_hint("give each column a name of its own in the file's header"))
+        .with_hint(hint))
 }
 
 /// Pairs columns by name: exactly, or else without regard to case and to what is no letter or digit, where

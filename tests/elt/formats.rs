@@ -46,6 +46,10 @@ async fn a_csv_of_any_dialect_and_encoding_loads() {
     project.good(&["run"]);
     assert_eq!(project.value("select string_agg(name, '|' order by id) from raw.r").await, "é|a\r\nb");
 
+    project.write(MODEL, &model("source='a.csv'", ""));
+    put(&project, "a.csv", b"i\0d\0,\0n\0\n\x001\0,\0x\0\n\0");
+    project.elt(&["run"]).expect(1).says("is the file UTF-16? then say encoding='utf-16le'");
+    project.write(MODEL, &model("source='a.csv', header=false", "id int, name text"));
     put(&project, "a.csv", b"1,ok\n2,\xe9\n");
     project
         .elt(&["run"])

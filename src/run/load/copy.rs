@@ -132,7 +132,7 @@ fn of_copy(error: &DatabaseError, rows: &Rows, loading: &Loading<'_>, file: &str
 
 /// A full disk, a lost connection and a cancelled run are told with the row at hand, which is not to blame.
 fn is_of_a_row(error: &DatabaseError) -> bool {
-    const NOT_OF_ROWS: [&str; 6] = ["08", "40", "53", "55", "57", "58"];
+    const NOT_OF_ROWS: [&str; 7] = ["08", "40", "53", "54", "55", "57", "58"];
     error.code.as_deref().is_some_and(|code| !NOT_OF_ROWS.iter().any(|class| code.starts_with(class)))
 }
 
@@ -149,7 +149,7 @@ mod tests {
     fn a_row_is_not_blamed_for_a_full_disk_or_a_run_that_was_stopped() {
         let blamed = |code: &str| is_of_a_row(&DatabaseError::of_code(code, "x"));
         assert!(["22P02", "23514", "42601", "XX000"].into_iter().all(blamed));
-        assert!(!["57014", "57P01", "53100", "08006", "40001"].into_iter().any(blamed));
+        assert!(!["57014", "57P01", "53100", "54000", "08006", "40001"].into_iter().any(blamed));
         assert!(!is_of_a_row(&DatabaseError::new("the connection is closed")));
     }
 }

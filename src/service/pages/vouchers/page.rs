@@ -78,7 +78,7 @@ fn found(voucher: &Voucher) -> Markup {
             @if let (Some(amount), Some(rows)) = (runner_up_amount, runner_up_rows) {
                 dt { "Second" } dd { (amount.get()) ", in " (thousands(*rows)) " rows" }
             }
-            @if let Some(doubt) = doubt(&voucher.evidence) { dt { "Mind" } dd { (doubt) } }
+            @if let Some(doubt) = doubt(&voucher.evidence) { dt { "Note" } dd { (doubt) } }
             dt { "Counted to" } dd { (voucher.reference_date) }
             dt { "Run" } dd { (voucher.run_id) }
         }
@@ -133,7 +133,7 @@ fn segments_of(country: &Country, kind: &str, words: &str, outcome: Option<&Outc
                 (scrolled(&format!("Segments of {} {}", country.code, words.to_lowercase()), html! { table {
                     thead { tr {
                         th scope="col" { "Segment" } th scope="col" { "Holds" }
-                        th scope="col" class="number" { "Voucher" } th scope="col" class="number" { "Rows" } th scope="col" { "Mind" }
+                        th scope="col" class="number" { "Voucher" } th scope="col" class="number" { "Rows" } th scope="col" { "Note" }
                     } }
                     tbody { @for (segment, voucher) in vouchers {
                         tr class=[chosen(&voucher).then_some("chosen")] aria-current=[chosen(&voucher).then_some("true")] {
