@@ -57,7 +57,7 @@ pub struct Retry {
 pub async fn plan(context: &Context, arguments: &Plan) -> Outcome {
     let (project, manifest) = context.project()?;
     let Some(request) = work::request(context, &project, &manifest, "run", &arguments.work)? else {
-        return Ok(work::nothing_to_do(context, "plan"));
+        return Ok(work::nothing_to_do(context, "plan", work::NOTHING_CHANGED));
     };
     context.artifacts(&project).manifest(&project, &manifest);
     let engine = Engine::open(&project.root, &project.target).await?;

@@ -15,7 +15,7 @@ use super::failed_queries::Asked;
 use super::going::counts;
 use super::progress::Progress;
 use super::terminal::duration;
-use super::work::{cancel_on_signal, is_published, nothing_to_do, published};
+use super::work::{NOTHING_CHANGED, cancel_on_signal, is_published, nothing_to_do, published};
 use super::{Context, FAILED, Outcome, Stop};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::Engine;
@@ -31,7 +31,10 @@ pub async fn test(context: &Context, arguments: &Test) -> Outcome {
     let chosen = context.choose(&project, &manifest, written)?;
     let nothing = chosen.tests.is_empty() && chosen.unit_tests.is_empty();
     if nothing && chosen.may_be_empty {
-        return Ok(nothing_to_do(context, "test"));
+        return Ok(nothing_to_do(context, "test", NOTHING_CHANGED));
+    }
+    if nothing && written.select.is_empty() && written.selector.is_none() {
+        return Ok(nothing_to_do(context, "test", "the project has no tests"));
     }
     if nothing {
         return Err(Stop::error("nothing-selected", "no test is about what is selected")

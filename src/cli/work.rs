@@ -28,7 +28,7 @@ pub async fn run(context: &Context, command: &str, work: &Work) -> Outcome {
         project.target.threads = usize::from(threads);
     }
     let Some(request) = request(context, &project, &manifest, command, work)? else {
-        return Ok(nothing_to_do(context, command));
+        return Ok(nothing_to_do(context, command, NOTHING_CHANGED));
     };
     go(context, (project, manifest), None, request, &work.selection, begun).await
 }
@@ -127,13 +127,14 @@ pub(super) fn handled(manifest: &Manifest, command: &str, nodes: &BTreeSet<NodeI
     nodes.iter().copied().filter(handles).collect()
 }
 
-pub(super) fn nothing_to_do(context: &Context, command: &str) -> ExitCode {
+/// Why there is nothing to do where it was asked what changed.
+pub(super) const NOTHING_CHANGED: &str = "nothing has changed in what was asked for";
+
+pub(super) fn nothing_to_do(context: &Context, command: &str, why: &str) -> ExitCode {
     if context.terminal.json {
         context.terminal.json_line(&json!({"event": "nothing", "command": command}));
     }
-    context
-        .terminal
-        .say(&format!("there is nothing to {command}: nothing has changed in what was asked for"));
+    context.terminal.say(&format!("there is nothing to {command}: {why}"));
     ExitCode::SUCCESS
 }
 

@@ -14,6 +14,8 @@ use crate::project::{folder_config, join_words};
 /// What `dbt_project.yml` may say of folders of seeds that a rule keeps.
 const KEPT: &[&str] = &[
     "enabled",
+    "schema",
+    "alias",
     "tags",
     "meta",
     "docs",

@@ -91,3 +91,10 @@ async fn an_operation_is_one_transaction_and_its_errors_are_shown_in_the_macro()
         .expect(2)
         .says("what `literal` is given as `value` is not defined");
 }
+
+#[tokio::test]
+async fn a_project_without_tests_has_nothing_to_test_and_that_is_no_error() {
+    let project = Project::new(&[("models/stage/a.sql", "select 1 as a")]).await;
+    project.good(&["run"]);
+    project.good(&["test"]).says("there is nothing to test: the project has no tests");
+}

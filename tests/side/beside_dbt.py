@@ -25,6 +25,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 HERE = Path(__file__).resolve().parents[2]
+DBT_SCHEMA = "dbt_side"
 SCHEMAS = {"raw": "elt_raw", "stage": "elt_stage", "prod": "elt_prod"}
 
 
@@ -100,10 +101,16 @@ class Database:
                 order by attnum"""
         )
 
-    def relations(self):
-        """Every table and view outside elt's schemas and PostgreSQL's own: its schema by its name."""
-        ours = ", ".join(f"'{name}'" for name in ["elt", "pg_catalog", "information_schema", *SCHEMAS.values()])
-        return dict(self.ask(f"select table_name, table_schema from information_schema.tables where table_schema not in ({ours})"))
+    def made_by_elt(self):
+        return self.ask("select schema_name, name from elt.relations where node <> 'elt' order by 1, 2")
+
+    def made_by_others(self):
+        """Every table and view that elt did not make, outside of PostgreSQL's own schemas."""
+        return self.ask(
+            """select table_schema, table_name from information_schema.tables as t
+               where table_schema not in ('elt', 'pg_catalog', 'information_schema') and not exists
+                   (select from elt.relations as r where (r.schema_name, r.name) = (t.table_schema, t.table_name))"""
+        )
 
     def difference(self, ours, theirs):
         """How many rows only the one or only the other has; a row that is there twice counts twice."""
@@ -144,7 +151,7 @@ def run_dbt(given, work, database):
     named = re.search(r"^profile: *[\"']?([^\"' #\n]*)", (project / "dbt_project.yml").read_text(), re.M)
     output = {
         "type": "postgres", "host": database.host, "port": int(database.port), "user": database.user,
-        "password": database.password or "none", "dbname": database.name, "schema": "dbt_side", "threads": 4,
+        "password": database.password or "none", "dbname": database.name, "schema": DBT_SCHEMA, "threads": 4,
     }
     profile = {named.group(1) if named else "default": {"target": "dev", "outputs": {"dev": output}}}
     (work / "profiles").mkdir()
@@ -152,34 +159,35 @@ def run_dbt(given, work, database):
     quiet = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DBT_PROFILES_DIR": str(work / "profiles")}
     if (project / "packages.yml").exists() or (project / "dependencies.yml").exists():
         run("dbt deps", [given.dbt, "deps"], project, **quiet)
-    for word in ("seed", "run", "test"):
+    for word in ("seed", "snapshot", "run", "test"):
         run(f"dbt {word}", [given.dbt, word, "--vars", given.vars], project, **quiet)
 
 
-def compare(given, database, folder):
-    theirs, same, differing = database.relations(), 0, []
-    listed = subprocess.run([given.elt, "ls"], cwd=folder, capture_output=True, text=True, check=True).stdout
+def beside(schema):
+    """What a schema has behind the one of its layer, or of dbt's target: `_marketing` of `elt_prod_marketing`."""
+    bases = [base for base in [DBT_SCHEMA, *SCHEMAS.values()] if schema.startswith(base)]
+    return schema.removeprefix(bases[0]) if bases else schema
+
+
+def compare(given, database):
+    theirs = {(beside(schema), name): schema for schema, name in database.made_by_others()}
+    same, differing = 0, []
     print(f"\n{'relation':<36} {'of dbt':<32} {'rows':>8}  verdict")
-    for layer, name in (line.split(".") for line in listed.split()):
-        ours, schema = f'{SCHEMAS[layer]}."{name}"', theirs.pop(name, None)
+    for own, name in database.made_by_elt():
+        schema, rows = theirs.pop((beside(own), name), None), ""
         if schema is None:
-            verdict, rows = "dbt made none", ""
-        elif not database.ask(f"select 1 where to_regclass('{ours}') is not null"):
-            continue
+            verdict = "dbt made none"
+        elif (mine := database.columns(own, name)) != (its := database.columns(schema, name)):
+            verdict = f"columns differ: {mine} | {its}"
         else:
-            other = f'"{schema}"."{name}"'
-            mine, its = database.columns(SCHEMAS[layer], name), database.columns(schema, name)
-            if mine != its:
-                rows, verdict = "", f"columns differ: {mine} | {its}"
-            else:
-                rows, _, only_ours, only_theirs = database.difference(ours, other)
-                verdict = "same" if not only_ours + only_theirs else f"only elt's: {only_ours}, only dbt's: {only_theirs}"
-        print(f"{layer + '.' + name:<36} {(schema or '-') + '.' + name:<32} {rows:>8}  {verdict}")
+            rows, _, only_ours, only_theirs = database.difference(f'"{own}"."{name}"', f'"{schema}"."{name}"')
+            verdict = "same" if not only_ours + only_theirs else f"only elt's: {only_ours}, only dbt's: {only_theirs}"
+        print(f"{own + '.' + name:<36} {(schema or '-') + '.' + name:<32} {rows:>8}  {verdict}")
         if verdict == "same":
             same += 1
         elif name not in given.accept:
             differing.append(name)
-    for name, schema in theirs.items():
+    for (_, name), schema in theirs.items():
         print(f"{'-':<36} {schema + '.' + name:<32} {'':>8}  elt made none")
         if name not in given.accept:
             differing.append(name)
@@ -213,7 +221,7 @@ def main():
                 serving, database = private_database(given, imported)
             run("elt test", [given.elt, "test"], imported)
             run_dbt(given, work, database)
-            good = compare(given, database, imported)
+            good = compare(given, database)
         finally:
             if serving:
                 serving.terminate()

@@ -22,7 +22,7 @@ async fn each_way_to_ask_wrongly_has_a_class() {
         &["run", "--vars", "nonsense"][..],
         &["run", "--select", "nosuch"],
         &["load"],
-        &["test"],
+        &["test", "--select", "a"],
         &["show", "b"],
         &["show", "a"],
         &["show", "--inline", " "],
@@ -58,7 +58,7 @@ async fn each_way_to_ask_wrongly_has_a_class() {
     error[nothing-selected]: there is nothing to load in this selection
     hint: `elt ls` lists what there is, and takes the same --select
 
-    $ elt test
+    $ elt test --select a
     error[nothing-selected]: no test is about what is selected
     hint: `elt ls --resource-type test` lists them, and takes the same --select
 
