@@ -8,6 +8,8 @@
 //! So turns are short and many, and who goes first changes; a ratio is the median of the pairs of turns that
 //! follow each other.
 //!
+//! Both take memory from the same allocator.
+//!
 //! The bench starts itself as the constant server (`__constant PORT BYTES WORKERS`) and as the load
 //! (`__load PORT SECONDS`).
 
@@ -22,6 +24,9 @@ use std::time::{Duration, Instant};
 
 use support::{Server, elt, folder, median, project, spent};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const CONNECTIONS: usize = 64;
 const ROUNDS: usize = 15;
