@@ -42,7 +42,7 @@ async fn a_script_that_was_written_for_dbt_runs_or_is_told_what_to_write() {
     error[bad-argument]: `--empty` is dbt's, and elt has none
     hint: elt check: PostgreSQL judges every model, test and contract without a row, and nothing is left behind; empty tables are never published
     ");
-    insta::assert_snapshot!(told(&["run", "--profiles-dir", "."]), @r"
+    insta::assert_snapshot!(told(&["run", "--profiles-dir", ".."]), @r"
     error[bad-argument]: `--profiles-dir` is dbt's, and elt has none
     hint: profiles.yml lies in the project's folder, which --project-dir names
     ");
