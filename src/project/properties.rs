@@ -240,8 +240,6 @@ fn analysis_of(file: &Arc<SourceFile>, written: &Value) -> Option<SingularTest> 
     })
 }
 
-/// The columns that a load pinned in `<model>.columns.yml` become part of what the model's own YAML says:
-/// types where it has none, and columns that it does not mention.
 /// A key that elt does not know may hold anchors, or be another tool's. One like a key that it knows is a slip.
 fn other_key(file: &Arc<SourceFile>, key: &str) -> Result<Option<Diagnostic>, Diagnostic> {
     let mut lines = file.text.split_inclusive('\n').scan(0, |end, line| {
@@ -261,6 +259,8 @@ fn other_key(file: &Arc<SourceFile>, key: &str) -> Result<Option<Diagnostic>, Di
         .then(|| warning().hint("anchors may stand under `anchors`, or under a key that begins with `x-`")))
 }
 
+/// The columns that a load pinned in `<model>.columns.yml` become part of what the model's own YAML says:
+/// types where it has none, and columns that it does not mention.
 pub(super) fn join_pinned(properties: &mut Vec<Properties>) {
     let is_pinned = |entry: &Properties| entry.place.file.path.ends_with(".columns.yml");
     let (pinned, mut own): (Vec<_>, Vec<_>) = properties.drain(..).partition(is_pinned);

@@ -35,6 +35,8 @@ mod server;
 mod snapshot;
 mod state;
 mod timestamp;
+#[doc(hidden)]
+pub mod trial;
 mod voucher;
 mod voucher_schema;
 

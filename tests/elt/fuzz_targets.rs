@@ -39,6 +39,7 @@ targets! {
     file = "../../fuzz/fuzz_targets/file.rs",
     header = "../../fuzz/fuzz_targets/header.rs",
     location = "../../fuzz/fuzz_targets/location.rs",
+    lookup = "../../fuzz/fuzz_targets/lookup.rs",
     selector = "../../fuzz/fuzz_targets/selector.rs",
     sql = "../../fuzz/fuzz_targets/sql.rs",
 }
