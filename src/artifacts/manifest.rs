@@ -6,8 +6,8 @@ use indexmap::IndexMap;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::entries::{self, DocsBlock, Entry, Exposure, Group, Nothing, Ref, Source, UnitTest};
-use super::nodes::{model_name, version};
+use super::entries::{self, DocsBlock, Exposure, Group, Nothing, Ref, Source, UnitTest};
+use super::nodes::{Nodes, model_name, version};
 use super::{Invocation, Metadata};
 use crate::manifest::select::{NamedSelector, NamedSelectors};
 use crate::manifest::{self as compiled, Body, Manifest, NodeId, hash};
@@ -22,7 +22,7 @@ pub(super) const BUILTIN: &str = "elt";
 #[derive(Serialize)]
 struct Document<'a> {
     metadata: Whole<'a>,
-    nodes: IndexMap<String, Entry<'a>>,
+    nodes: Nodes<'a>,
     sources: IndexMap<String, Source<'a>>,
     macros: IndexMap<String, entries::Macro<'a>>,
     docs: IndexMap<String, DocsBlock<'a>>,
@@ -89,7 +89,6 @@ pub fn manifest<'a>(
             adapter_type: "postgres",
             quoting: Quoting { database: true, schema: true, identifier: true },
         },
-        nodes: writer.nodes(),
         sources: writer.sources(),
         macros: macros.into_iter().map(|one| writer.macro_entry(one)).collect(),
         docs: writer.docs(),
@@ -105,6 +104,8 @@ pub fn manifest<'a>(
         semantic_models: Nothing {},
         unit_tests: manifest.unit_tests.iter().map(|one| writer.unit_test(one)).collect(),
         functions: Nothing {},
+        // Last, for it keeps the writer; it is written where the document has it.
+        nodes: Nodes(writer),
     }
 }
 

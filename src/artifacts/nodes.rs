@@ -1,6 +1,7 @@
 //! The entries of a manifest's `nodes`: models, rules, and the tests on them.
 
 use indexmap::IndexMap;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::config;
@@ -13,25 +14,22 @@ use crate::manifest::{self as compiled, Body, Node, NodeId, hash};
 use crate::name::Relation;
 use crate::project::{ColumnProperties, Constraint, ConstraintKind, Layer, Materialization};
 
-impl<'a> Writer<'a> {
-    pub fn nodes(&self) -> IndexMap<String, Entry<'a>> {
-        let mut nodes = IndexMap::with_capacity(self.manifest.nodes.len() + self.manifest.tests.len());
-        for id in self.manifest.ids() {
-            if !matches!(self.manifest.node(id).body, Body::Source { .. }) {
-                nodes.insert(self.ids[id.0].clone(), self.node(id));
-            }
-        }
-        for test in &self.manifest.tests {
-            let entry = self.test(test);
-            nodes.insert(entry.unique_id.clone(), entry);
-        }
-        for analysis in &self.manifest.analyses {
-            let entry = self.analysis(analysis);
-            nodes.insert(entry.unique_id.clone(), entry);
-        }
-        nodes
-    }
+/// The entries by their ids. Each is made as it is written: together they would be the largest thing in memory.
+pub(super) struct Nodes<'a>(pub Writer<'a>);
 
+impl Serialize for Nodes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(writer) = self;
+        let is_made = |id: &NodeId| !matches!(writer.manifest.node(*id).body, Body::Source { .. });
+        let nodes = writer.manifest.ids().filter(is_made).map(|id| writer.node(id));
+        let tests = writer.manifest.tests.iter().map(|test| writer.test(test));
+        let analyses = writer.manifest.analyses.iter().map(|analysis| writer.analysis(analysis));
+        serializer
+            .collect_map(nodes.chain(tests).chain(analyses).map(|entry| (entry.unique_id.clone(), entry)))
+    }
+}
+
+impl<'a> Writer<'a> {
     fn node(&self, id: NodeId) -> Entry<'a> {
         let node = self.manifest.node(id);
         let compiled = || self.manifest.query(id, false, &|target| self.manifest.published(target)).text;
