@@ -14,9 +14,10 @@ use arrow_array::builder::{
 };
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
-use elt::database::catalog;
+use elt::database::{Session, catalog, deal};
 use elt::name::{Ident, Relation};
 use elt::source::{self, FetchOptions, Location, Progress, ReadOptions, Target};
+use futures_util::future::try_join_all;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
@@ -27,6 +28,8 @@ use support::{
 
 const ROWS: u64 = 500_000;
 const ROUNDS: usize = 5;
+/// To which a run with the default number of threads deals such a file.
+const SESSIONS: usize = 4;
 const TEXT: &str = "id text, name text, amount text, day text, at text, active text";
 
 fn main() {
@@ -96,8 +99,8 @@ fn pair(
     [alone, whole]
 }
 
-/// From the open file to the end of the COPY, in this process, as a run does it: with the table made in the same
-/// transaction, in a session that is set up as a run's are. These do not wait for the disk at the end of a load, as
+/// From the open file to the end of the COPY, in this process, as a run does it: dealt to as many sessions, which are
+/// opened meanwhile and set up as a run's are. These do not wait for the disk at the end of a load, as
 /// `\copy` does: the publishing transaction waits, once for all loads, and that is part of the whole `elt load`.
 fn copy_alone(server: &Server, database: &Database, file: &Path) -> Spent {
     struct Nobody;
@@ -115,10 +118,15 @@ fn copy_alone(server: &Server, database: &Database, file: &Path) -> Spent {
         let columns = catalog::columns(&session, &relation).await.expect("the table is there");
         let targets: Vec<Target> =
             columns.into_iter().map(|column| Target::new(column.name, column.type_oid)).collect();
-        session.run("begin; truncate ours").await.expect("the table is there");
         let (cpu, server_cpu, begun) = (spent::own_cpu(), server.cpu(), Instant::now());
         let mut rows = source::open(&fetched, &ReadOptions::default(), &targets).expect("the file fits");
-        let statement = format!("copy {relation} {}", rows.copy_clause(true));
+        let opening = (1..SESSIONS).map(|_| async {
+            let session = database.connector.connect().await?;
+            session.prepare_for_build(0).await.map(|()| session)
+        });
+        let spare = try_join_all(opening).await.expect("the server has room");
+        let sessions: Vec<&Session> = std::iter::once(&session).chain(&spare).collect();
+        let (statement, frame) = (format!("copy {relation} {}", rows.copy_clause(false)), rows.frame());
         let (sender, receiver) = tokio::sync::mpsc::channel(8);
         let reading = tokio::task::spawn_blocking(move || {
             while let Some(chunk) = rows.next_chunk().transpose() {
@@ -127,9 +135,8 @@ fn copy_alone(server: &Server, database: &Database, file: &Path) -> Spent {
                 }
             }
         });
-        let copied = session.copy_in(&statement, receiver).await.expect("the server takes the rows");
+        let copied = deal(&sessions, &statement, frame, receiver).await.expect("the server takes the rows");
         assert!(copied.is_ok_and(|rows| rows == ROWS), "every row arrived");
-        session.run("commit").await.expect("the server answers");
         let wall = begun.elapsed().as_secs_f64();
         reading.await.expect("reading does not panic");
         Spent { wall, cpu: spent::own_cpu() - cpu, server_cpu: server.cpu() - server_cpu, peak_mib: f64::NAN }

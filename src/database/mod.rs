@@ -5,6 +5,7 @@ mod asked;
 pub mod begun;
 pub mod catalog;
 mod connect;
+mod copy_in;
 mod copy_out;
 mod described;
 mod error;
@@ -26,6 +27,7 @@ pub mod tokens;
 
 pub use asked::ValueKind;
 pub use connect::Connector;
+pub use copy_in::deal;
 pub use described::{Described, DescribedColumn, described};
 pub use error::{DatabaseError, Place};
 pub use migrate::migrate;

@@ -1,17 +1,11 @@
-//! One connection and what is done on it: statements, results as text, COPY.
+//! One connection and what is done on it: statements, results as text.
 
-use bytes::Bytes;
-use futures_util::{SinkExt, TryStreamExt};
-use tokio::sync::mpsc;
+use futures_util::TryStreamExt;
 use tokio_postgres::{Client, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::DatabaseError;
 use crate::name::{Ident, literal};
-
-/// PostgreSQL takes in all of a message before it reads a row of it. It never waits for the rest of one where the
-/// socket's buffer has all of the next by then: on Linux 208 KiB, filled again when a quarter is left.
-const MESSAGE_BYTES: usize = 32 * 1024;
 
 /// One connection. Dropping it ends it.
 pub struct Session {
@@ -109,33 +103,6 @@ impl Session {
     pub async fn value(&self, sql: &str) -> Result<Option<String>, DatabaseError> {
         let table = self.table(sql).await?;
         Ok(table.rows.into_iter().next().and_then(|row| row.into_iter().next().flatten()))
-    }
-
-    /// Sends `chunks` into a `COPY … FROM STDIN`; the rows that arrived. An error among the chunks ends the
-    /// COPY without a row.
-    pub async fn copy_in<E: Send + 'static>(
-        &self,
-        statement: &str,
-        mut chunks: mpsc::Receiver<Result<Bytes, E>>,
-    ) -> Result<Result<u64, E>, DatabaseError> {
-        let sink = self.client.copy_in::<_, Bytes>(statement).await?;
-        let mut sink = std::pin::pin!(sink);
-        while let Some(chunk) = chunks.recv().await {
-            match chunk {
-                Ok(mut bytes) => {
-                    while !bytes.is_empty() {
-                        let message = bytes.split_to(bytes.len().min(MESSAGE_BYTES));
-                        if let Err(error) = sink.send(message).await {
-                            // The server's own words come with the end of the COPY, not with the broken send.
-                            return Err(sink.finish().await.err().unwrap_or(error).into());
-                        }
-                    }
-                }
-                // Dropping the sink sends CopyFail: the server forgets all rows.
-                Err(error) => return Ok(Err(error)),
-            }
-        }
-        Ok(Ok(sink.finish().await?))
     }
 
     /// As sessions that build are set up: named after their run, not waiting for the disk (the publishing

@@ -19,6 +19,7 @@ mod load;
 mod near;
 mod outline;
 mod plan;
+mod pool;
 mod prune;
 mod publish;
 mod request;

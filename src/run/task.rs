@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 use super::build::Ready;
+use super::pool::Pool;
 use super::{Observer, Place, Plan};
 use crate::database::kept::KeptNode;
 use crate::diagnostic::Diagnostic;
@@ -108,6 +109,7 @@ pub(super) struct Shared {
     pub place: Place,
     pub observer: Arc<dyn Observer>,
     pub cancel: CancellationToken,
+    pub pool: Arc<Pool>,
     /// Another run is asked once more.
     pub retries: bool,
     /// Downloads that were only looked at so far, by node and piece.
@@ -123,6 +125,7 @@ impl Shared {
             place: run.place.clone(),
             observer,
             cancel,
+            pool: Pool::new(&run.place.connector, run.id, run.place.target.threads),
             retries: run.kept.are_read(),
             looked_at: Mutex::default(),
         }

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 
-use super::binary::Kind;
 use super::binary::spelled::Spelling;
+use super::binary::{HEADER, Kind, TRAILER};
 use super::columns::{Pairing, delimited_otherwise, identifiers, pair};
 use super::digest::Tally;
 use super::fetch::Fetched;
@@ -74,10 +74,14 @@ pub fn open(fetched: &Fetched, options: &ReadOptions, targets: &[Target]) -> Res
         return Err(SourceError::new(format!("{shown} has none of its table's columns")));
     }
     let mut loaded = loaded_columns(&pairing, targets)?;
+    let numbered = options.numbered && !loaded.is_empty();
+    if numbered {
+        loaded.push(Ident::new("_row").expect("a constant name is good"));
+    }
     let body = match opened.body {
         Body::Parquet(mut parquet) => {
             let oid = |target: &Option<usize>| Some(targets[(*target)?].type_oid);
-            parquet.start(&pairing.targets.iter().map(oid).collect::<Vec<_>>())?;
+            parquet.start(&pairing.targets.iter().map(oid).collect::<Vec<_>>(), numbered)?;
             Reading::Parquet(parquet)
         }
         Body::Records(mut records) => {
@@ -86,10 +90,6 @@ pub fn open(fetched: &Fetched, options: &ReadOptions, targets: &[Target]) -> Res
             };
             records.take_as_json(pairing.targets.iter().map(is_json).collect());
             let columns = table_columns(&pairing, targets, options);
-            let numbered = options.numbered && !loaded.is_empty();
-            if numbered {
-                loaded.push(Ident::new("_row").expect("a constant name is good"));
-            }
             let rows = RecordRows::new(records, names, columns, (options.quarantine, numbered), shown);
             Reading::Records(Box::new(rows))
         }
@@ -178,6 +178,14 @@ impl Rows {
         }
     }
 
+    /// What stands before the first and after the last row of the current COPY.
+    pub fn frame(&self) -> (&'static [u8], &'static [u8]) {
+        match &self.body {
+            Reading::Records(rows) => rows.frame(),
+            Reading::Parquet(_) => (HEADER, &TRAILER),
+        }
+    }
+
     /// The table's columns that are loaded, in the file's order. None of a file that holds nothing at all, which
     /// needs no COPY.
     pub fn loaded_columns(&self) -> &[Ident] {
@@ -191,7 +199,7 @@ impl Rows {
         }
     }
 
-    /// The next bytes of the current COPY, about 256 KiB; `None` at its end, and of the last one only when the
+    /// The next rows of the current COPY, about 256 KiB, none of them cut; `None` at its end, and of the last one only when the
     /// source was complete. After an error the COPY must be given up, not ended.
     pub fn next_chunk(&mut self) -> Result<Option<Bytes>, SourceError> {
         let chunk = match &mut self.body {

@@ -5,7 +5,7 @@
 use bytes::Bytes;
 
 use super::binary::spelled::Spelling;
-use super::binary::{HEADER, NULL, TRAILER};
+use super::binary::{self, HEADER, NULL, TRAILER};
 use super::format::record::{Problem, Record, Records};
 use super::place::Unit;
 use super::place_map::PlaceMap;
@@ -83,7 +83,7 @@ impl RecordRows {
             numbered,
             form,
             destination: Destination::Table,
-            out: if form == Form::Binary { HEADER.to_vec() } else { Vec::new() },
+            out: Vec::new(),
             aside: Vec::new(),
             rows: 0,
             places: PlaceMap::default(),
@@ -101,6 +101,13 @@ impl RecordRows {
         match (self.destination, self.form) {
             (Destination::Table, Form::Binary) => "FORMAT binary",
             _ => "FORMAT text",
+        }
+    }
+
+    pub fn frame(&self) -> (&'static [u8], &'static [u8]) {
+        match (self.destination, self.form) {
+            (Destination::Table, Form::Binary) => (HEADER, &TRAILER),
+            _ => (b"", b""),
         }
     }
 
@@ -134,13 +141,11 @@ impl RecordRows {
             self.form = Form::Text;
             self.places.add(line);
             self.out = row;
-        } else if self.form == Form::Binary {
-            self.out.extend_from_slice(HEADER);
         }
         !self.ended
     }
 
-    /// The next bytes of the current COPY.
+    /// The next rows of the current COPY.
     pub fn next_chunk(&mut self) -> Result<Option<Bytes>, SourceError> {
         if self.copied {
             return Ok(None);
@@ -160,7 +165,7 @@ impl RecordRows {
     fn take_row(&mut self) -> Result<(), SourceError> {
         let Some(record) = self.records.next()? else {
             self.ended = true;
-            self.end_copy();
+            self.copied = true;
             return Ok(());
         };
         self.rows += 1;
@@ -185,22 +190,15 @@ impl RecordRows {
                 let mut row = Vec::new();
                 push_text_row(&mut row, &record, &self.columns, number);
                 self.carried = Some((record.line, row));
-                self.end_copy();
+                self.copied = true;
                 return Ok(());
             }
             put_aside(&mut self.aside, (&record, number), None, &self.columns, &self.names);
         }
         if self.aside.len() >= ASIDE_BYTES {
-            self.end_copy();
+            self.copied = true;
         }
         Ok(())
-    }
-
-    fn end_copy(&mut self) {
-        self.copied = true;
-        if self.form == Form::Binary {
-            self.out.extend_from_slice(&TRAILER);
-        }
     }
 }
 
@@ -223,8 +221,7 @@ fn push_binary_row(
         Some(text) => column.spelling.is_some_and(|spelling| spelling.write(text, out).is_ok()),
     });
     if let Some(number) = number {
-        out.extend_from_slice(&8_i32.to_be_bytes());
-        out.extend_from_slice(&number.to_be_bytes());
+        binary::push_number(out, number);
     }
     written
 }

@@ -26,6 +26,7 @@ mod contracts;
 mod custom_schemas;
 mod customer_360;
 mod dbt_state;
+mod dealt_loads;
 mod defer;
 mod deps;
 mod died_loads;

@@ -3,6 +3,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -59,14 +60,9 @@ pub(super) async fn fill(
         Ok(rows) => filling.others(session, &periods[1..]).await.map(|others| rows + others),
         Err(problem) => Err(problem),
     };
-    // By their bare names these would stand before what other models of this session read.
-    let drops: Vec<String> =
-        parents.iter().map(|parent| format!("drop view if exists {}", parent.view)).collect();
-    let dropped = session.run(&drops.join("; ")).await;
+    let dropped = filling.drop_views(session).await;
     let rows = outcome?;
-    if !drops.is_empty() {
-        dropped.map_err(|error| Box::new(located(&error, Location::start_of(&node.file))))?;
-    }
+    dropped?;
     Ok(Filled { rows, period: whole })
 }
 
@@ -89,30 +85,25 @@ impl Filling<'_> {
         let hooks = &self.shared.manifest.node(self.id).hooks;
         // What hooks have set holds for their own session.
         let at_once = config.concurrent_batches.unwrap_or(true) && hooks.is_empty();
-        let sessions = if at_once { self.shared.place.target.threads.min(periods.len()) } else { 1 };
+        let spare =
+            if at_once { self.shared.pool.spare(periods.len().saturating_sub(1)).await } else { Vec::new() };
         let waiting = Mutex::new(periods.iter().copied());
         let own = self.in_turn(session, &waiting);
-        let more = (1..sessions).map(|_| self.on_a_session_of_its_own(&waiting));
-        let (own, more) = tokio::join!(own, futures_util::future::join_all(more));
+        let more = spare.iter().map(|session| async {
+            let came = self.in_turn(session, &waiting).await;
+            let dropped = self.drop_views(session).await;
+            came.and_then(|rows| dropped.map(|()| rows))
+        });
+        let (own, more) = tokio::join!(own, join_all(more));
         more.into_iter().try_fold(own?, |rows, came| Ok(rows + came?))
     }
 
-    async fn on_a_session_of_its_own(&self, waiting: &Mutex<Waiting<'_>>) -> Result<u64, Problem> {
-        let opening = async {
-            let session = self.shared.place.connector.connect().await?;
-            session.prepare_for_build(self.shared.run).await?;
-            Ok(session)
-        };
+    /// By their bare names these would stand before what other models of this session read.
+    async fn drop_views(&self, session: &Session) -> Result<(), Problem> {
+        let drops = self.parents.iter().map(|parent| format!("drop view if exists {}", parent.view));
+        let dropped = session.run(&drops.collect::<Vec<_>>().join("; ")).await;
         let node = self.shared.manifest.node(self.id);
-        let located = |error: DatabaseError| Box::new(located(&error, Location::start_of(&node.file)));
-        let session = opening.await.map_err(located)?;
-        let canceller = session.canceller();
-        let mut work = std::pin::pin!(self.in_turn(&session, waiting));
-        tokio::select! {
-            done = &mut work => return done,
-            () = self.shared.cancel.cancelled() => canceller.cancel().await,
-        }
-        work.await
+        dropped.map(drop).map_err(|error| Box::new(located(&error, Location::start_of(&node.file))))
     }
 
     /// Builds what waits, one batch after another.

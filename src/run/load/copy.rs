@@ -1,4 +1,4 @@
-//! COPYs one piece: a thread reads, the session sends, and a row that PostgreSQL refuses is named.
+//! COPYs one piece: a thread reads, one or more sessions send, and a row that PostgreSQL refuses is named.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,10 +7,11 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::super::failure::located;
+use super::super::pool::Lent;
 use super::super::task::Problem;
 use super::aside::Aside;
 use super::{Loading, WAITING_CHUNKS, Watcher, types};
-use crate::database::DatabaseError;
+use crate::database::{DatabaseError, Session, deal};
 use crate::diagnostic::Diagnostic;
 use crate::source::{Destination, Fetched, Rows, SourceError};
 
@@ -21,15 +22,30 @@ pub(super) struct Copied {
     pub sha256: Option<String>,
 }
 
+/// Why a piece was not copied.
+pub(super) struct Stopped {
+    pub problem: Problem,
+    /// PostgreSQL refused a row of those that were dealt to several sessions. Each counts its own: which row it is can
+    /// only be told by a session that gets all of them.
+    pub by_one_of_many: bool,
+}
+
+impl From<Problem> for Stopped {
+    fn from(problem: Problem) -> Self {
+        Self { problem, by_one_of_many: false }
+    }
+}
+
 /// Copies all of a piece. Rows that were put aside are judged at the end. The watcher is told the rows of all
-/// pieces: `before` are in the table already. `frozen` where this transaction has made the table.
+/// pieces: `before` are in the table already. The rows are dealt to the `spare` sessions as well. `frozen` where this
+/// transaction has made the table.
 pub(super) async fn copy(
     loading: &Loading<'_>,
     mut rows: Rows,
     (name, fetched): (&str, &Fetched),
     (watcher, before): (Watcher, u64),
-    frozen: bool,
-) -> Result<Copied, Problem> {
+    (spare, frozen): (&[Lent], bool),
+) -> Result<Copied, Stopped> {
     if rows.loaded_columns().is_empty() {
         return Ok(Copied { rows: 0, bad_rows: 0, bytes: fetched.bytes, sha256: None });
     }
@@ -41,13 +57,16 @@ pub(super) async fn copy(
     } else {
         None
     };
+    let all: Vec<&Session> =
+        std::iter::once(loading.session).chain(spare.iter().map(|session| &**session)).collect();
     loop {
         let into = match (rows.destination(), &aside) {
             (Destination::Aside, Some(aside)) => aside.table().to_owned(),
             _ => loading.relation.to_string(),
         };
         let is_table = rows.destination() == Destination::Table;
-        let statement = format!("copy {into} {}", rows.copy_clause(frozen));
+        let sessions = if is_table { &*all } else { &all[..1] };
+        let (statement, frame) = (format!("copy {into} {}", rows.copy_clause(frozen)), rows.frame());
         let (sender, receiver) = mpsc::channel::<Result<Bytes, SourceError>>(WAITING_CHUNKS);
         let (watcher, sent, total) = (watcher.clone(), sent.clone(), fetched.bytes);
         let reading = tokio::task::spawn_blocking(move || {
@@ -56,13 +75,18 @@ pub(super) async fn copy(
                 watcher.tell(rows.bytes_read(), total, Some(before + rows.rows_read()));
             })
         });
-        let arrived = loading.session.copy_in(&statement, receiver).await;
+        let arrived = deal(sessions, &statement, frame, receiver).await;
         rows = reading.await.expect("reading a source does not panic");
         match arrived {
             Ok(Ok(count)) if is_table => copied.rows += count,
             Ok(Ok(_)) => {}
-            Ok(Err(error)) => return Err(loading.wrong(&error)),
-            Err(error) => return Err(Box::new(of_copy(&error, &rows, loading, &fetched.location))),
+            Ok(Err(error)) => return Err(loading.wrong(&error).into()),
+            Err(error) => {
+                return Err(Stopped {
+                    problem: Box::new(of_copy(&error, &rows, loading, &fetched.location)),
+                    by_one_of_many: sessions.len() > 1 && (is_of_a_row(&error) || is_deadlock(&error)),
+                });
+            }
         }
         if !rows.next_copy() {
             break;
@@ -134,6 +158,11 @@ fn of_copy(error: &DatabaseError, rows: &Rows, loading: &Loading<'_>, file: &str
 fn is_of_a_row(error: &DatabaseError) -> bool {
     const NOT_OF_ROWS: [&str; 7] = ["08", "40", "53", "54", "55", "57", "58"];
     error.code.as_deref().is_some_and(|code| !NOT_OF_ROWS.iter().any(|class| code.starts_with(class)))
+}
+
+/// Two sessions that insert the same two keys each wait for the other.
+fn is_deadlock(error: &DatabaseError) -> bool {
+    error.code.as_deref() == Some("40P01")
 }
 
 /// What PostgreSQL had read of a value that is no JSON: `JSON data, line 1: {"a": x...`.

@@ -7,11 +7,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::future::try_join;
 
+use super::super::failure::located;
+use super::super::pool::Lent;
 use super::super::task::{Problem, count};
-use super::{Loading, Watcher, adding, aside, begun, copy, table, types};
+use super::copy::copy;
+use super::{Loading, Watcher, adding, aside, begun, table, types};
 use crate::database::begun::BegunFile;
 use crate::database::loads::LoadState;
-use crate::source::{self, Fetched, Location, Piece, Progress, ReadOptions, SourceError, Target};
+use crate::source::{self, Fetched, Location, Piece, Progress, ReadOptions, Rows, SourceError, Target};
+
+/// A file is dealt to at most so many sessions: more than these would wait for who reads it.
+const SESSIONS: u64 = 4;
+/// Bytes of a file that are worth a session.
+const BYTES_A_SESSION: u64 = 4 << 20;
 
 /// What came in, over all pieces.
 #[derive(Default)]
@@ -103,6 +111,8 @@ struct Filling<'a> {
     /// Whether the table is made and filled in one transaction. Then its rows can be written as those that everybody
     /// sees for good, and no reader and no vacuum has to write them once more to say so.
     frozen: bool,
+    /// Sessions to which the rows are dealt besides the load's own.
+    spare: Vec<Lent>,
 }
 
 /// Makes the table as the pieces want it and copies all of them.
@@ -125,14 +135,20 @@ pub(super) async fn copy_all(
         total,
         targets: Vec::new(),
         loaded: Loaded { all_from_cache: true, ..Loaded::default() },
-        // Hooks may stand in a transaction of their own, and bad rows stay where a load fails because of them.
-        frozen: pieces.len() == 1 && loading.node.hooks.is_empty() && !loading.options.quarantine,
+        frozen: false,
+        spare: Vec::new(),
     };
     let by_piece = begun::goes_by_piece(loading, pieces);
     let there = if by_piece { filling.go_on(pieces).await? } else { HashSet::new() };
     let left: Vec<&Piece> = pieces.iter().filter(|piece| !there.contains(&piece.name)).collect();
     if let Some(first) = left.first() {
         let first = loading.fetched(first, &loading.watcher(filling.loaded.bytes, total)).await?;
+        // Hooks may stand in a transaction of their own, and bad rows stay where a load fails because of them.
+        if pieces.len() == 1 && loading.node.hooks.is_empty() && !loading.options.quarantine {
+            let worth = (first.bytes / BYTES_A_SESSION).clamp(1, SESSIONS);
+            filling.spare = loading.shared.pool.spare(usize::try_from(worth - 1).unwrap_or(0)).await;
+            filling.frozen = filling.spare.is_empty();
+        }
         let (frozen, table) = (filling.frozen, there.is_empty().then_some(pieces));
         // What it holds would lie on the stack more than once.
         let filled = Box::pin(filling.fill(&left, first, table, by_piece));
@@ -199,6 +215,11 @@ impl Filling<'_> {
         Ok(())
     }
 
+    async fn open(&self, fetched: &Arc<Fetched>) -> Result<Rows, Problem> {
+        let (fetched, options, targets) = (fetched.clone(), self.options.clone(), self.targets.clone());
+        self.loading.reading(move || source::open(&fetched, &options, &targets)).await
+    }
+
     async fn make_table(
         &mut self,
         first: &Arc<Fetched>,
@@ -227,8 +248,7 @@ impl Filling<'_> {
             said.push(added);
             self.targets = loading.targets().await?;
         }
-        let (opening, options, targets) = (fetched.clone(), self.options.clone(), self.targets.clone());
-        let rows = loading.reading(move || source::open(&opening, &options, &targets)).await?;
+        let rows = self.open(fetched).await?;
         let shown = if loading.node.config.api.is_some() {
             self.location.to_string()
         } else {
@@ -236,10 +256,19 @@ impl Filling<'_> {
         };
         said.extend(types::unpaired(loading, &rows, &shown));
         let never_came = rows.is_sparse().then(|| rows.unpaired().1.to_vec());
-        table::begin_piece(loading, &piece.name, self.loaded.rows).await?;
-        let watcher = loading.watcher(self.loaded.bytes, self.total);
-        let progress = (watcher, self.loaded.rows);
-        let copied = copy::copy(loading, rows, (&piece.name, fetched), progress, self.frozen).await?;
+        table::begin_piece(loading, &piece.name).await?;
+        let file = (piece.name.as_str(), &**fetched);
+        let progress = || (loading.watcher(self.loaded.bytes, self.total), self.loaded.rows);
+        let copied = match copy(loading, rows, file, progress(), (&self.spare, self.frozen)).await {
+            Err(stopped) if stopped.by_one_of_many => {
+                let emptied = loading.session.run(&format!("truncate {}", loading.relation)).await;
+                emptied.map_err(|error| Box::new(located(&error, loading.place.clone())))?;
+                let rows = self.open(fetched).await?;
+                copy(loading, rows, file, progress(), (&[], false)).await
+            }
+            copied => copied,
+        };
+        let copied = copied.map_err(|stopped| stopped.problem)?;
         if let Some(known) = self.known {
             adding::check_emptied(loading, known, &piece.name, copied.rows)?;
         }

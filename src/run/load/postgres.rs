@@ -57,7 +57,7 @@ pub(super) async fn load(
         left => {
             table::make(loading, location, sql).await?;
             check_types(loading, location, &asked.columns).await?;
-            table::begin_piece(loading, &location.to_string(), 0).await?;
+            table::begin_piece(loading, &location.to_string()).await?;
             begun::begin(loading, identity.as_deref()).await?;
             (0, left.said())
         }

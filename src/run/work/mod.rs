@@ -26,7 +26,7 @@ use super::unchanged::{Judge, definition_text};
 use super::{Begun, Observer, asking, build, kept, load, unit, verify};
 use crate::database::kept::KeptNode;
 use crate::database::ledger::Published;
-use crate::database::{Canceller, DatabaseError, Session};
+use crate::database::{DatabaseError, Session};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::NodeId;
 use crate::name::Relation;
@@ -70,9 +70,8 @@ pub(super) async fn build_and_test(
         run,
         schedule: Schedule::new(&costs(run, &judge, &tasks), &edges(run, &tasks)),
         judge,
-        cancellers: Vec::new(),
         shared: Arc::new(Shared::new(run, observer, cancel.clone())),
-        idle: None,
+        opened: false,
         to_do: VecDeque::new(),
         running: JoinSet::new(),
         under_way: Vec::new(),
@@ -122,16 +121,15 @@ fn no_sessions(error: &DatabaseError) -> Work {
     Work { records: vec![record], problems: vec![problem], ..Work::default() }
 }
 
-/// The sessions of a run, and what they have done and still have to do.
+/// Who does a run's tasks, and what is done and still to do.
 struct Crew<'a> {
     run: &'a Begun,
     judge: Judge,
     tasks: Vec<Task>,
     schedule: Schedule,
     shared: Arc<Shared>,
-    /// `None` until the first is needed.
-    idle: Option<Vec<Session>>,
-    cancellers: Vec<Canceller>,
+    /// Whether there are sessions: none is opened before it is needed.
+    opened: bool,
     /// Tasks that are ready and cannot be left out.
     to_do: VecDeque<usize>,
     running: JoinSet<Back>,
@@ -168,11 +166,9 @@ enum Found {
     Other,
 }
 
-/// A task that was done, with the session that did it.
+/// A task that was done.
 struct Finished {
     index: usize,
-    /// None was needed for a load whose source could not be reached.
-    session: Option<Session>,
     done: Done,
     spent: Spent,
 }
@@ -198,16 +194,14 @@ impl Crew<'_> {
         if self.to_do.is_empty() || self.stopped {
             return Ok(());
         }
-        if self.idle.is_none() {
+        if !self.opened {
             make_room(self.run).await?;
-            let sessions = open_sessions(self.run, self.tasks.len()).await?;
-            self.cancellers = sessions.iter().map(Session::canceller).collect();
-            self.idle = Some(sessions);
+            self.shared.pool.open(self.tasks.len()).await?;
+            self.opened = true;
         }
-        let idle = self.idle.as_mut().expect("opened just above");
         let mut starting = Vec::new();
         while !self.to_do.is_empty() {
-            let Some(session) = idle.pop() else { break };
+            let Some(session) = self.shared.pool.take() else { break };
             let Some(index) = self.to_do.pop_front() else { break };
             let (shared, task) = (self.shared.clone(), self.tasks[index]);
             let kept = self.taking.remove(&index);
@@ -216,7 +210,7 @@ impl Crew<'_> {
                 let (begun, started_at) = (Instant::now(), Some(Timestamp::now()));
                 let done = carry_out(&shared, &session, task, kept).await;
                 let spent = Spent { started_at, took: begun.elapsed() };
-                Back::Finished(Box::new(Finished { index, session: Some(session), done, spent }))
+                Back::Finished(Box::new(Finished { index, done, spent }))
             });
         }
         starting.into_iter().for_each(|index| self.tell_begun(index));
@@ -227,7 +221,7 @@ impl Crew<'_> {
         match back {
             Back::Finished(finished) => self.finished(*finished).await,
             Back::Looked { index, found: Err(problem), spent } => {
-                self.finished(Finished { index, session: None, done: Done::failed(*problem), spent }).await;
+                self.finished(Finished { index, done: Done::failed(*problem), spent }).await;
             }
             Back::Looked { index, found: Ok(Found::AsPublished), spent } => {
                 self.under_way.retain(|task| *task != index);
@@ -247,11 +241,8 @@ impl Crew<'_> {
     }
 
     async fn finished(&mut self, finished: Finished) {
-        let Finished { index, session, mut done, spent } = finished;
+        let Finished { index, mut done, spent } = finished;
         self.under_way.retain(|task| *task != index);
-        if let Some(idle) = &mut self.idle {
-            idle.extend(session);
-        }
         if self.stopped && done.problem.as_ref().is_some_and(|problem| problem.code == "cancelled") {
             // Cancelled by us: that is no failure of the model.
             return self.record(index, NodeStatus::Skipped, spent, Some("cancelled".into()));
@@ -336,19 +327,8 @@ impl Crew<'_> {
     }
 
     async fn cancel(&self) {
-        futures_util::future::join_all(self.cancellers.iter().map(Canceller::cancel)).await;
+        self.shared.pool.cancel().await;
     }
-}
-
-/// As many sessions as the profile allows and the work can use.
-async fn open_sessions(run: &Begun, tasks: usize) -> Result<Vec<Session>, DatabaseError> {
-    let count = run.place.target.threads.min(tasks).max(1);
-    let opening = (0..count).map(|_| async {
-        let session = run.place.connector.connect().await?;
-        session.prepare_for_build(run.id).await?;
-        Ok(session)
-    });
-    futures_util::future::try_join_all(opening).await
 }
 
 /// Builds a node. What it asks is asked before anything of it is made, its hooks among it.

@@ -37,14 +37,9 @@ pub(in crate::source) struct ParquetRows {
     /// Of `batch`, the next to be written.
     row: usize,
     rows_read: u64,
-    stage: Stage,
-}
-
-#[derive(PartialEq)]
-enum Stage {
-    Header,
-    Rows,
-    Done,
+    ended: bool,
+    /// Each row ends with its number.
+    numbered: bool,
 }
 
 impl ParquetRows {
@@ -73,7 +68,8 @@ impl ParquetRows {
             batch: None,
             row: 0,
             rows_read: 0,
-            stage: Stage::Header,
+            ended: false,
+            numbered: false,
         })
     }
 
@@ -100,7 +96,12 @@ impl ParquetRows {
     }
 
     /// Readies the rows for targets with these types, one for each column of the file; `None` leaves it out.
-    pub(in crate::source) fn start(&mut self, type_oids: &[Option<u32>]) -> Result<(), SourceError> {
+    pub(in crate::source) fn start(
+        &mut self,
+        type_oids: &[Option<u32>],
+        numbered: bool,
+    ) -> Result<(), SourceError> {
+        self.numbered = numbered;
         let mut faults = Vec::new();
         let fields = self.metadata.schema().fields().clone();
         let (mut wanted, mut meanings) = (Vec::new(), Vec::new());
@@ -146,25 +147,20 @@ impl ParquetRows {
     }
 
     pub(in crate::source) fn next_chunk(&mut self) -> Result<Option<Bytes>, SourceError> {
-        if self.stage == Stage::Done {
+        if self.ended {
             return Ok(None);
         }
         // The last row of a chunk goes over its size.
         let mut out = Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 4);
-        if self.stage == Stage::Header {
-            out.extend_from_slice(binary::HEADER);
-            self.stage = Stage::Rows;
-        }
         while out.len() < CHUNK_BYTES {
             if self.batch.is_none() && !self.next_batch()? {
                 self.check_count()?;
-                out.extend_from_slice(&binary::TRAILER);
-                self.stage = Stage::Done;
+                self.ended = true;
                 break;
             }
             self.write_rows(&mut out)?;
         }
-        Ok(Some(out.into()))
+        Ok((!out.is_empty()).then(|| out.into()))
     }
 
     fn next_batch(&mut self) -> Result<bool, SourceError> {
@@ -202,7 +198,7 @@ impl ParquetRows {
         }
         let nulls: Vec<_> = batch.columns().iter().map(|array| array.nulls()).collect();
         // PostgreSQL has at most 1,600 columns, and the pairing gave each field one of them.
-        let fields = (cells.len() as i16).to_be_bytes();
+        let fields = ((cells.len() + usize::from(self.numbered)) as i16).to_be_bytes();
         while self.row < batch.num_rows() && out.len() < CHUNK_BYTES {
             out.extend_from_slice(&fields);
             for (index, cell) in cells.iter_mut().enumerate() {
@@ -214,6 +210,9 @@ impl ParquetRows {
             }
             self.row += 1;
             self.rows_read += 1;
+            if self.numbered {
+                binary::push_number(out, self.rows_read);
+            }
         }
         if self.row < batch.num_rows() {
             drop(cells);

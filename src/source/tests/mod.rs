@@ -68,10 +68,12 @@ fn text_targets(names: &[&str]) -> Vec<Target> {
 }
 
 fn read_all(rows: &mut Rows) -> Result<Vec<u8>, SourceError> {
-    let mut all = Vec::new();
+    let (begin, end) = rows.frame();
+    let mut all = begin.to_vec();
     while let Some(chunk) = rows.next_chunk()? {
         all.extend_from_slice(&chunk);
     }
+    all.extend_from_slice(end);
     Ok(all)
 }
 

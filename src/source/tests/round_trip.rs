@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::database::Session;
+use crate::database::{Session, deal};
 
 const TYPES: [(&str, u32); 14] = [
     ("text", 25),
@@ -201,7 +201,7 @@ async fn by_elt(session: &Session, made: &Made, folder: &TempDir) -> Outcome {
     let options = ReadOptions { session_is_utc: true, ..ReadOptions::default() };
     let mut rows = open(&fetched, &options, &targets).ok()?;
     loop {
-        let (sender, receiver) = mpsc::channel(64);
+        let (frame, (sender, receiver)) = (rows.frame(), mpsc::channel(64));
         while let Some(chunk) = rows.next_chunk().transpose() {
             let failed = chunk.is_err();
             sender.try_send(chunk).expect("there is room");
@@ -210,7 +210,8 @@ async fn by_elt(session: &Session, made: &Made, folder: &TempDir) -> Outcome {
             }
         }
         drop(sender);
-        session.copy_in(&format!("copy ours {}", rows.copy_clause(false)), receiver).await.ok()?.ok()?;
+        let copy = format!("copy ours {}", rows.copy_clause(false));
+        deal(&[session], &copy, frame, receiver).await.ok()?.ok()?;
         if !rows.next_copy() {
             return Some(content(session, "ours", made.types.len()).await);
         }

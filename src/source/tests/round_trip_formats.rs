@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use super::round_trip::cases;
 use super::*;
+use crate::database::deal;
 use crate::name::literal;
 
 type Table = Vec<Vec<Option<String>>>;
@@ -59,13 +60,13 @@ impl Bench {
             let fetched = fetch(&Location::File(path), &fetching, &()).await.expect("it is there");
             let mut rows = open(&fetched, options, &targets).expect("it opens");
             loop {
-                let (sender, receiver) = mpsc::channel(64);
+                let (frame, (sender, receiver)) = (rows.frame(), mpsc::channel(64));
                 while let Some(chunk) = rows.next_chunk().expect("it reads") {
                     sender.try_send(Ok::<_, SourceError>(chunk)).expect("there is room");
                 }
                 drop(sender);
                 let copy = format!("copy ours {}", rows.copy_clause(false));
-                let copied = self.session.copy_in(&copy, receiver).await;
+                let copied = deal(&[&self.session], &copy, frame, receiver).await;
                 copied.expect("the server takes it").expect("it reads");
                 if !rows.next_copy() {
                     break;

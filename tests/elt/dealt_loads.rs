@@ -1,0 +1,75 @@
+//! A large file is dealt to the sessions that no task needs: every row comes once, whoever copies it, and a bad one is
+//! named as ever.
+
+use std::fmt::Write;
+
+use crate::support::Project;
+
+const ROWS: usize = 9_500;
+
+/// Some 9.5 MB of lines that each have their own number; `bad` has another start.
+fn lines(bad: Option<(usize, &str)>) -> String {
+    let mut text = String::from("id,name\n");
+    for line in 2..ROWS + 2 {
+        let id = match bad {
+            Some((at, id)) if at == line => id.to_owned(),
+            _ => line.to_string(),
+        };
+        let _ = writeln!(text, "{id},{:01000}", line);
+    }
+    text
+}
+
+/// How many transactions wrote the rows, which are all there once.
+async fn writers(project: &Project) -> String {
+    let whole = "select concat_ws(' ', count(*), count(distinct id), sum(id::bigint) = sum(name::numeric), \
+                 bool_and(_row + 1 = id::bigint), count(distinct _loaded_at)) from raw.r";
+    assert_eq!(project.value(whole).await, format!("{ROWS} {ROWS} t t 1"));
+    project.value("select count(distinct xmin::text)::text from raw.r").await
+}
+
+#[tokio::test]
+async fn a_large_file_is_dealt_to_idle_sessions_and_every_row_comes_once() {
+    let config = "{{ config(source='r.csv', metadata=['_row', '_loaded_at']) }}\n";
+    let typed = &(config.to_owned() + "id int primary key, name text");
+    let project = Project::new(&[("models/raw/r.sql", typed), ("r.csv", &lines(None))]).await;
+    project.good(&["run", "--threads", "1"]);
+    assert_eq!(writers(&project).await, "1");
+    project.good(&["run", "--threads", "4", "--full-refresh"]);
+    assert_eq!(writers(&project).await, "2", "two sessions for two times 4 MiB");
+
+    // A value that only PostgreSQL can read makes text of the rest, which is dealt, too.
+    project.write("r.csv", &lines(Some((5_000, "\" 5000\""))));
+    project.good(&["run", "--threads", "4"]);
+    assert_eq!(writers(&project).await, "4", "two sessions, first binary, then text");
+
+    // Without a body all is text.
+    project.write("models/raw/r.sql", config);
+    project.write("r.csv", &lines(None));
+    project.good(&["run", "--threads", "4"]);
+    assert_eq!(writers(&project).await, "2");
+}
+
+#[tokio::test]
+async fn a_bad_row_of_a_large_file_is_named_and_nothing_of_it_stays() {
+    let model =
+        "{{ config(source='r.csv', metadata=['_row', '_loaded_at']) }}\nid int primary key, name text";
+    let project = Project::new(&[("models/raw/r.sql", model), ("r.csv", &lines(None))]).await;
+    project.good(&["run"]);
+    project.write("r.csv", &lines(Some((9_000, "x"))));
+    project
+        .elt(&["run"])
+        .expect(1)
+        .says("r.csv, line 9000, column id: invalid input syntax for type integer: \"x\"");
+    // Sessions that insert the same keys may even wait for each other.
+    project.write("r.csv", &lines(Some((9_001, "2"))));
+    project
+        .elt(&["run"])
+        .expect(1)
+        .says("r.csv, line 9001: duplicate key value violates unique constraint")
+        .says("Key (id)=(2) already exists");
+    assert_eq!(writers(&project).await, "2", "the published table is as it was");
+    project.write("r.csv", &lines(None).replace(",0000", ",0"));
+    project.good(&["run"]);
+    assert_eq!(writers(&project).await, "2");
+}
