@@ -1,6 +1,6 @@
 //! A load that failed, was stopped or died on its way is gone on from: its half-filled table is taken over by the
 //! next load of the same model, if that would fill the same table from the same source. Single files are not
-//! worth it: their one COPY is all or nothing.
+//! worth it.
 
 use std::collections::{BTreeMap, HashMap};
 
