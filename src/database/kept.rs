@@ -70,6 +70,9 @@ pub async fn record(
 
 /// Takes back what was written of nodes: they must be built anew.
 pub async fn distrust(session: &Session, prod_schema: &str, nodes: &[&str]) -> Result<(), DatabaseError> {
+    let sql = "delete from elt.begun_batches b using elt.runs r where r.id = b.run_id and r.prod_schema = $1 \
+               and b.node = any($2)";
+    session.client.execute(sql, &[&prod_schema, &nodes]).await?;
     drop_rows(session, prod_schema, nodes, None).await
 }
 
@@ -155,15 +158,19 @@ pub async fn names_in(session: &Session, schema: &Ident) -> Result<Vec<String>, 
 
 /// From now on all that other runs built is litter.
 pub async fn forget_others(session: &Session, prod_schema: &str, run: i64) -> Result<(), DatabaseError> {
-    let sql = "delete from elt.kept_nodes k using elt.runs r where r.id = k.run_id and r.prod_schema = $1 \
-               and k.run_id <> $2";
-    session.client.execute(sql, &[&prod_schema, &run]).await?;
+    for table in ["kept_nodes", "begun_batches"] {
+        let sql = format!(
+            "delete from elt.{table} k using elt.runs r where r.id = k.run_id and r.prod_schema = $1 \
+             and k.run_id <> $2"
+        );
+        session.client.execute(&sql, &[&prod_schema, &run]).await?;
+    }
     Ok(())
 }
 
 /// From now on all of it is litter.
 pub async fn forget(session: &Session, prod_schema: &str) -> Result<(), DatabaseError> {
-    for table in ["kept_nodes", "kept_tests"] {
+    for table in ["kept_nodes", "kept_tests", "begun_batches"] {
         let sql = format!(
             "delete from elt.{table} k using elt.runs r where r.id = k.run_id and r.prod_schema = $1"
         );

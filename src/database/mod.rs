@@ -2,6 +2,7 @@
 //! tokio-postgres.
 
 mod asked;
+pub mod batches;
 pub mod begun;
 pub mod catalog;
 mod connect;

@@ -33,6 +33,17 @@ impl BatchSize {
         at.saturating_sub(self.span(batches))
     }
 
+    /// The batch that begins then, as people call it: `2024-05-31`, `2024-05`.
+    pub fn name(self, start: DateTime) -> String {
+        let form = match self {
+            Self::Hour => "%Y-%m-%d %H:%M",
+            Self::Day => "%Y-%m-%d",
+            Self::Month => "%Y-%m",
+            Self::Year => "%Y",
+        };
+        start.strftime(form).to_string()
+    }
+
     fn span(self, batches: u32) -> Span {
         // More than any calendar has is as good as its end.
         let batches = i64::from(batches.min(19_998));

@@ -8,7 +8,7 @@ use super::due::Due;
 use super::task::{Built, Done, Shared};
 use crate::database::kept::{self, KeptNode};
 use crate::database::ledger::Published;
-use crate::database::{DatabaseError, Session};
+use crate::database::{DatabaseError, Session, batches};
 use crate::manifest::{Manifest, NodeId};
 use crate::name::Relation;
 use crate::pipeline::NodeStatus;
@@ -19,6 +19,8 @@ use crate::project::{Layer, Materialization};
 pub(super) struct Kept {
     nodes: HashMap<String, KeptNode>,
     tests: HashMap<String, String>,
+    /// How many batches, of models that are built in such.
+    batches: i64,
     /// The run that is asked once more.
     of: Option<i64>,
 }
@@ -33,8 +35,12 @@ impl Kept {
             return Ok(Self::default());
         }
         let prod = manifest.schema(Layer::Prod).as_str();
-        let (nodes, tests) = futures_util::try_join!(kept::nodes(session, prod), kept::tests(session, prod))?;
-        Ok(Self { nodes, tests, of })
+        let (nodes, tests, batches) = futures_util::try_join!(
+            kept::nodes(session, prod),
+            kept::tests(session, prod),
+            batches::count(session, prod)
+        )?;
+        Ok(Self { nodes, tests, batches, of })
     }
 
     pub fn node(&self, manifest: &Manifest, id: NodeId) -> Option<&KeptNode> {
@@ -55,6 +61,8 @@ impl Kept {
     pub fn note(&self, taken: usize, failed: bool) -> Option<String> {
         let run = self.of?;
         match taken {
+            // Whoever takes some over tells.
+            0 if self.batches > 0 => None,
             _ if self.nodes.is_empty() => {
                 Some(format!("nothing was kept of run {run}: what it had built is built again"))
             }
@@ -130,6 +138,22 @@ impl Keeper {
         }
         Ok(())
     }
+}
+
+/// What is to be told of what is left to the next run.
+pub(super) fn told(nodes: usize, batches: usize) -> Option<String> {
+    let counted = |count: usize, one: &str, many: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        _ => Some(format!("{count} {many}")),
+    };
+    let parts = [counted(nodes, "node", "nodes"), counted(batches, "batch", "batches")];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    let were = if nodes + batches == 1 { "was built is" } else { "were built are" };
+    (!parts.is_empty()).then(|| {
+        let parts = parts.join(" and ");
+        format!("{parts} that {were} kept until the next run begins: `elt retry` goes on from here")
+    })
 }
 
 /// Takes a relation over: it moves into the schema of this run, and is what this run has built.

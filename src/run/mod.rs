@@ -359,11 +359,9 @@ impl Begun {
         }
         keeper.write(&self.control, prod, self.id).await?;
         database::kept::drop_baseless(&self.control, prod).await?;
-        let count = database::kept::nodes(&self.control, prod).await?.len();
-        let nodes = if count == 1 { "node that was built is" } else { "nodes that were built are" };
-        Ok((count > 0).then(|| {
-            format!("{count} {nodes} kept until the next run begins: `elt retry` goes on from here")
-        }))
+        let nodes = database::kept::nodes(&self.control, prod).await?.len();
+        let batches = database::batches::count(&self.control, prod).await?;
+        Ok(kept::told(nodes, usize::try_from(batches).unwrap_or(usize::MAX)))
     }
 
     /// A half-filled table stays until its load has come to its end, unless the model is gone or room is scarce.

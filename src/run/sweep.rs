@@ -1,7 +1,7 @@
 //! Drops what runs left: relations they replaced, and what runs that failed or died had built. In batches,
 //! without CASCADE, and only in schemas that runs of this project made.
 
-use crate::database::{DatabaseError, Session, begun, catalog, history, kept};
+use crate::database::{DatabaseError, Session, batches, begun, catalog, history, kept};
 use crate::name::Ident;
 
 /// Relations dropped in one transaction: each takes a lock, and the server's table of locks is bounded.
@@ -55,6 +55,7 @@ pub(super) async fn sweep_but(
 async fn drop_schema(session: &Session, schema: &Ident) -> Result<bool, DatabaseError> {
     let mut spared = kept::names_in(session, schema).await?;
     spared.extend(begun::names_in(session, schema).await?);
+    spared.extend(batches::names_in(session, schema).await?);
     loop {
         let relations = catalog::droppable(session, schema, &spared, BATCH).await?;
         if relations.is_empty() {

@@ -114,6 +114,8 @@ pub(super) struct Shared {
     pub retries: bool,
     /// Downloads that were only looked at so far, by node and piece.
     looked_at: Mutex<HashMap<(NodeId, String), Fetched>>,
+    /// Of what may be built in several runs, all that decides on its rows; known when it is built.
+    identities: Mutex<HashMap<NodeId, String>>,
 }
 
 impl Shared {
@@ -128,7 +130,16 @@ impl Shared {
             pool: Pool::new(&run.place.connector, run.id, run.place.target.threads),
             retries: run.kept.are_read(),
             looked_at: Mutex::default(),
+            identities: Mutex::default(),
         }
+    }
+
+    pub fn identify(&self, id: NodeId, identity: String) {
+        self.identities.lock().unwrap_or_else(PoisonError::into_inner).insert(id, identity);
+    }
+
+    pub fn identity(&self, id: NodeId) -> Option<String> {
+        self.identities.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
 
     /// Keeps a download for the load that comes after the look.

@@ -228,3 +228,131 @@ async fn batches_after_the_first_are_built_at_once_where_nothing_is_against_it()
     project.elt(&["run", "--threads", "4", "--full-refresh"]).expect(1).says("division by zero");
     assert_eq!(rows(&project).await, "0a 1a 2a 3a 4a 5a");
 }
+
+const BEGUN: &str = "select concat_ws(' ', (select count(*) from elt.begun_batches), (select count(*) from elt.built_batches))";
+
+/// `seen` over the events, which says which session built each row; a batch with a `v` that is no number fails.
+async fn numbered(config: &str) -> Project {
+    let project = shop("").await;
+    project.database.run("update shop.events set v = id").await;
+    let model = format!(
+        "{{{{ config(materialized='incremental', incremental_strategy='microbatch', event_time='at', batch_size='day', \
+         begin='{}'{config}) }}}}\n\
+         select id, at, v::int::text as v, clock_timestamp() as made from {{{{ source('shop', 'events') }}}}\n",
+        ago(5)
+    );
+    project.write("models/stage/seen.sql", &model);
+    project
+}
+
+async fn spoil(project: &Project, ids: &str) {
+    project.database.run(&format!("update shop.events set v = 'bad' where id in ({ids})")).await;
+}
+
+/// The table that batches are built into, wherever it stands.
+async fn made(project: &Project, table: &str, ids: &str) -> String {
+    let sql = format!("select string_agg(made::text, ' ' order by id) from {table} where id in ({ids})");
+    project.value(&sql).await
+}
+
+#[tokio::test]
+async fn a_retry_builds_the_batches_that_failed_and_those_alone() {
+    let project = numbered("").await;
+    spoil(&project, "1, 3").await;
+    let failed = project.elt(&["run", "--threads", "3"]).expect(1);
+    let named =
+        format!("2 of 6 batches failed, {}, {}; `elt retry` leaves out those that are built", ago(3), ago(1));
+    failed.says(&named).says("4 batches that were built are kept until the next run begins");
+    assert_eq!(project.value(BEGUN).await, "1 4");
+    let before = made(&project, "elt_run_1.seen", "0, 2, 4, 5").await;
+
+    // One of the two is mended, and rows of a batch that is built are others by now.
+    project.database.run("update shop.events set v = 7 where id in (2, 3)").await;
+    let failed = project.elt(&["retry"]).expect(1);
+    failed.says(&format!("1 of 6 batches failed, {};", ago(1))).says("5 batches that were built are kept");
+    assert_eq!(project.value(BEGUN).await, "1 5");
+    project.database.run("update shop.events set v = 8 where id = 1").await;
+    let ended = project.good(&["retry"]);
+    ended.says("stage.seen: 5 of 6 batches are those that run 1 built");
+    assert_eq!(rows(&project).await, "00 18 22 37 44 55");
+    assert_eq!(
+        made(&project, "stage.seen", "0, 2, 4, 5").await,
+        before,
+        "they are the rows of the first run"
+    );
+    assert_eq!(project.value(BEGUN).await, "0 0");
+    assert_eq!(project.value("select count(*) from pg_namespace where nspname like 'elt\\_run%'").await, "0");
+
+    // The same of rows that are added to what is published.
+    spoil(&project, "2").await;
+    let (start, end) = (ago(4), ago(0));
+    project
+        .elt(&["run", "--event-time-start", &start, "--event-time-end", &end])
+        .expect(1)
+        .says("1 of 4 batches failed");
+    project.database.run("update shop.events set v = 9").await;
+    project.good(&["retry"]).says("stage.seen: 3 of 4 batches are those that run 4 built");
+    assert_eq!(rows(&project).await, "00 18 29 37 44 55");
+    assert_eq!(project.value("select n from prod.counted").await, "6");
+}
+
+#[tokio::test]
+async fn batches_are_built_anew_where_they_would_be_others() {
+    let project = numbered("").await;
+    spoil(&project, "3").await;
+    project.elt(&["run"]).expect(1);
+    // Another run than a retry reads all anew.
+    project.database.run("update shop.events set v = 1").await;
+    project.good(&["run"]);
+    assert_eq!(rows(&project).await, "01 11 21 31 41 51");
+    assert_eq!(project.value(BEGUN).await, "0 0");
+
+    spoil(&project, "3").await;
+    project.elt(&["run", "--full-refresh"]).expect(1);
+    project.database.run("update shop.events set v = 2").await;
+    let model = std::fs::read_to_string(project.root.join("models/stage/seen.sql")).expect("it is there");
+    project.write("models/stage/seen.sql", &model.replace("v::int::text", "(v::int + 1)::text"));
+    let ended = project.good(&["retry"]);
+    assert!(!ended.stderr.contains("batches are those"), "{ended}");
+    assert_eq!(rows(&project).await, "03 13 23 33 43 53");
+
+    // A test that fails says that the rows are wrong, whichever batch they are of.
+    let test = |value: u8| {
+        format!(
+            "models: [{{name: seen, columns: [{{name: v, tests: [{{accepted_values: {{values: ['{value}']}}}}]}}]}}]"
+        )
+    };
+    project.write("models/stage/t.yml", &test(3));
+    project.database.run("update shop.events set v = 4").await;
+    project.elt(&["run"]).expect(1).says("accepted_values_seen_v");
+    assert_eq!(project.value(BEGUN).await, "0 0");
+
+    // With --fail-fast nothing is begun after a batch has failed; and what a hook does is not known again.
+    spoil(&project, "4").await;
+    let ended = project.elt(&["run", "--full-refresh", "--fail-fast", "--threads", "1"]).expect(1);
+    ended.says("1 of 6 batches failed").says("1 batch that was built is kept");
+    project.write("models/stage/seen.sql", &model.replace("begin=", "pre_hook='select 1', begin="));
+    let ended = project.elt(&["run", "--full-refresh"]).expect(1);
+    assert!(!ended.stderr.contains("batches"), "{ended}");
+    assert_eq!(project.value(BEGUN).await, "0 0");
+}
+
+#[tokio::test]
+async fn the_batches_of_a_run_that_was_killed_are_there() {
+    let project = numbered(", concurrent_batches=false").await;
+    let model = std::fs::read_to_string(project.root.join("models/stage/seen.sql")).expect("it is there");
+    project.database.run("create table public.wait (seconds int)").await;
+    let waits = model + " where id <> 1 or pg_sleep((select max(seconds) from public.wait)) is not null";
+    project.write("models/stage/seen.sql", &waits);
+    project.database.run("insert into public.wait values (60)").await;
+    let mut run = project.start(&["run"]);
+    project.wait_for(BEGUN, "1 4").await;
+    run.kill().expect("SIGKILL can be sent");
+    run.wait().expect("it ends");
+    project
+        .database
+        .run("update public.wait set seconds = 0; update shop.events set v = 6 where id < 2")
+        .await;
+    project.good(&["retry"]).says("stage.seen: 4 of 6 batches are those that run 1 built");
+    assert_eq!(rows(&project).await, "06 16 22 33 44 55");
+}

@@ -27,12 +27,12 @@ pub(super) async fn add(shared: &Shared, session: &Session, id: NodeId) -> Resul
     let published = manifest.published(id);
     let table = Relation::new(plan.build_schema.clone(), beside("delta", id));
 
-    let (rows, period) = if node.config.is_microbatch() {
+    let (rows, period, note) = if node.config.is_microbatch() {
         let filled = microbatch::fill(shared, session, id, &table, true).await?;
-        (filled.rows, Some(filled.period))
+        (filled.rows, Some(filled.period), filled.note)
     } else {
         let sql = query(manifest, plan, id, true).wrap(&format!("create table {table} as\n"), "");
-        (session.run(&sql.text).await.map_err(|error| sql_problem(&error, &sql, &node.file))?, None)
+        (session.run(&sql.text).await.map_err(|error| sql_problem(&error, &sql, &node.file))?, None, None)
     };
 
     let before = catalog::columns(session, &published).await.map_err(|error| located(&error, whole()))?;
@@ -91,7 +91,7 @@ pub(super) async fn add(shared: &Shared, session: &Session, id: NodeId) -> Resul
     let replaces = movement.replaced.is_some();
     let delta = Delta { statements, finally, alters, replaces, ..Delta::default() };
     let mut done = Done::built(Built { delta: Some(delta), ..Built::of(id) }, Some(count(rows)));
-    done.notes.extend(change.note(&published).into_iter().chain(following.notes));
+    done.notes.extend(note.into_iter().chain(change.note(&published)).chain(following.notes));
     Ok(done)
 }
 

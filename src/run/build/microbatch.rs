@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
+use super::batches_left::Kept;
 use super::{beside, contract, located};
 use crate::database::{DatabaseError, Session};
 use crate::diagnostic::{Diagnostic, Location};
@@ -17,11 +18,14 @@ use crate::project::{BatchSize, Config};
 use crate::run::failure::sql_problem;
 use crate::run::task::{Problem, Shared};
 
+/// How many of the batches that went wrong are named.
+const SHOWN: usize = 5;
+
 /// From when until before when, in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Period {
-    start: DateTime,
-    end: DateTime,
+    pub start: DateTime,
+    pub end: DateTime,
 }
 
 impl Period {
@@ -30,12 +34,19 @@ impl Period {
         let literal = |at: DateTime| format!("'{}+00'", at.strftime("%Y-%m-%d %H:%M:%S"));
         format!("{column} >= {} and {column} < {}", literal(self.start), literal(self.end))
     }
+
+    /// Start and end, as `2024-05-31T00:00:00`.
+    pub fn texts(&self) -> [String; 2] {
+        [self.start.to_string(), self.end.to_string()]
+    }
 }
 
 /// What was built, and of which time.
 pub(super) struct Filled {
     pub rows: u64,
     pub period: Period,
+    /// What is to be told.
+    pub note: Option<String>,
 }
 
 /// Makes the table `into` of all batches that this run is about.
@@ -47,23 +58,45 @@ pub(super) async fn fill(
     adds: bool,
 ) -> Result<Filled, Problem> {
     let node = shared.manifest.node(id);
-    let periods = periods(&node.config, shared.plan.event_time, Timestamp::now(), adds);
+    let kept = Kept::of(shared, id, adds);
+    let left = match &kept {
+        Some(kept) => kept.take_over(session, into).await?,
+        None => None,
+    };
+    let periods = match &left {
+        // The run of then goes on, also after midnight.
+        Some(left) => cut(node.config.batch_size.unwrap_or(BatchSize::Day), left.whole.start, left.whole.end),
+        None => periods(&node.config, shared.plan.event_time, Timestamp::now(), adds),
+    };
     let (Some(first), Some(last)) = (periods.first(), periods.last()) else {
         let message = format!("`{}` has no batch to build: its time lies ahead", node.name.as_str());
         return Err(Box::new(Diagnostic::error("bad-config", message).at(node.place_of("begin"))));
     };
     let whole = Period { start: first.start, end: last.end };
     let parents = parents(&shared.manifest, id);
-    let filling = Filling { shared, id, parents: &parents, into, adds };
-    // The first one makes the table.
-    let outcome = match filling.batch(session, true, *first).await {
-        Ok(rows) => filling.others(session, &periods[1..]).await.map(|others| rows + others),
-        Err(problem) => Err(problem),
+    let filling = Filling { shared, id, parents: &parents, into, adds, kept: kept.as_ref(), whole };
+    let outcome = match &left {
+        Some(left) => {
+            let missing = periods.iter().filter(|period| !left.built.contains(&period.texts()[0]));
+            let missing: Vec<Period> = missing.copied().collect();
+            filling.others(session, &missing, periods.len()).await.map(|others| left.rows + others)
+        }
+        // The first one makes the table.
+        None => match filling.batch(session, true, *first).await {
+            Ok(rows) => {
+                let others = filling.others(session, &periods[1..], periods.len()).await;
+                others.map(|others| rows + others)
+            }
+            Err(problem) => Err(problem),
+        },
     };
     let dropped = filling.drop_views(session).await;
     let rows = outcome?;
     dropped?;
-    Ok(Filled { rows, period: whole })
+    if let Some(kept) = kept.filter(|_| !adds) {
+        kept.ended(session).await?;
+    }
+    Ok(Filled { rows, period: whole, note: left.map(|left| left.said(&node.label(), periods.len())) })
 }
 
 /// Batches that nobody builds yet.
@@ -76,11 +109,18 @@ struct Filling<'a> {
     parents: &'a [Filtered],
     into: &'a Relation,
     adds: bool,
+    /// `None`: what is built is of no use to another run.
+    kept: Option<&'a Kept<'a>>,
+    whole: Period,
 }
 
+/// Batches that went wrong.
+type Failed = Vec<(Period, Problem)>;
+
 impl Filling<'_> {
-    /// Builds batches at once, on as many sessions as a run may have; what goes wrong lets none begin after it.
-    async fn others(&self, session: &Session, periods: &[Period]) -> Result<u64, Problem> {
+    /// Builds batches at once, on as many sessions as a run may have. All of them are tried where those that come
+    /// out well are of use to a retry. `all`: how many there are, those before these, too.
+    async fn others(&self, session: &Session, periods: &[Period], all: usize) -> Result<u64, Problem> {
         let config = &self.shared.manifest.node(self.id).config;
         let hooks = &self.shared.manifest.node(self.id).hooks;
         // What hooks have set holds for their own session.
@@ -88,14 +128,18 @@ impl Filling<'_> {
         let spare =
             if at_once { self.shared.pool.spare(periods.len().saturating_sub(1)).await } else { Vec::new() };
         let waiting = Mutex::new(periods.iter().copied());
-        let own = self.in_turn(session, &waiting);
+        let failed = Mutex::new(Failed::new());
+        let own = self.in_turn(session, &waiting, &failed);
         let more = spare.iter().map(|session| async {
-            let came = self.in_turn(session, &waiting).await;
-            let dropped = self.drop_views(session).await;
-            came.and_then(|rows| dropped.map(|()| rows))
+            let came = self.in_turn(session, &waiting, &failed).await;
+            self.drop_views(session).await.map(|()| came)
         });
         let (own, more) = tokio::join!(own, join_all(more));
-        more.into_iter().try_fold(own?, |rows, came| Ok(rows + came?))
+        let rows = more.into_iter().try_fold(own, |rows, came| Ok::<u64, Problem>(rows + came?));
+        match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            none if none.is_empty() => rows,
+            failed => Err(self.told(failed, all)),
+        }
     }
 
     /// By their bare names these would stand before what other models of this session read.
@@ -106,25 +150,64 @@ impl Filling<'_> {
         dropped.map(drop).map_err(|error| Box::new(located(&error, Location::start_of(&node.file))))
     }
 
+    /// The first of what went wrong, and how much else.
+    fn told(&self, mut failed: Failed, all: usize) -> Problem {
+        failed.sort_by_key(|(period, _)| period.start);
+        let size = self.shared.manifest.node(self.id).config.batch_size.unwrap_or(BatchSize::Day);
+        let names: Vec<String> = failed.iter().map(|(period, _)| size.name(period.start)).collect();
+        let shown = names[..names.len().min(SHOWN)].join(", ");
+        let more = match names.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let (_, mut problem) = failed.swap_remove(0);
+        if self.kept.is_some() {
+            let failed = names.len();
+            let told = format!(
+                "{failed} of {all} batches failed, {shown}{more}; `elt retry` leaves out those that are built"
+            );
+            problem.hint = Some(problem.hint.map_or(told.clone(), |hint| format!("{hint}\n{told}")));
+        }
+        problem
+    }
+
     /// Builds what waits, one batch after another.
-    async fn in_turn(&self, session: &Session, waiting: &Mutex<Waiting<'_>>) -> Result<u64, Problem> {
+    async fn in_turn(&self, session: &Session, waiting: &Mutex<Waiting<'_>>, failed: &Mutex<Failed>) -> u64 {
         let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
         let mut rows = 0;
         while let Some(period) = next() {
             match self.batch(session, false, period).await {
                 Ok(came) => rows += came,
                 Err(problem) => {
-                    while next().is_some() {}
-                    return Err(problem);
+                    if !self.goes_on_after(&problem) {
+                        while next().is_some() {}
+                    }
+                    failed.lock().unwrap_or_else(PoisonError::into_inner).push((period, problem));
                 }
             }
         }
-        Ok(rows)
+        rows
+    }
+
+    fn goes_on_after(&self, problem: &Diagnostic) -> bool {
+        let ends_all = ["cancelled", "connection-lost", "disk-full"].contains(&problem.code);
+        let is_over = self.shared.plan.fail_fast || self.shared.cancel.is_cancelled();
+        self.kept.is_some() && !ends_all && !is_over
     }
 
     /// Builds one batch, the first one making the table.
     async fn batch(&self, session: &Session, is_first: bool, period: Period) -> Result<u64, Problem> {
-        let Self { shared, id, parents, into, adds } = *self;
+        let built = self.build(session, is_first, period);
+        match self.kept {
+            Some(kept) => {
+                kept.whole(session, period, is_first.then_some((self.into, self.whole)), built).await
+            }
+            None => built.await,
+        }
+    }
+
+    async fn build(&self, session: &Session, is_first: bool, period: Period) -> Result<u64, Problem> {
+        let Self { shared, id, parents, into, adds, .. } = *self;
         let (manifest, plan) = (&shared.manifest, &shared.plan);
         let node = manifest.node(id);
         for parent in parents {
@@ -214,6 +297,10 @@ fn periods(
         }
         None => (begin, utc(now)),
     };
+    cut(size, start, end)
+}
+
+fn cut(size: BatchSize, start: DateTime, end: DateTime) -> Vec<Period> {
     let mut periods = Vec::new();
     let mut at = size.floor(start);
     while at < end {

@@ -1,5 +1,6 @@
 //! Builds one node in the run's own schema: view, table, rules table, or what is added to an incremental one.
 
+mod batches_left;
 pub(super) mod contract;
 pub(super) mod defaults;
 mod grants;
@@ -53,6 +54,7 @@ pub(super) async fn build(shared: &Shared, session: &Session, id: NodeId) -> Res
     if plan.added_to.contains(&id) {
         return incremental::add(shared, session, id).await;
     }
+    let mut notes = Vec::new();
     let rows = match (&node.body, node.materialization) {
         (Body::Rule(rule), _) => Some(fill_rule(session, node, rule, &relation).await?),
         (_, Materialization::View) => {
@@ -73,7 +75,9 @@ pub(super) async fn build(shared: &Shared, session: &Session, id: NodeId) -> Res
             return Ok(done);
         }
         (_, Materialization::Incremental) if node.config.is_microbatch() => {
-            Some(microbatch::fill(shared, session, id, &relation, false).await?.rows)
+            let filled = microbatch::fill(shared, session, id, &relation, false).await?;
+            notes.extend(filled.note);
+            Some(filled.rows)
         }
         _ if node.config.contract.enforced => {
             Some(contract::fill(session, node, &relation, query(manifest, plan, id, false)).await?)
@@ -88,7 +92,7 @@ pub(super) async fn build(shared: &Shared, session: &Session, id: NodeId) -> Res
     };
     let warnings = finish(session, node, &relation, rows).await?;
     foreign_keys::check(shared, session, id, None).await?;
-    Ok(Done { warnings, ..Done::built(Built::of(id), rows.map(count)) })
+    Ok(Done { warnings, notes, ..Done::built(Built::of(id), rows.map(count)) })
 }
 
 /// A node's query as this run must read it.

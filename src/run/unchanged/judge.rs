@@ -268,6 +268,15 @@ impl Judge {
         hash(&format!("{shape:?} {run:?} {:?}", self.inputs(manifest, id)))
     }
 
+    /// Of a node that is built in batches: all that decides on their rows, but for what elt does not make. `None`
+    /// where not all of it is known.
+    pub fn identity(&self, manifest: &Manifest, id: NodeId) -> Option<String> {
+        let node = manifest.node(id);
+        let has_batches = node.materialization == Materialization::Incremental && node.config.is_microbatch();
+        self.inputs(manifest, id).filter(|_| has_batches)?;
+        Some(hash(&format!("{} {}", self.fingerprint(id), self.state(manifest, id))))
+    }
+
     /// As before anything was built.
     pub fn forget_built(&mut self) {
         self.asked.clear();

@@ -205,6 +205,7 @@ impl Crew<'_> {
             let Some(index) = self.to_do.pop_front() else { break };
             let (shared, task) = (self.shared.clone(), self.tasks[index]);
             let kept = self.taking.remove(&index);
+            sparing::identify(&self.judge, &shared, task);
             starting.push(index);
             self.running.spawn(async move {
                 let (begun, started_at) = (Instant::now(), Some(Timestamp::now()));

@@ -11,8 +11,8 @@ use crate::manifest::{Manifest, NodeId};
 use crate::pipeline::{Doing, NodeStatus};
 use crate::project::{Layer, Materialization};
 use crate::run::load;
-use crate::run::task::Task;
-use crate::run::unchanged::{Reason, Verdict};
+use crate::run::task::{Shared, Task};
+use crate::run::unchanged::{Judge, Reason, Verdict};
 
 impl Crew<'_> {
     /// Judges what waits for nothing any more, until sessions have enough to do.
@@ -131,6 +131,14 @@ impl Crew<'_> {
             });
             Back::Looked { index, found, spent: Spent { started_at, took: begun.elapsed() } }
         });
+    }
+}
+
+/// Tells who builds a node in batches by what a retry will know them again.
+pub(super) fn identify(judge: &Judge, shared: &Shared, task: Task) {
+    let Task::Build(id) = task else { return };
+    if let Some(identity) = judge.identity(&shared.manifest, id) {
+        shared.identify(id, identity);
     }
 }
 
