@@ -7,13 +7,13 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::args::Selection;
-use super::{Context, FAILED, Outcome, rows};
+use super::{Context, FAILED, Outcome, Stop, rows};
 use crate::artifacts::Freshness;
 use crate::database::TextTable;
 use crate::engine::Engine;
 use crate::manifest::{Manifest, NodeId};
 use crate::project::{FreshnessLimits, FreshnessStatus};
-use crate::run::{self, Found, Measured};
+use crate::run::{self, Around, Found, Measured, Place};
 
 pub async fn freshness(context: &Context, selection: &Selection) -> Outcome {
     let begun = Instant::now();
@@ -34,9 +34,22 @@ pub async fn freshness(context: &Context, selection: &Selection) -> Outcome {
         context.terminal.note("nothing that is selected has a `freshness:`");
     }
     let engine = Engine::open(&project.root, &project.target).await?;
+    let place = Place::of(&project, &engine.connector);
+    let selected = asked.iter().map(|id| manifest.unique_id(*id)).collect();
+    let around = Around { place: &place, manifest: &manifest, selected };
+    if !asked.is_empty()
+        && let Err(problem) = around.before().await
+    {
+        return Err(Stop::Failed(problem, "An on_run_start hook failed; nothing was asked"));
+    }
     let session = engine.connector.connect().await?;
-    let measured = run::freshness(&session, &manifest, &asked).await?;
+    let measured = run::freshness(&session, (&manifest, &project.target.name), &asked).await?;
     drop(session);
+    if !asked.is_empty()
+        && let Some(problem) = around.after(&[]).await
+    {
+        context.terminal.diagnostics(&[problem]);
+    }
     engine.close().await?;
     tell(context, &manifest, &measured);
     let failed = measured.iter().any(|one| one.status >= FreshnessStatus::Error);

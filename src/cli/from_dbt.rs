@@ -234,7 +234,7 @@ mod tests {
         match arguments(line.split(' ').map(OsString::from)) {
             Ok(arguments) => arguments.join(&OsString::from(" ")).to_string_lossy().into_owned(),
             Err(Stop::Error { message, .. }) => message,
-            Err(Stop::Problems(_)) => String::new(),
+            Err(Stop::Problems(_) | Stop::Failed(..)) => String::new(),
         }
     }
 

@@ -63,6 +63,8 @@ const UNUSABLE: u8 = 2;
 enum Stop {
     /// What the user wrote is wrong.
     Problems(Vec<Diagnostic>),
+    /// A step of the user's own failed, and with it the command; what that means.
+    Failed(Box<Diagnostic>, &'static str),
     /// Something broke, or was asked for wrongly.
     Error { code: &'static str, message: String, hint: Option<String> },
 }
@@ -157,6 +159,11 @@ fn end(terminal: &Terminal, outcome: Outcome) -> ExitCode {
             terminal.say(&format!("{errors} {plural}; nothing was run."));
             ExitCode::from(UNUSABLE)
         }
+        Err(Stop::Failed(problem, what)) => {
+            terminal.diagnostics(&[*problem]);
+            terminal.say(what);
+            ExitCode::from(FAILED)
+        }
         Err(Stop::Error { code, message, hint }) => {
             terminal.error(code, &message, hint.as_deref());
             ExitCode::from(UNUSABLE)
@@ -214,7 +221,7 @@ impl Stop {
     fn maybe_hint(self, text: Option<String>) -> Self {
         match self {
             Self::Error { code, message, .. } => Self::Error { code, message, hint: text },
-            problems @ Self::Problems(_) => problems,
+            other => other,
         }
     }
 }

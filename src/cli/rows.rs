@@ -3,7 +3,7 @@
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::args::Output;
-use crate::database::{DatabaseError, Session, TextTable};
+use crate::database::{DatabaseError, Session, TextTable, written_plainly};
 use crate::name::Relation;
 
 /// Reads at most `limit` rows of a relation (0: all), as [`formatted`] wants them for `output`.
@@ -16,7 +16,8 @@ pub async fn read(
     let limit = if limit == 0 { String::new() } else { format!(" limit {limit}") };
     // The server knows which values are numbers.
     let columns = if output == Output::Json { "row_to_json(r.*)::text" } else { "*" };
-    session.table(&format!("select {columns} from {relation} as r{limit}")).await
+    // Statements that are sent together are one transaction.
+    session.table(&format!("{}select {columns} from {relation} as r{limit}", written_plainly())).await
 }
 
 /// Rows as `output` says; for JSON each row is one cell, a JSON text.

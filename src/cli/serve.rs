@@ -73,7 +73,11 @@ pub async fn serve(context: &Context, arguments: &Serve) -> Outcome {
         runs: runs.clone(),
         history: Sessions::new(engine.connector.clone(), HISTORY_SESSIONS),
     });
-    let running = service::start(settings, Reader::new(&engine.reader), desk.clone(), desk.clone());
+    let mut reader = Reader::new(&engine.reader);
+    if project.target.reader_url.is_none() {
+        reader = reader.of_role_made_by_runs();
+    }
+    let running = service::start(settings, reader, desk.clone(), desk.clone());
     let mut running = running.await.map_err(|error| Stop::error("service", error.to_string()))?;
     let address = format!("http://{}", running.addr);
     if context.terminal.json {

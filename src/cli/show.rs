@@ -11,7 +11,7 @@ use super::args::{Defer, Output};
 use super::work::published;
 use super::{Context, Outcome, Stop, rows};
 use crate::database::{Session, TextTable};
-use crate::diagnostic::{SourceFile, did_you_mean};
+use crate::diagnostic::{Diagnostic, SourceFile, did_you_mean};
 use crate::engine::Engine;
 use crate::manifest::{Answered, Body, Manifest, NodeId, Sql, Text};
 use crate::project::{Materialization, Project};
@@ -62,8 +62,14 @@ pub async fn show(context: &Context, arguments: &Show) -> Outcome {
     let session = engine.connector.connect().await?;
     let elsewhere = Elsewhere::look(&session, &manifest, defer.as_ref(), &BTreeSet::new()).await?;
     let output = if context.terminal.json { Output::Json } else { arguments.output };
-    let showing =
-        Showing { session: &session, manifest: &manifest, elsewhere: &elsewhere, arguments, output };
+    let showing = Showing {
+        session: &session,
+        target: &project.target.name,
+        manifest: &manifest,
+        elsewhere: &elsewhere,
+        arguments,
+        output,
+    };
     let name = |target| elsewhere.name(&manifest, target);
     let (rows, read) = match asked {
         Asked::Published(id) => (showing.published(id).await?, vec![id]),
@@ -144,6 +150,7 @@ pub fn inline(project: &Project, manifest: &Manifest, text: &str) -> Result<(Tex
 /// Reads what is shown.
 struct Showing<'a> {
     session: &'a Session,
+    target: &'a str,
     manifest: &'a Manifest,
     elsewhere: &'a Elsewhere,
     arguments: &'a Show,
@@ -153,14 +160,15 @@ struct Showing<'a> {
 impl Showing<'_> {
     async fn published(&self, id: NodeId) -> Result<TextTable, Stop> {
         if self.elsewhere.get(id).is_none() {
-            published(self.session, self.manifest).await?;
+            published(self.session, self.manifest, self.target).await?;
         }
         let relation = self.elsewhere.name(self.manifest, id);
         let rows = rows::read(self.session, &relation, self.arguments.limit, self.output).await;
         rows.map_err(|error| match error.is("42P01") {
             true => {
                 let name = relation.name.as_str();
-                let message = format!("{} has not been published yet", relation.plain());
+                let message =
+                    format!("{} has not been published to the target {} yet", relation.plain(), self.target);
                 Stop::error("not-published", message).hint(format!(
                     "publish it with `elt run --select +{name}`, or look at its query with `elt show {name} --query`"
                 ))
@@ -178,7 +186,13 @@ impl Showing<'_> {
     ) -> Result<Answered, Stop> {
         let name = |id: NodeId| self.elsewhere.name(self.manifest, id);
         let answered = run::answered(self.session, self.manifest, text, (file, own), &name).await;
-        answered.map_err(|problem| Stop::Problems(vec![*problem]))
+        match answered {
+            Ok(answered) => Ok(answered),
+            Err(mut problem) => {
+                self.tell_unpublished(&mut problem, &text.targets).await;
+                Err(Stop::Problems(vec![*problem]))
+            }
+        }
     }
 
     async fn query(&self, sql: &Sql, file: &Arc<SourceFile>, read: &[NodeId]) -> Result<TextTable, Stop> {
@@ -193,11 +207,17 @@ impl Showing<'_> {
             return Err(Stop::error("cancelled", message).hint("give it longer with --timeout, or narrow it"));
         }
         let mut problem = run::sql_problem(&error, &sql, file);
-        let read: Vec<_> = read.iter().map(|id| self.elsewhere.name(self.manifest, *id)).collect();
+        let relations: Vec<_> = read.iter().map(|id| self.elsewhere.name(self.manifest, *id)).collect();
         // Of the transaction that the error ended nothing is needed any more.
         if self.session.run("rollback").await.is_ok() {
-            run::suggest(self.session, self.manifest, &mut problem, &read).await;
+            self.tell_unpublished(&mut problem, read).await;
+            run::suggest(self.session, self.manifest, &mut problem, &relations).await;
         }
         Err(Stop::Problems(vec![problem]))
+    }
+
+    async fn tell_unpublished(&self, problem: &mut Diagnostic, read: &[NodeId]) {
+        let read = read.iter().map(|id| (*id, self.elsewhere.name(self.manifest, *id)));
+        run::tell_unpublished(self.session, self.manifest, self.target, problem, read).await;
     }
 }

@@ -15,14 +15,14 @@ use super::failed_queries::Asked;
 use super::going::counts;
 use super::progress::Progress;
 use super::terminal::duration;
-use super::work::{NOTHING_CHANGED, cancel_on_signal, is_published, nothing_to_do, published};
+use super::work::{NOTHING_CHANGED, cancel_on_signal, is_published, not_published, nothing_to_do};
 use super::{Context, FAILED, Outcome, Stop};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::Engine;
 use crate::manifest::{Body, Manifest, NodeId};
 use crate::pipeline::{NodeRecord, NodeStatus, RunStatus};
 use crate::project::Project;
-use crate::run::{self, Elsewhere, Observer, Place, Request, TestsEnded};
+use crate::run::{self, Around, Elsewhere, Observer, Place, Request, TestsEnded};
 use crate::secret::Secrets;
 
 pub async fn test(context: &Context, arguments: &Test) -> Outcome {
@@ -118,6 +118,7 @@ impl Testing<'_> {
         let trials = run::Trials {
             connector: &place.connector,
             threads: self.threads.unwrap_or(place.target.threads),
+            target: &place.target.name,
             manifest,
             elsewhere: &elsewhere,
             store_failures: request.store_failures,
@@ -127,21 +128,32 @@ impl Testing<'_> {
             cancel: cancel_on_signal(context),
             failed: AtomicBool::new(false),
         };
-        let run::Tried { mut records, mut problems } = run::unit_tests(&units, &trials).await?;
         let targets = || tests.iter().flat_map(|index| &manifest.tests[*index].text.targets).copied();
-        if !tests.is_empty() {
-            let reads_published = targets().any(|id| {
-                elsewhere.get(id).is_none() && !matches!(manifest.node(id).body, Body::Source { .. })
-            });
-            if !reads_published || is_published(&session, manifest).await? {
-                let tried = run::test_published(&tests, &trials).await?;
-                records.extend(tried.records);
-                problems.extend(tried.problems);
-            } else if units.is_empty() {
-                published(&session, manifest).await?;
-            } else {
-                context.terminal.note("nothing is published yet, so only unit tests were run");
-            }
+        let reads_published = targets()
+            .any(|id| elsewhere.get(id).is_none() && !matches!(manifest.node(id).body, Body::Source { .. }));
+        let only_units = reads_published && !is_published(&session, manifest).await?;
+        if only_units && units.is_empty() {
+            return Err(not_published(&place.target.name));
+        }
+        let test_ids = tests.iter().map(|index| manifest.test_id(&manifest.tests[*index]));
+        let unit_ids = units.iter().map(|index| manifest.unit_test_id(&manifest.unit_tests[*index]));
+        let around = Around { place, manifest, selected: test_ids.chain(unit_ids).collect() };
+        if let Err(problem) = around.before().await {
+            return Err(Stop::Failed(problem, "An on_run_start hook failed; nothing was tested"));
+        }
+        let run::Tried { mut records, mut problems } = run::unit_tests(&units, &trials).await?;
+        if only_units {
+            context.terminal.note("nothing is published yet, so only unit tests were run");
+        } else {
+            let tried = run::test_published(&tests, &trials).await?;
+            records.extend(tried.records);
+            problems.extend(tried.problems);
+        }
+        if !trials.cancel.is_cancelled()
+            && let Some(problem) = around.after(&records).await
+        {
+            context.terminal.note("an on_run_end hook failed; the tests ended before it");
+            problems.push(problem);
         }
         let read = targets()
             .flat_map(|id| if manifest.node(id).is_built() { vec![id] } else { run::read_by(manifest, id) });

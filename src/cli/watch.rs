@@ -107,6 +107,11 @@ impl Watching<'_> {
                 terminal.say(&format!("{count} {noun} in {took}"));
                 false
             }
+            Err(Stop::Failed(problem, what)) => {
+                terminal.diagnostics(&[*problem]);
+                terminal.say(what);
+                false
+            }
             Err(Stop::Error { code, message, hint }) => {
                 terminal.error(code, &message, hint.as_deref());
                 false

@@ -247,10 +247,15 @@ pub(super) async fn is_published(
 }
 
 /// Nothing can be read before something was published.
-pub(super) async fn published(session: &crate::database::Session, manifest: &Manifest) -> Result<(), Stop> {
-    if is_published(session, manifest).await? {
-        return Ok(());
-    }
-    Err(Stop::error("not-published", "nothing has been published to this target yet")
-        .hint("publish with `elt run`"))
+pub(super) async fn published(
+    session: &crate::database::Session,
+    manifest: &Manifest,
+    target: &str,
+) -> Result<(), Stop> {
+    if is_published(session, manifest).await? { Ok(()) } else { Err(not_published(target)) }
+}
+
+pub(super) fn not_published(target: &str) -> Stop {
+    let message = format!("nothing has been published to the target {target} yet");
+    Stop::error("not-published", message).hint("publish with `elt run`")
 }

@@ -52,6 +52,12 @@ impl DatabaseError {
         self
     }
 
+    /// Where the other one was found.
+    pub fn in_place_of(mut self, other: &Self) -> Self {
+        self.0.place = other.place;
+        self
+    }
+
     /// Says which server could not be reached; those that answered are known.
     pub(super) fn of_server(mut self, place: &str) -> Self {
         if let Some(rest) = self.0.message.strip_prefix("error connecting to server") {

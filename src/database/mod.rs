@@ -36,5 +36,5 @@ pub use reader::{
     After, Condition, Overview, PageRow, Publication, Publications, PublishedSegment, ReadError, Reader,
     RowFormat, RowQuery, Rows, RowsError, Sort, Stored,
 };
-pub use session::{Canceller, Session, TextTable};
+pub use session::{Canceller, Session, TextTable, written_plainly};
 pub use sessions::{Borrowed, Sessions};

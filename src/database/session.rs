@@ -18,6 +18,20 @@ const CELL_BYTES: usize = 32;
 /// PostgreSQL's code for what goes beyond a limit.
 const TOO_LARGE: &str = "54000";
 
+/// How values are written that leave elt, whatever the database's owner likes to read: every digit of a float, and
+/// days that nobody takes for another.
+pub(super) const WRITTEN: [(&str, &str); 4] = [
+    ("datestyle", "ISO"),
+    ("intervalstyle", "postgres"),
+    ("bytea_output", "hex"),
+    ("extra_float_digits", "1"),
+];
+
+/// The statements that have the rest of a transaction write values so.
+pub fn written_plainly() -> String {
+    WRITTEN.map(|(name, value)| format!("set local {name} = {}; ", literal(value))).concat()
+}
+
 /// Rows as PostgreSQL writes them; `None` is NULL.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TextTable {

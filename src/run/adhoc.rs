@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::asking::Asker;
 use super::start::{RunError, take_lock};
-use crate::database::{DatabaseError, Session, TextTable, history, migrate};
+use super::unpublished::{tell_unpublished, unpublished};
+use crate::database::{DatabaseError, Session, TextTable, history, migrate, written_plainly};
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::manifest::{Answered, Manifest, Sql, Text};
 use crate::project::Layer;
@@ -24,7 +25,7 @@ pub async fn preview(
     let limit = if limit == 0 { String::new() } else { format!(" limit {limit}") };
     let columns = if as_json { "row_to_json(shown.*)::text" } else { "*" };
     let sql = query.clone().wrap(&format!("select {columns} from (\n"), &format!("\n) as shown{limit}"));
-    let begun = format!("begin read only; set local statement_timeout = '{timeout}s'");
+    let begun = format!("begin read only; set local statement_timeout = '{timeout}s'; {}", written_plainly());
     let rows = match session.run(&begun).await {
         Ok(_) => session.table(&sql.text).await,
         Err(error) => Err(error),
@@ -63,19 +64,38 @@ pub async fn operation(
         history::end_sessions_of(&session, dead).await.map_err(start)?;
     }
     let name = |id| manifest.published(id);
+    let target = place.target.name.as_str();
+    let named = || text.targets.iter().map(|id| (*id, manifest.published(*id)));
     session.run("begin").await.map_err(start)?;
     let answered = match text.asks() {
         true => {
             let asker = Asker { within: true, does: true, ..Asker::of(&session, manifest, &name) };
-            asker.answered(text, file, None).await.map_err(OperationError::Asked)?
+            match asker.answered(text, file, None).await {
+                Ok(answered) => answered,
+                Err(mut problem) => {
+                    // What the error ended is gone; without a server there is nothing to add.
+                    if session.run("rollback").await.is_ok() {
+                        tell_unpublished(&session, manifest, target, &mut problem, named()).await;
+                    }
+                    return Err(OperationError::Asked(problem));
+                }
+            }
         }
         false => Answered::default(),
     };
     let sql = manifest.assemble_answered(text, file, &name, &answered);
     let failed = |error| OperationError::Sql(error, Box::new(sql.clone()));
     let tables = match sql.is_blank() {
-        true => Vec::new(),
-        false => session.tables(&sql.text).await.map_err(failed)?,
+        true => Ok(Vec::new()),
+        false => session.tables(&sql.text).await,
+    };
+    let tables = match tables {
+        Ok(tables) => tables,
+        Err(error) if error.is("42P01") && session.run("rollback").await.is_ok() => {
+            let told = unpublished(&session, manifest, target, &error.message, named()).await;
+            return Err(failed(told.map_or(error.clone(), |told| told.in_place_of(&error))));
+        }
+        Err(error) => return Err(failed(error)),
     };
     session.run("commit").await.map_err(failed)?;
     Ok(tables)

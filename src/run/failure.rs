@@ -8,6 +8,9 @@ use crate::diagnostic::{Diagnostic, Location, SourceFile};
 use crate::manifest::Sql;
 use crate::secret::Secrets;
 
+/// What stands in place of a code of PostgreSQL's where what is missing is yet to be published.
+pub(super) const NOT_PUBLISHED: &str = "not-published";
+
 /// The error of a statement made from `sql`, as a diagnostic at the user's own line and column.
 pub fn sql_problem(error: &DatabaseError, sql: &Sql, file: &Arc<SourceFile>) -> Diagnostic {
     let place = error.place.and_then(|place| sql.locate(place.character));
@@ -31,6 +34,7 @@ pub fn code(error: &DatabaseError) -> &'static str {
         // PostgreSQL gives all objects that it has no other code for this one.
         "42704" if error.message.starts_with("type ") => "unknown-type",
         "42P01" => "unknown-relation",
+        NOT_PUBLISHED => NOT_PUBLISHED,
         "42703" => "unknown-column",
         "42883" => "unknown-function",
         "42601" => "sql-syntax",

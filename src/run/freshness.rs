@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::failure::located;
+use super::failure::{NOT_PUBLISHED, located};
+use super::unpublished::unpublished;
 use crate::database::{DatabaseError, Session};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::{Body, Manifest, NodeId};
@@ -37,7 +38,7 @@ impl Found {
 /// Measures a node after the other. An error of one is its own; a lost server ends it all.
 pub async fn freshness(
     session: &Session,
-    manifest: &Manifest,
+    (manifest, target): (&Manifest, &str),
     ids: &[NodeId],
 ) -> Result<Vec<Measured>, DatabaseError> {
     session.run("set default_transaction_read_only = on").await?;
@@ -49,6 +50,10 @@ pub async fn freshness(
         let found = match found(session, &query).await {
             // The first run makes elt's own tables.
             Err(error) if reads_own_loads(manifest, *id) && error.is("42P01") => nothing(session).await,
+            Err(error) if error.is("42P01") => {
+                let own = [(*id, manifest.published(*id))];
+                Err(unpublished(session, manifest, target, &error.message, own).await.unwrap_or(error))
+            }
             other => other,
         };
         let (status, passed) = match &found {
@@ -78,7 +83,9 @@ pub fn problem(manifest: &Manifest, id: NodeId, error: &DatabaseError) -> Diagno
     let node = manifest.node(id);
     let field = node.config.loaded_at_field.as_deref().filter(|_| error.is("42703"));
     let mut problem = located(error, node.place_of(field.unwrap_or(node.name.as_str())));
-    problem.message = format!("{}: {}", label(manifest, id), problem.message);
+    if problem.code != NOT_PUBLISHED {
+        problem.message = format!("{}: {}", label(manifest, id), problem.message);
+    }
     problem
 }
 

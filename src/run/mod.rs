@@ -2,6 +2,7 @@
 //! the run's own, and moved into place in one transaction, or not at all.
 
 mod adhoc;
+mod around;
 mod asking;
 mod build;
 mod check;
@@ -32,6 +33,7 @@ mod trials;
 mod unchanged;
 mod unit;
 mod unit_diff;
+mod unpublished;
 mod verify;
 mod work;
 
@@ -40,7 +42,6 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::artifacts;
 use crate::database::history::{self, Failure};
 use crate::database::{self, Connector, DatabaseError, Session, progress};
 use crate::diagnostic::{Diagnostic, Severity};
@@ -52,6 +53,7 @@ use crate::source::FetchOptions;
 use journal::Journal;
 
 pub use adhoc::{OperationError, operation, preview};
+pub use around::Around;
 pub use asking::answered;
 pub use check::{Checked, check};
 pub use defer::{Defer, Elsewhere};
@@ -69,6 +71,7 @@ pub use sweep::sweep;
 pub use test_history::{TestsEnded, record_tests};
 pub use trials::{Trials, Tried, test_published};
 pub use unit::unit_tests;
+pub use unpublished::tell_unpublished;
 
 /// Where a run happens.
 #[derive(Clone)]
@@ -262,11 +265,7 @@ impl Begun {
         journal: &mut Journal,
     ) -> Result<(), Box<Diagnostic>> {
         let hooks = &self.manifest.run_hooks.after;
-        let mut known = self.known();
-        if hooks.iter().any(|hook| hook.text.asks()) {
-            let told = artifacts::known_at_the_end(&self.manifest, nodes, &self.place.secrets);
-            known.extend(told.map(|(name, value)| (name, Arc::new(value))));
-        }
+        let known = around::at_the_end(self.known(), &self.manifest, &self.place, hooks, nodes);
         self.hook("on_run_end", hooks, &known, journal).await
     }
 
@@ -275,7 +274,6 @@ impl Begun {
         asking::Known::from([("selected_resources", self.plan.selected(&self.manifest))])
     }
 
-    /// Runs the project's own hooks, on a session of their own: what they set is for nothing else.
     async fn hook(
         &self,
         name: &str,
@@ -283,13 +281,10 @@ impl Begun {
         known: &asking::Known,
         journal: &mut Journal,
     ) -> Result<(), Box<Diagnostic>> {
-        if hooks.is_empty() {
-            return Ok(());
+        if !hooks.is_empty() {
+            self.announce(journal, &format!("running the {name} hooks")).await;
         }
-        self.announce(journal, &format!("running the {name} hooks")).await;
-        let session = self.place.connector.connect().await.map_err(lost)?;
-        session.prepare_for_build(self.id).await.map_err(lost)?;
-        build::of_run(&session, &self.manifest, hooks, known).await
+        around::on_a_session(&self.place, &self.manifest, hooks, known, Some(self.id)).await
     }
 
     async fn announce(&self, journal: &mut Journal, text: &str) {

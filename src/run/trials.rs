@@ -11,7 +11,9 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::failure::one_line;
+use super::plan::with_needed;
 use super::task::Done;
+use super::unpublished::tell_unpublished;
 use super::verify::{Trial, query};
 use super::{Elsewhere, Event, Observer};
 use crate::database::{Canceller, Connector, DatabaseError, Session};
@@ -27,6 +29,8 @@ pub struct Trials<'a> {
     pub connector: &'a Connector,
     /// At most so many sessions.
     pub threads: usize,
+    /// What it is called.
+    pub target: &'a str,
     pub manifest: &'a Manifest,
     /// What is read elsewhere than where this target publishes it.
     pub elsewhere: &'a Elsewhere,
@@ -70,7 +74,15 @@ pub async fn test_published(tests: &[usize], trials: &Trials<'_>) -> Result<Trie
                     Ok(sql) => trial.verdict(sql).await,
                     Err(problem) => Err(problem),
                 };
-                Ok(done.unwrap_or_else(|problem| Done::failed(*problem)))
+                Ok(match done {
+                    Ok(done) => done,
+                    Err(mut problem) => {
+                        let read = test.text.targets.iter().flat_map(|id| with_needed(manifest, *id));
+                        let read = read.map(|id| (id, name(id)));
+                        tell_unpublished(session, manifest, trials.target, &mut problem, read).await;
+                        Done::failed(*problem)
+                    }
+                })
             };
             let mut one = trials.one(&test.name, "test", done).await?;
             for problem in &mut one.problems {

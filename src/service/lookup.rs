@@ -36,6 +36,7 @@ fn no_vouchers() -> Problem {
         "not_published",
         "No vouchers are published; the pipeline has to make them first.",
     )
+    .with_hint("They are looked up in the prod model segments_derived.")
 }
 
 fn unknown_country(snapshot: &Snapshot, asked: &str) -> Problem {

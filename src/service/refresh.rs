@@ -136,7 +136,10 @@ async fn read(state: &State) -> Option<Arc<Snapshot>> {
             Some(snapshot)
         }
         Err((standing, error)) => {
-            if state.note_database(standing) {
+            let is_news = state.note_database(standing);
+            if is_news && standing == Database::Unpublished {
+                tracing::warn!("nothing is published yet; it takes `elt run`, or POST /runPipeline");
+            } else if is_news {
                 tracing::warn!(error, "the published data cannot be read");
             }
             None

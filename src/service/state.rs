@@ -25,6 +25,9 @@ use crate::name::Ident;
 use crate::pipeline::Pipeline;
 use crate::token::Access;
 
+/// What to do where nothing is published.
+pub const TO_PUBLISH: &str = "Run the pipeline: `elt run` where the project lies, or POST /runPipeline.";
+
 pub struct State {
     /// `None` until the first publication was read. Lookups read it without a lock.
     pub snapshot: ArcSwapOption<Snapshot>,
@@ -145,8 +148,12 @@ impl State {
             }
             _ => ("not_ready", "The published data could not be read yet."),
         };
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, message)
-            .with_header(RETRY_AFTER, HeaderValue::from_static("5"))
+        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, message)
+            .with_header(RETRY_AFTER, HeaderValue::from_static("5"));
+        match code {
+            "not_published" => problem.with_hint(TO_PUBLISH),
+            _ => problem,
+        }
     }
 }
 

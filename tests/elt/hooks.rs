@@ -73,3 +73,75 @@ async fn hooks_in_either_spelling_add_up() {
     let lines = "select string_agg(line, ' ' order by ctid) from public.log";
     assert_eq!(project.value(lines).await, "folder yaml map named");
 }
+
+#[tokio::test]
+async fn the_projects_hooks_run_around_tests_and_freshness_too() {
+    let profile =
+        |before: &str, after: &str| format!("target: dev\non_run_start: {before}\non_run_end: {after}\n");
+    let log = "insert into public.log values ('{{ flags.WHICH }}')";
+    let end = "\"insert into public.log values ('{{ flags.WHICH }} {{ results | length }} {{ selected_resources | length }}')\"";
+    let project = Project::new(&[
+        ("profiles.yml", &profile(log, end)),
+        ("models/stage/a.sql", "select 1 as n"),
+        (
+            "models/stage/a.yml",
+            "models: [{name: a, config: {loaded_at_field: now(), freshness: {error_after: {count: 1, period: day}}}, \
+             columns: [{name: n, tests: [unique, not_null]}]}]",
+        ),
+        ("tests/one.yml", "unit_tests: [{name: one, model: a, given: [], expect: {rows: [{n: 1}]}}]"),
+    ])
+    .await;
+    // Where nothing can be tested, nothing is begun.
+    project
+        .elt(&["test", "--select", "a", "--exclude", "test_type:unit"])
+        .expect(2)
+        .says("error[not-published]");
+    project.database.run("create table public.log (line text)").await;
+    let lines = async |project: &Project| {
+        let lines = project.value("select string_agg(line, ', ' order by ctid) from public.log").await;
+        project.database.run("truncate public.log").await;
+        lines
+    };
+    project.good(&["build"]);
+    assert_eq!(lines(&project).await, "build, build 4 4");
+    project.good(&["test"]);
+    assert_eq!(lines(&project).await, "test, test 3 3");
+    project.good(&["freshness"]);
+    assert_eq!(lines(&project).await, "freshness, freshness 0 1");
+    for arguments in
+        [&["compile"][..], &["ls"], &["check"], &["show", "a"], &["docs"], &["catalog"], &["plan"]]
+    {
+        project.good(arguments);
+    }
+    assert_eq!(lines(&project).await, "NULL");
+
+    // After a test that failed they come last, too; and a retry has its own.
+    project.write("tests/wrong.sql", "select n from {{ ref('a') }}");
+    project.elt(&["test"]).expect(1);
+    assert_eq!(lines(&project).await, "test, test 4 4");
+    project.elt(&["retry"]).expect(1);
+    assert_eq!(lines(&project).await, "test, test 1 1");
+    project.remove("tests/wrong.sql");
+
+    project.write("profiles.yml", &profile("select nothing", log));
+    let told = project.elt(&["test"]).expect(1);
+    insta::assert_snapshot!(told.stderr, @r#"
+    error[unknown-column]: column "nothing" does not exist
+     --> profiles.yml:2:22
+      |
+    2 | on_run_start: select nothing
+      |                      ^^^^^^^
+
+    An on_run_start hook failed; nothing was tested
+    "#);
+    project
+        .elt(&["freshness"])
+        .expect(1)
+        .says("An on_run_start hook failed; nothing was asked")
+        .says("profiles.yml:2:");
+    assert_eq!(lines(&project).await, "NULL");
+    project.write("profiles.yml", &profile(log, "select nothing"));
+    let told = project.good(&["test"]).says("an on_run_end hook failed; the tests ended before it");
+    told.says("warning[unknown-column]").says("3 tests passed");
+    project.good(&["freshness"]).says("warning[unknown-column]");
+}

@@ -84,6 +84,7 @@ mod tested_again;
 mod tokens;
 mod traces;
 mod unit_tests;
+mod unpublished;
 mod versions;
 mod walls;
 mod watch;

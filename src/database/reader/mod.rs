@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use super::session::WRITTEN;
 use super::{Connector, DatabaseError, Session};
 use crate::name::Ident;
 pub use overview::{Overview, Stored};
@@ -42,6 +43,8 @@ pub struct Reader {
     /// For rows of served relations, so that slow ones of these do not keep the publication from being read.
     row_pool: deadpool_postgres::Pool,
     large_pool: deadpool_postgres::Pool,
+    /// The first run makes the role that is read as: where it is missing, nothing is published yet.
+    role_comes_with_runs: bool,
 }
 
 /// Sessions that read rows, and requests that wait for one.
@@ -66,15 +69,6 @@ pub enum ReadError {
     Unreadable(DatabaseError),
 }
 
-/// How values are written, whatever the database's owner likes to read: every digit of a float, and days that nobody
-/// takes for another.
-const WRITTEN: [(&str, &str); 4] = [
-    ("datestyle", "ISO"),
-    ("intervalstyle", "postgres"),
-    ("bytea_output", "hex"),
-    ("extra_float_digits", "1"),
-];
-
 /// A session that hears of publishing, and of changed tokens. Dropping it ends the session.
 pub struct Publications {
     // Held because the connection ends with its client.
@@ -97,7 +91,14 @@ impl Reader {
             // A statement there lasts as long as a client takes to read; what is too long is judged here.
             large_pool: connector.with_setting("statement_timeout", "0").pool(LARGE_SESSIONS),
             connector,
+            role_comes_with_runs: false,
         }
+    }
+
+    /// The role that is read as is made by the first run.
+    pub fn of_role_made_by_runs(mut self) -> Self {
+        self.role_comes_with_runs = true;
+        self
     }
 
     /// The segments and the run that published them, from one statement and so from one moment.
@@ -122,8 +123,16 @@ impl Reader {
     async fn read(&self, schema: &Ident) -> Result<Publication, ReadError> {
         // Whatever keeps a session from opening, the database is out of reach: the server, its limit of
         // connections, or the database itself that takes none.
-        let client = self.pool.get().await.map_err(|error| ReadError::Away(unreached(error)))?;
+        let client = self.pool.get().await.map_err(|error| match unreached(error) {
+            error if self.lacks_role(&error) => ReadError::Unpublished,
+            error => ReadError::Away(error),
+        })?;
         publication::read(&client, schema).await
+    }
+
+    fn lacks_role(&self, error: &DatabaseError) -> bool {
+        // To log in as it: invalid_authorization_specification. To become it: invalid_parameter_value.
+        self.role_comes_with_runs && (error.is("28000") || error.is("22023"))
     }
 
     /// Begins to read rows of a served relation; all of them have to be taken at once, for the relation is
@@ -152,7 +161,11 @@ impl Reader {
 
     /// What prod tells of itself; `None` where no run has written that yet.
     pub async fn overview(&self, schema: &Ident) -> Result<Option<Overview>, RowsError> {
-        overview::read(session(&self.row_pool).await?, schema).await
+        match session(&self.row_pool).await {
+            Ok(client) => overview::read(client, schema).await,
+            Err(RowsError::Away(error)) if self.lacks_role(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// For each type, as the catalogue writes it, whether the server takes all these values for values of it.

@@ -19,6 +19,7 @@ use super::door::Routed;
 use super::problem::Problem;
 use super::routes::{Answer, Call, nothing_here};
 use super::snapshot::Snapshot;
+use super::state::Database;
 use super::{body, refresh};
 use crate::database::{Condition, RowFormat};
 use crate::endpoint::{Cache, Published, Shape};
@@ -38,7 +39,13 @@ enum Form {
 /// Whatever is published at the request's path; 404 where nothing is.
 pub async fn answer(mut call: Call) -> Answer {
     body::leave(&call.request, call.payload.take());
-    let Some(snapshot) = call.state.snapshot.load_full() else { return nothing_here() };
+    let Some(snapshot) = call.state.snapshot.load_full() else {
+        return match call.state.database() {
+            Database::Unpublished => Err(Problem::from_status(StatusCode::NOT_FOUND)
+                .with_hint("Nothing is published yet: the paths of models come with the first run.")),
+            _ => nothing_here(),
+        };
+    };
     if let Some(answer) = answer_from(&call, &snapshot).await {
         return answer;
     }

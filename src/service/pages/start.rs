@@ -15,7 +15,7 @@ pub async fn start(call: Call) -> Answer {
     let root = root(call.request.path());
     let content = html! {
         h1 { "What is published" }
-        (standing(call.state.database(), snapshot.as_deref()))
+        (standing(&root, call.state.database(), snapshot.as_deref()))
         @if let Some(snapshot) = &snapshot {
             div class="pair" {
                 (boards(&root, snapshot))
@@ -28,12 +28,15 @@ pub async fn start(call: Call) -> Answer {
     Ok(response)
 }
 
-fn standing(database: Database, snapshot: Option<&Snapshot>) -> Markup {
+fn standing(root: &str, database: Database, snapshot: Option<&Snapshot>) -> Markup {
     let away = |since, what: &str| html! { p class="notice" { (what) " since " (moment(since)) "." } };
     html! {
         @match database {
             Database::Here | Database::NotAskedYet => {},
-            Database::Unpublished => p class="notice" { "Nothing is published yet; the pipeline has to run first." },
+            Database::Unpublished => p class="notice" {
+                "Nothing is published yet; the pipeline has to run first: "
+                a href={ (root) "/ui/runs" } { "start a run" } ", or type " code { "elt run" } "."
+            },
             Database::Away(since) => (away(since, "The database cannot be reached")),
             Database::Unreadable(since) => (away(since, "What is published cannot be read")),
         }

@@ -67,7 +67,7 @@ async fn each_way_to_ask_wrongly_has_a_class() {
     hint: did you mean `a`?
 
     $ elt show a
-    error[not-published]: nothing has been published to this target yet
+    error[not-published]: nothing has been published to the target dev yet
     hint: publish with `elt run`
 
     $ elt show --inline  

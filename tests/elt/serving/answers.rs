@@ -183,6 +183,13 @@ async fn values_are_written_alike_whatever_the_database_is_set_to() {
         project.database.run(&format!("alter database {name} set {setting}")).await;
     }
     project.good(&["run"]);
+    let csv =
+        "id,day,x,span,raw,at\n1,2024-02-01,1.0000000000000002,1 day 02:00:00,\\xff,2024-07-01 12:00:00+00\n";
+    for shown in [&["show", "odd", "-n", "1"][..], &["show", "odd", "--query", "-n", "1"]] {
+        project.good(&[shown, &["-o", "csv"]].concat()).prints(csv);
+        project.good(&[shown, &["-o", "json"]].concat()).prints(r#""span":"1 day 02:00:00","raw":"\\xff""#);
+        project.good(shown).prints("2024-02-01");
+    }
     let server = Server::start(&project, &[]);
     let row = json!({"id": 1, "day": "2024-02-01", "x": 1.0000000000000002, "span": "1 day 02:00:00", "raw": "\\xff", "at": "2024-07-01T12:00:00+00:00"});
     assert_eq!(server.get("/odd?id=1").await, (200, json!([row])));
