@@ -59,12 +59,7 @@ impl Object for Series {
         Some(self.items.len())
     }
 
-    fn call_method(
-        self: &Arc<Self>,
-        _: &mut State<'_, '_>,
-        method: &str,
-        given: &[Value],
-    ) -> Result<Value, Error> {
+    fn call_method(self: &Arc<Self>, _: &mut State, method: &str, given: &[Value]) -> Result<Value, Error> {
         match method {
             "values" => Ok(List::value(self.items.clone())),
             "values_without_nulls" => {
@@ -129,12 +124,7 @@ impl Object for Rows {
         Some(self.rows.len())
     }
 
-    fn call_method(
-        self: &Arc<Self>,
-        _: &mut State<'_, '_>,
-        method: &str,
-        _: &[Value],
-    ) -> Result<Value, Error> {
+    fn call_method(self: &Arc<Self>, _: &mut State, method: &str, _: &[Value]) -> Result<Value, Error> {
         match method {
             "print_table" => Ok(Value::from("")),
             _ => Err(Error::from(ErrorKind::UnknownMethod)),
@@ -192,7 +182,7 @@ pub(super) fn rows(sql: &str) -> Result<Value, Error> {
 }
 
 /// `{% call statement('name', fetch_result=true) %}`, whose text is the SQL.
-pub(super) fn statement(state: &mut State<'_, '_>, arguments: &Arguments<'_>) -> Result<Value, Error> {
+pub(super) fn statement(state: &mut State, arguments: &Arguments<'_>) -> Result<Value, Error> {
     let Some(caller) = arguments.get("caller").cloned() else {
         let hint =
             "write `{% call statement('name', fetch_result=true) %}…{% endcall %}`, or `run_query('…')`";
@@ -257,12 +247,7 @@ impl Object for ColumnOf {
         Enumerator::Values(self.0.keys().map(|name| Value::from(*name)).collect())
     }
 
-    fn call_method(
-        self: &Arc<Self>,
-        _: &mut State<'_, '_>,
-        method: &str,
-        given: &[Value],
-    ) -> Result<Value, Error> {
+    fn call_method(self: &Arc<Self>, _: &mut State, method: &str, given: &[Value]) -> Result<Value, Error> {
         let () = from_args(given)?;
         match method {
             "is_string" | "is_integer" | "is_float" | "is_numeric" | "is_number" => {

@@ -32,7 +32,7 @@ impl Object for Api {
 
     fn call_method(
         self: &Arc<Self>,
-        state: &mut State<'_, '_>,
+        state: &mut State,
         method: &str,
         given: &[Value],
     ) -> Result<Value, Error> {
@@ -62,7 +62,7 @@ impl Object for Columns {
         ObjectRepr::Plain
     }
 
-    fn call(self: &Arc<Self>, _: &mut State<'_, '_>, given: &[Value]) -> Result<Value, Error> {
+    fn call(self: &Arc<Self>, _: &mut State, given: &[Value]) -> Result<Value, Error> {
         let parts = ["column", "dtype", "char_size", "numeric_precision", "numeric_scale"];
         let arguments = Arguments::read("Column", &parts, given)?;
         let data_type = sized(&arguments, &parts[2..])?;
@@ -71,7 +71,7 @@ impl Object for Columns {
 
     fn call_method(
         self: &Arc<Self>,
-        state: &mut State<'_, '_>,
+        state: &mut State,
         method: &str,
         given: &[Value],
     ) -> Result<Value, Error> {
@@ -106,12 +106,7 @@ impl Object for Relations {
         ObjectRepr::Plain
     }
 
-    fn call_method(
-        self: &Arc<Self>,
-        _: &mut State<'_, '_>,
-        method: &str,
-        given: &[Value],
-    ) -> Result<Value, Error> {
+    fn call_method(self: &Arc<Self>, _: &mut State, method: &str, given: &[Value]) -> Result<Value, Error> {
         if method != "create" {
             return Err(Error::from(ErrorKind::UnknownMethod));
         }

@@ -62,12 +62,7 @@ impl Object for List {
         Some(locked(&self.0).len())
     }
 
-    fn call_method(
-        self: &Arc<Self>,
-        _: &mut State<'_, '_>,
-        method: &str,
-        given: &[Value],
-    ) -> Result<Value, Error> {
+    fn call_method(self: &Arc<Self>, _: &mut State, method: &str, given: &[Value]) -> Result<Value, Error> {
         let none = Ok(Value::from(()));
         match method {
             "append" => {
@@ -177,12 +172,7 @@ impl Object for Map {
         Some(locked(&self.0).len())
     }
 
-    fn call_method(
-        self: &Arc<Self>,
-        _: &mut State<'_, '_>,
-        method: &str,
-        given: &[Value],
-    ) -> Result<Value, Error> {
+    fn call_method(self: &Arc<Self>, _: &mut State, method: &str, given: &[Value]) -> Result<Value, Error> {
         let none = Ok(Value::from(()));
         match method {
             "update" => {
@@ -252,12 +242,7 @@ impl Object for Set {
         Some(locked(&self.0).len())
     }
 
-    fn call_method(
-        self: &Arc<Self>,
-        _: &mut State<'_, '_>,
-        method: &str,
-        given: &[Value],
-    ) -> Result<Value, Error> {
+    fn call_method(self: &Arc<Self>, _: &mut State, method: &str, given: &[Value]) -> Result<Value, Error> {
         let own = self.items();
         let mut others: Vec<IndexSet<Value>> = Vec::new();
         if !matches!(method, "add" | "discard" | "remove") {

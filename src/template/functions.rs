@@ -21,13 +21,13 @@ use crate::diagnostic::did_you_mean;
 pub(super) struct Function {
     pub name: &'static str,
     parameters: &'static [&'static str],
-    body: fn(&mut State<'_, '_>, &Arguments<'_>) -> Result<Value, Error>,
+    body: fn(&mut State, &Arguments<'_>) -> Result<Value, Error>,
 }
 
 const fn function(
     name: &'static str,
     parameters: &'static [&'static str],
-    body: fn(&mut State<'_, '_>, &Arguments<'_>) -> Result<Value, Error>,
+    body: fn(&mut State, &Arguments<'_>) -> Result<Value, Error>,
 ) -> Function {
     Function { name, parameters, body }
 }
@@ -97,7 +97,7 @@ impl Object for Open {
         ObjectRepr::Plain
     }
 
-    fn call(self: &Arc<Self>, _: &mut State<'_, '_>, given: &[Value]) -> Result<Value, Error> {
+    fn call(self: &Arc<Self>, _: &mut State, given: &[Value]) -> Result<Value, Error> {
         (self.0)(given)
     }
 }
@@ -115,16 +115,11 @@ impl Object for Function {
         ObjectRepr::Plain
     }
 
-    fn call(self: &Arc<Self>, state: &mut State<'_, '_>, given: &[Value]) -> Result<Value, Error> {
+    fn call(self: &Arc<Self>, state: &mut State, given: &[Value]) -> Result<Value, Error> {
         (self.body)(state, &Arguments::read(self.name, self.parameters, given)?)
     }
 
-    fn call_method(
-        self: &Arc<Self>,
-        _: &mut State<'_, '_>,
-        method: &str,
-        given: &[Value],
-    ) -> Result<Value, Error> {
+    fn call_method(self: &Arc<Self>, _: &mut State, method: &str, given: &[Value]) -> Result<Value, Error> {
         match (self.name, method) {
             ("var", "has_var") => {
                 let name = Arguments::read(method, &["name"], given)?.text("name")?;
@@ -253,7 +248,7 @@ fn name_references(value: &mut serde_json::Value, references: &[Reference]) {
 }
 
 /// `render(…)`: what a text comes to that holds tags itself. Its macros live no longer than it does.
-fn rendered(state: &State<'_, '_>, text: &str) -> Result<Value, Error> {
+fn rendered(state: &State, text: &str) -> Result<Value, Error> {
     let macros = with_render(|render| render.macros.clone());
     let tags = tags(text);
     let prepared = prepare::value(text, &tags, &macros.before(text, &tags, None));

@@ -60,7 +60,7 @@ impl Object for Graph {
 
     fn call_method(
         self: &Arc<Self>,
-        state: &mut State<'_, '_>,
+        state: &mut State,
         method: &str,
         given: &[Value],
     ) -> Result<Value, Error> {
@@ -90,12 +90,7 @@ impl Object for Flags {
         Enumerator::Values(names)
     }
 
-    fn call_method(
-        self: &Arc<Self>,
-        _: &mut State<'_, '_>,
-        method: &str,
-        given: &[Value],
-    ) -> Result<Value, Error> {
+    fn call_method(self: &Arc<Self>, _: &mut State, method: &str, given: &[Value]) -> Result<Value, Error> {
         if method != "get" {
             return Err(Error::from(minijinja::ErrorKind::UnknownMethod));
         }

@@ -267,7 +267,7 @@ impl MacroCall {
     }
 
     /// The macro in this render.
-    fn loaded(&self, state: &mut State<'_, '_>) -> Result<Value, Error> {
+    fn loaded(&self, state: &mut State) -> Result<Value, Error> {
         let known = || with_render(|render| render.loaded.get(&self.name).cloned());
         if let Some(known) = known() {
             return Ok(known);
@@ -329,7 +329,7 @@ impl Object for MacroCall {
         ObjectRepr::Plain
     }
 
-    fn call(self: &Arc<Self>, state: &mut State<'_, '_>, given: &[Value]) -> Result<Value, Error> {
+    fn call(self: &Arc<Self>, state: &mut State, given: &[Value]) -> Result<Value, Error> {
         let macros = with_render(|render| render.macros.clone());
         let Some(entry) = macros.get(&self.name) else {
             return unknown::macro_called(&macros, &self.name);

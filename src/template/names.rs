@@ -27,12 +27,7 @@ impl Object for Namespace {
         with_render(|render| render.macros.called_in(&self.0, name)).map(MacroCall::value)
     }
 
-    fn call_method(
-        self: &Arc<Self>,
-        state: &mut State<'_, '_>,
-        name: &str,
-        given: &[Value],
-    ) -> Result<Value, Error> {
+    fn call_method(self: &Arc<Self>, state: &mut State, name: &str, given: &[Value]) -> Result<Value, Error> {
         let macros = with_render(|render| render.macros.clone());
         // dbt's own functions are in its package, too.
         let function = || function_named(name).filter(|_| self.0 == "dbt");

@@ -68,12 +68,7 @@ impl Object for Target {
         Enumerator::Values(names)
     }
 
-    fn call_method(
-        self: &Arc<Self>,
-        _: &mut State<'_, '_>,
-        method: &str,
-        given: &[Value],
-    ) -> Result<Value, Error> {
+    fn call_method(self: &Arc<Self>, _: &mut State, method: &str, given: &[Value]) -> Result<Value, Error> {
         if method != "get" {
             return Err(Error::from(ErrorKind::UnknownMethod));
         }
@@ -113,12 +108,7 @@ impl Object for Adapter {
         ObjectRepr::Plain
     }
 
-    fn call_method(
-        self: &Arc<Self>,
-        _: &mut State<'_, '_>,
-        method: &str,
-        given: &[Value],
-    ) -> Result<Value, Error> {
+    fn call_method(self: &Arc<Self>, _: &mut State, method: &str, given: &[Value]) -> Result<Value, Error> {
         let relation = |arguments: &Arguments<'_>| name_of(&arguments.value("relation")?, "relation");
         match method {
             "dispatch" => self.dispatched(given),
@@ -148,12 +138,7 @@ impl Object for Exceptions {
         ObjectRepr::Plain
     }
 
-    fn call_method(
-        self: &Arc<Self>,
-        _: &mut State<'_, '_>,
-        method: &str,
-        given: &[Value],
-    ) -> Result<Value, Error> {
+    fn call_method(self: &Arc<Self>, _: &mut State, method: &str, given: &[Value]) -> Result<Value, Error> {
         match method {
             "warn" => {
                 let message = Arguments::read(method, &["msg"], given)?.text("msg")?;
@@ -183,7 +168,7 @@ impl Object for Builtins {
 
     fn call_method(
         self: &Arc<Self>,
-        state: &mut State<'_, '_>,
+        state: &mut State,
         method: &str,
         given: &[Value],
     ) -> Result<Value, Error> {

@@ -15,12 +15,7 @@ const CHANGING: &[&str] =
     &["append", "extend", "insert", "update", "pop", "remove", "clear", "setdefault", "sort"];
 
 /// What a value's own type does not know.
-pub(super) fn method(
-    state: &mut State<'_, '_>,
-    value: &Value,
-    name: &str,
-    given: &[Value],
-) -> Result<Value, Error> {
+pub(super) fn method(state: &mut State, value: &Value, name: &str, given: &[Value]) -> Result<Value, Error> {
     // Before anything is asked, a result has no columns that could have values.
     if value.is_undefined() && is_guessing() {
         return Ok(List::value(Vec::new()));

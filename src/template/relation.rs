@@ -108,12 +108,7 @@ impl Object for Relation {
         })
     }
 
-    fn call_method(
-        self: &Arc<Self>,
-        _: &mut State<'_, '_>,
-        method: &str,
-        given: &[Value],
-    ) -> Result<Value, Error> {
+    fn call_method(self: &Arc<Self>, _: &mut State, method: &str, given: &[Value]) -> Result<Value, Error> {
         match method {
             // Of what is read a batch at a time: all of it.
             "render" => {

@@ -21,7 +21,7 @@ impl Object for Config {
         ObjectRepr::Plain
     }
 
-    fn call(self: &Arc<Self>, _: &mut State<'_, '_>, given: &[Value]) -> Result<Value, Error> {
+    fn call(self: &Arc<Self>, _: &mut State, given: &[Value]) -> Result<Value, Error> {
         configure(given)
     }
 
@@ -29,12 +29,7 @@ impl Object for Config {
         configured(key.as_str()?)
     }
 
-    fn call_method(
-        self: &Arc<Self>,
-        _: &mut State<'_, '_>,
-        method: &str,
-        given: &[Value],
-    ) -> Result<Value, Error> {
+    fn call_method(self: &Arc<Self>, _: &mut State, method: &str, given: &[Value]) -> Result<Value, Error> {
         let arguments = |parameters| Arguments::read(method, parameters, given);
         match method {
             "get" => {

@@ -36,7 +36,7 @@ impl Object for Module {
         (self.values)(key.as_str()?)
     }
 
-    fn call(self: &Arc<Self>, _: &mut State<'_, '_>, given: &[Value]) -> Result<Value, Error> {
+    fn call(self: &Arc<Self>, _: &mut State, given: &[Value]) -> Result<Value, Error> {
         match self.call {
             Some(call) => call(given),
             None => super::state::fail(
@@ -46,12 +46,7 @@ impl Object for Module {
         }
     }
 
-    fn call_method(
-        self: &Arc<Self>,
-        _: &mut State<'_, '_>,
-        method: &str,
-        given: &[Value],
-    ) -> Result<Value, Error> {
+    fn call_method(self: &Arc<Self>, _: &mut State, method: &str, given: &[Value]) -> Result<Value, Error> {
         match self.functions.iter().find(|(name, _)| *name == method) {
             Some((_, function)) => function(given),
             None => Err(Error::from(ErrorKind::UnknownMethod)),

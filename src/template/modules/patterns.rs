@@ -179,12 +179,7 @@ impl Object for Pattern {
         (key.as_str() == Some("pattern")).then(|| Value::from(self.0.as_str()))
     }
 
-    fn call_method(
-        self: &Arc<Self>,
-        _: &mut State<'_, '_>,
-        method: &str,
-        given: &[Value],
-    ) -> Result<Value, Error> {
+    fn call_method(self: &Arc<Self>, _: &mut State, method: &str, given: &[Value]) -> Result<Value, Error> {
         let names: &[&str] = match method {
             "sub" => &["repl", "string", "count"],
             "split" => &["string", "maxsplit"],
@@ -235,12 +230,7 @@ impl Object for Found {
         self.group(key).ok()
     }
 
-    fn call_method(
-        self: &Arc<Self>,
-        _: &mut State<'_, '_>,
-        method: &str,
-        given: &[Value],
-    ) -> Result<Value, Error> {
+    fn call_method(self: &Arc<Self>, _: &mut State, method: &str, given: &[Value]) -> Result<Value, Error> {
         match (method, given) {
             ("group", []) => self.group(&Value::from(0)),
             ("group", [one]) => self.group(one),

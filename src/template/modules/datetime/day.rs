@@ -53,12 +53,7 @@ impl Object for Day {
         of_date(self.0, key.as_str()?)
     }
 
-    fn call_method(
-        self: &Arc<Self>,
-        _: &mut State<'_, '_>,
-        method: &str,
-        given: &[Value],
-    ) -> Result<Value, Error> {
+    fn call_method(self: &Arc<Self>, _: &mut State, method: &str, given: &[Value]) -> Result<Value, Error> {
         match method {
             "isoformat" => Ok(Value::from(self.0.to_string())),
             "strftime" => Ok(Value::from(DateTime::from(self.0).strftime(&text(given, method)?).to_string())),
@@ -95,12 +90,7 @@ impl Object for Clock {
         ObjectRepr::Plain
     }
 
-    fn call_method(
-        self: &Arc<Self>,
-        _: &mut State<'_, '_>,
-        method: &str,
-        given: &[Value],
-    ) -> Result<Value, Error> {
+    fn call_method(self: &Arc<Self>, _: &mut State, method: &str, given: &[Value]) -> Result<Value, Error> {
         match method {
             "isoformat" => Ok(Value::from(self.0.to_string())),
             "strftime" => Ok(Value::from(self.0.strftime(&text(given, method)?).to_string())),
@@ -121,12 +111,7 @@ impl Object for Zone {
         ObjectRepr::Plain
     }
 
-    fn call_method(
-        self: &Arc<Self>,
-        _: &mut State<'_, '_>,
-        method: &str,
-        given: &[Value],
-    ) -> Result<Value, Error> {
+    fn call_method(self: &Arc<Self>, _: &mut State, method: &str, given: &[Value]) -> Result<Value, Error> {
         if method != "localize" {
             return Err(Error::from(ErrorKind::UnknownMethod));
         }

@@ -63,12 +63,7 @@ impl Object for Delta {
         })
     }
 
-    fn call_method(
-        self: &Arc<Self>,
-        _: &mut State<'_, '_>,
-        method: &str,
-        _: &[Value],
-    ) -> Result<Value, Error> {
+    fn call_method(self: &Arc<Self>, _: &mut State, method: &str, _: &[Value]) -> Result<Value, Error> {
         match method {
             "total_seconds" => Ok(Value::from(self.0.as_secs_f64())),
             _ => Err(Error::from(ErrorKind::UnknownMethod)),

@@ -65,12 +65,7 @@ impl Object for Moment {
         })
     }
 
-    fn call_method(
-        self: &Arc<Self>,
-        _: &mut State<'_, '_>,
-        method: &str,
-        given: &[Value],
-    ) -> Result<Value, Error> {
+    fn call_method(self: &Arc<Self>, _: &mut State, method: &str, given: &[Value]) -> Result<Value, Error> {
         match method {
             "date" => Ok(Value::from_object(Day(self.at.date()))),
             "time" => Ok(Value::from_object(Clock(self.at.time()))),
