@@ -37,7 +37,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function("source", &["source", "name"], |_, arguments| {
         refer(Reference::Source(arguments.text("source")?, arguments.text("name")?)).map(Relation::value)
     }),
-    function("is_incremental", &[], |_, _| Ok(Value::from(with_render(|render| render.incremental)))),
+    function("is_incremental", &[], |_, _| Ok(Value::from(with_render(|render| render.subject.incremental)))),
     function("var", &["name", "default"], |_, arguments| variable(arguments)),
     function("env_var", &["name", "default"], |_, arguments| environment(arguments)),
     function("literal", &["value"], |_, arguments| {

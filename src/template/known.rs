@@ -17,7 +17,7 @@ const AT_THE_END: &[&str] = &["results", "schemas", "database_schemas"];
 
 /// What is known by `name`, if that is one of these words; empty while the project is read.
 pub(super) fn named(name: &str) -> Option<Value> {
-    let ends_run = || with_render(|render| render.ends_run);
+    let ends_run = || with_render(|render| render.subject.ends_run);
     let is_known = name == "selected_resources" || AT_THE_END.contains(&name) && ends_run();
     let told = || answer(name).map(|told| told.unwrap_or_else(|| List::value(Vec::new())));
     is_known.then(|| told().unwrap_or_else(Value::from))

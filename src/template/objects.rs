@@ -41,7 +41,7 @@ struct Target;
 pub(super) fn part_of_target(part: &str) -> Value {
     let found = with_render(|render| match render.scope.target.get(part) {
         Some(value) => Some(Value::from(Serde(value))),
-        None if part == "schema" => Some(match render.layer_schema.as_str() {
+        None if part == "schema" => Some(match render.subject.layer_schema.as_str() {
             "" => render.scope.target.get("prod").map(|name| Value::from(Serde(name))).unwrap_or_default(),
             own => Value::from(own),
         }),

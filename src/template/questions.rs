@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::faults::Placing;
-use super::{Library, Reference, Rendered, Scope, Subject, marks};
+use super::subject::Whose;
+use super::{Library, Reference, Rendered, Scope, marks};
 use crate::diagnostic::Diagnostic;
 
 /// What is asked, in a text whose stand-ins count the references beside it.
@@ -133,42 +134,6 @@ pub(super) struct Again {
     pub variables: BTreeMap<String, minijinja::Value>,
     pub subject: Whose,
     pub placing: Placing,
-}
-
-/// A [`Subject`] that is kept.
-pub(super) struct Whose {
-    name: String,
-    schema: String,
-    layer_schema: String,
-    incremental: bool,
-    ends_run: bool,
-    config: Map<String, Value>,
-}
-
-impl From<Subject<'_>> for Whose {
-    fn from(subject: Subject<'_>) -> Self {
-        Self {
-            name: subject.name.to_owned(),
-            schema: subject.schema.to_owned(),
-            layer_schema: subject.layer_schema.to_owned(),
-            incremental: subject.incremental,
-            ends_run: subject.ends_run,
-            config: subject.config.cloned().unwrap_or_default(),
-        }
-    }
-}
-
-impl Whose {
-    fn subject(&self) -> Subject<'_> {
-        Subject {
-            name: &self.name,
-            schema: &self.schema,
-            layer_schema: &self.layer_schema,
-            incremental: self.incremental,
-            ends_run: self.ends_run,
-            config: Some(&self.config),
-        }
-    }
 }
 
 impl fmt::Debug for Asking {

@@ -51,8 +51,9 @@ impl Relation {
         };
         let name = match self {
             Self::This => {
-                let names = with_render(|render| [render.schema.clone(), render.name.clone()]);
-                return Some(Value::from(names[own].as_str()));
+                return Some(with_render(|render| {
+                    Value::from([&render.subject.schema, &render.subject.name][own].as_str())
+                }));
             }
             Self::Named(name) => name,
         };

@@ -7,10 +7,10 @@ use std::error::Error as _;
 use std::sync::Arc;
 
 use minijinja::{Error, ErrorKind, Value};
-use serde_json::{Map, Value as Json};
 
 use super::macros::Macros;
 use super::questions::{Answer, Answers, Fault, Question, QuestionKind, Run};
+use super::subject::Whose;
 use super::{Reference, Rendered, Scope, Subject, marks};
 
 /// What to do about an error, told beside it.
@@ -53,13 +53,7 @@ pub(super) struct Render {
     pub loaded: HashMap<String, Value>,
     /// Of the text that is rendered.
     pub path: String,
-    pub name: String,
-    pub schema: String,
-    pub layer_schema: String,
-    pub incremental: bool,
-    pub ends_run: bool,
-    /// What folders and YAML configure.
-    pub config: Map<String, Json>,
+    pub subject: Whose,
     pub out: Rendered,
     moment: Moment,
     /// Whether it may come out otherwise at work: it read `execute`, or asked something.
@@ -109,12 +103,7 @@ pub(super) fn with_state<T>(
         loader: None,
         loaded: HashMap::new(),
         path: path.to_owned(),
-        name: subject.name.to_owned(),
-        schema: subject.schema.to_owned(),
-        layer_schema: subject.layer_schema.to_owned(),
-        incremental: subject.incremental,
-        ends_run: subject.ends_run,
-        config: subject.config.cloned().unwrap_or_default(),
+        subject: subject.into(),
         out: Rendered::default(),
         moment: moment.clone(),
         asks: false,

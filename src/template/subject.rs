@@ -4,13 +4,51 @@ use std::sync::Arc;
 
 use minijinja::value::{Object, ObjectRepr};
 use minijinja::{Error, State, Value};
+use serde_json::{Map, Value as Json};
 
+use super::Subject;
 use super::arguments::Arguments;
 use super::functions::{configure, function_named};
 use super::names::known_to_all;
 use super::objects::part_of_target;
 use super::state::{fail, faulty, with_render};
 use super::values::changeable;
+
+/// A [`Subject`] that is kept.
+pub(super) struct Whose {
+    pub name: String,
+    pub schema: String,
+    pub layer_schema: String,
+    pub incremental: bool,
+    pub ends_run: bool,
+    pub config: Map<String, Json>,
+}
+
+impl From<Subject<'_>> for Whose {
+    fn from(subject: Subject<'_>) -> Self {
+        Self {
+            name: subject.name.to_owned(),
+            schema: subject.schema.to_owned(),
+            layer_schema: subject.layer_schema.to_owned(),
+            incremental: subject.incremental,
+            ends_run: subject.ends_run,
+            config: subject.config.cloned().unwrap_or_default(),
+        }
+    }
+}
+
+impl Whose {
+    pub fn subject(&self) -> Subject<'_> {
+        Subject {
+            name: &self.name,
+            schema: &self.schema,
+            layer_schema: &self.layer_schema,
+            incremental: self.incremental,
+            ends_run: self.ends_run,
+            config: Some(&self.config),
+        }
+    }
+}
 
 /// What the text configures: `config(…)`.
 #[derive(Debug)]
@@ -69,7 +107,7 @@ fn fqn(package: &str, path: &str) -> Vec<String> {
 /// What the text has configured so far, else what YAML and folders do.
 fn configured(name: &str) -> Option<Value> {
     with_render(|render| {
-        let found = render.out.config.get(name).or_else(|| render.config.get(name)).map(changeable);
+        let found = render.out.config.get(name).or_else(|| render.subject.config.get(name)).map(changeable);
         found.or_else(|| (name == "materialized").then(|| Value::from("view")))
     })
 }
@@ -83,7 +121,7 @@ impl Object for Model {
         let part = key.as_str()?;
         let (name, schema, path, package) = with_render(|render| {
             let package = render.macros.package_of(&render.path).unwrap_or(&render.macros.project).to_owned();
-            (render.name.clone(), render.schema.clone(), render.path.clone(), package)
+            (render.subject.name.clone(), render.subject.schema.clone(), render.path.clone(), package)
         });
         Some(match part {
             "name" | "alias" | "identifier" => Value::from(name),
