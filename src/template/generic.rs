@@ -74,7 +74,7 @@ impl Library {
     }
 
     /// The call of a macro by its whole name with arguments that stand in variables, behind what sets them.
-    fn prepared_call(&self, text: &str, called: &str) -> String {
+    pub(super) fn prepared_call(&self, text: &str, called: &str) -> String {
         let call = format!("{{{{ {called} }}}}");
         prepare::value(text, &tags(text), &self.macros.before(&call, &tags(&call), None)).text
     }

@@ -202,9 +202,15 @@ impl Macros {
         all.into_iter().find(|name| self.has(name))
     }
 
-    /// The package that a file is of.
+    /// The package that a file is of, and its path there; nothing where it is the project's own.
+    pub fn place_of<'a>(&self, path: &'a str) -> Option<(&str, &'a str)> {
+        self.folders
+            .iter()
+            .find_map(|(folder, name)| Some((name.as_str(), path.strip_prefix(folder.as_str())?)))
+    }
+
     pub fn package_of(&self, path: &str) -> Option<&str> {
-        self.folders.iter().find(|(folder, _)| path.starts_with(folder)).map(|(_, name)| name.as_str())
+        self.place_of(path).map(|(package, _)| package)
     }
 
     /// What has to stand before a text, so that it can call macros; in a package the package's own come first.

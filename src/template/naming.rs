@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 use minijinja::Value;
 
-use super::scan::tags;
 use super::state::Moment;
-use super::{Library, Subject, prepare};
+use super::{Library, Subject};
 use crate::diagnostic::{Diagnostic, Location};
 
 impl Library {
@@ -44,8 +43,7 @@ impl Library {
         let found = [name.to_owned()].into_iter().chain(self.macros.dispatched(name, None)).find(is_own);
         let Some(called) = found else { return Ok(None) };
         let text = format!("{{{{ elt_macro('{called}')(asked, model) }}}}");
-        let call = format!("{{{{ {called} }}}}");
-        let text = prepare::value(&text, &tags(&text), &self.macros.before(&call, &tags(&call), None)).text;
+        let text = self.prepared_call(&text, &called);
         let variables = BTreeMap::from([("asked".to_owned(), Value::from(asked))]);
         let named = (place.file.path.as_str(), text.as_str());
         let ended = self.render_at(&Moment::Work(Arc::default()), &self.scope, named, &variables, subject);

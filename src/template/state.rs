@@ -137,13 +137,17 @@ pub(super) fn with_render<T>(with: impl FnOnce(&mut Render) -> T) -> T {
     RENDER.with_borrow_mut(|render| with(render.as_mut().expect("functions run only inside a render")))
 }
 
+fn fault(message: String, hint: &str) -> Error {
+    Error::new(ErrorKind::InvalidOperation, message).with_source(Hint(hint.to_owned()))
+}
+
 pub(super) fn fail<T>(message: String, hint: &str) -> Result<T, Error> {
-    Err(Error::new(ErrorKind::InvalidOperation, message).with_source(Hint(hint.to_owned())))
+    Err(fault(message, hint))
 }
 
 /// A value that is told to be wrong as soon as it is used.
 pub(super) fn faulty(message: String, hint: &str) -> Value {
-    Value::from(Error::new(ErrorKind::InvalidOperation, message).with_source(Hint(hint.to_owned())))
+    Value::from(fault(message, hint))
 }
 
 pub(super) fn message(text: String, told: bool) {

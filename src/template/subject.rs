@@ -94,16 +94,6 @@ impl Object for Config {
     }
 }
 
-/// Package, folders, name.
-fn fqn(package: &str, path: &str) -> Vec<String> {
-    let inside = ["models/", "rules/"]
-        .iter()
-        .find_map(|folder| path.split_once(folder))
-        .map_or(path, |(_, inside)| inside);
-    let without_ending = inside.rsplit_once('.').map_or(inside, |(name, _)| name);
-    std::iter::once(package).chain(without_ending.split('/')).map(str::to_owned).collect()
-}
-
 /// What the text has configured so far, else what YAML and folders do.
 fn configured(name: &str) -> Option<Value> {
     with_render(|render| {
@@ -119,15 +109,19 @@ pub(super) struct Model;
 impl Object for Model {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let part = key.as_str()?;
-        let (name, schema, path, package) = with_render(|render| {
-            let package = render.macros.package_of(&render.path).unwrap_or(&render.macros.project).to_owned();
-            (render.subject.name.clone(), render.subject.schema.clone(), render.path.clone(), package)
+        let (name, schema, path) = with_render(|render| {
+            (render.subject.name.clone(), render.subject.schema.clone(), render.path.clone())
         });
+        let macros = with_render(|render| render.macros.clone());
+        let (package, inside) = macros.place_of(&path).unwrap_or((&macros.project, &path));
         Some(match part {
             "name" | "alias" | "identifier" => Value::from(name),
             "schema" => Value::from(schema),
             "database" => part_of_target("dbname"),
-            "fqn" => Value::from(fqn(&package, &path)),
+            "fqn" => {
+                let name = inside.rsplit_once('.').map_or(inside, |(name, _)| name);
+                std::iter::once(package).chain(name.split('/').skip(1)).collect()
+            }
             "resource_type" => Value::from(if path.ends_with(".csv") { "seed" } else { "model" }),
             "package_name" => Value::from(package),
             "unique_id" => Value::from(format!("model.{package}.{name}")),

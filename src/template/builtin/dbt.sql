@@ -135,9 +135,6 @@ from generate_series(0, {{ dbt.datediff(first, end, datepart) }} - 1) as number
 {% macro dbt__default__generate_schema_name(custom_schema_name=none, node=none) -%}
 {{ dbt.generate_schema_name(custom_schema_name, node) }}
 {%- endmacro %}
-{% macro default__generate_schema_name(custom_schema_name=none, node=none) -%}
-{{ dbt.generate_schema_name(custom_schema_name, node) }}
-{%- endmacro %}
 {% macro dbt__generate_schema_name_for_env(custom_schema_name, node) -%}
 {%- if target.name == 'prod' and custom_schema_name is not none -%}
 {{ custom_schema_name | trim }}
@@ -148,6 +145,6 @@ from generate_series(0, {{ dbt.datediff(first, end, datepart) }} - 1) as number
 {% macro dbt__generate_alias_name(custom_alias_name=none, node=none) -%}
 {{ (custom_alias_name or node.name) | trim }}
 {%- endmacro %}
-{% macro default__generate_alias_name(custom_alias_name=none, node=none) -%}
+{% macro dbt__default__generate_alias_name(custom_alias_name=none, node=none) -%}
 {{ dbt.generate_alias_name(custom_alias_name, node) }}
 {%- endmacro %}
