@@ -4,6 +4,7 @@ use globset::GlobMatcher;
 use serde_json::{Value, json};
 
 use super::Item;
+use crate::diagnostic::SourceFile;
 use crate::manifest::{Exposure, Manifest, Node, Test, UnitTest};
 
 /// What nodes, tests, exposures and analyses have in common.
@@ -23,65 +24,37 @@ impl<'a> View<'a> {
         match item {
             Item::Node(id) => {
                 let node = manifest.node(id);
-                let fqn = manifest.fqn(id);
-                let (name, path, tags) = (node.name.as_str(), node.file.path.as_str(), &node.config.tags);
-                Self { name, path, fqn, tags, node: Some(node), test: None, unit_test: None, exposure: None }
+                let all = Self::all(node.name.as_str(), &node.file, manifest.fqn(id), &node.config.tags);
+                Self { node: Some(node), ..all }
             }
             Item::Test(index) => {
                 let test = &manifest.tests[index];
-                let (path, tags) = (test.file.path.as_str(), &test.config.tags);
-                Self {
-                    name: &test.name,
-                    path,
-                    fqn: manifest.test_fqn(test),
-                    tags,
-                    node: None,
-                    test: Some(test),
-                    unit_test: None,
-                    exposure: None,
-                }
+                let all = Self::all(&test.name, &test.file, manifest.test_fqn(test), &test.config.tags);
+                Self { test: Some(test), ..all }
             }
             Item::UnitTest(index) => {
                 let test = &manifest.unit_tests[index];
-                Self {
-                    name: &test.written.name,
-                    path: &test.written.place.file.path,
-                    fqn: manifest.unit_test_fqn(test),
-                    tags: &test.written.tags,
-                    node: None,
-                    test: None,
-                    unit_test: Some(test),
-                    exposure: None,
-                }
+                let (written, fqn) = (&test.written, manifest.unit_test_fqn(test));
+                let all = Self::all(&written.name, &written.place.file, fqn, &written.tags);
+                Self { unit_test: Some(test), ..all }
             }
             Item::Exposure(index) => {
                 let exposure = &manifest.exposures[index];
-                let written = &exposure.written;
-                Self {
-                    name: &written.name,
-                    path: &written.place.file.path,
-                    fqn: manifest.exposure_fqn(exposure),
-                    tags: &written.tags,
-                    node: None,
-                    test: None,
-                    unit_test: None,
-                    exposure: Some(exposure),
-                }
+                let (written, fqn) = (&exposure.written, manifest.exposure_fqn(exposure));
+                let all = Self::all(&written.name, &written.place.file, fqn, &written.tags);
+                Self { exposure: Some(exposure), ..all }
             }
             Item::Analysis(index) => {
                 let analysis = &manifest.analyses[index];
-                Self {
-                    name: &analysis.name,
-                    path: &analysis.file.path,
-                    fqn: manifest.analysis_fqn(analysis),
-                    tags: &analysis.config.tags,
-                    node: None,
-                    test: None,
-                    unit_test: None,
-                    exposure: None,
-                }
+                let fqn = manifest.analysis_fqn(analysis);
+                Self::all(&analysis.name, &analysis.file, fqn, &analysis.config.tags)
             }
         }
+    }
+
+    /// What all have.
+    fn all(name: &'a str, file: &'a SourceFile, fqn: Vec<&'a str>, tags: &'a [String]) -> Self {
+        Self { name, path: &file.path, fqn, tags, node: None, test: None, unit_test: None, exposure: None }
     }
 
     /// By its name, by its dotted path from any folder on, or by that of a folder it lies in. Exposures have
