@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::manifest::{Node, Test};
+use crate::manifest::{Node, Test, notes};
 use crate::secret::Secrets;
 
 /// The config of a model or seed.
@@ -37,7 +37,7 @@ pub(super) fn of_node(node: &Node, secrets: &Secrets) -> Value {
     }
     config.insert("materialized".into(), node.materialization.name().into());
     config.insert("tags".into(), node.config.tags.clone().into());
-    config.insert("meta".into(), meta(&node.config.meta));
+    config.insert("meta".into(), notes(&node.config.meta));
     hidden(Value::Object(config), secrets)
 }
 
@@ -49,7 +49,7 @@ pub(super) fn of_source(node: &Node, secrets: &Secrets) -> Value {
         "freshness": config.freshness,
         "loaded_at_field": config.loaded_at_field,
         "loaded_at_query": config.loaded_at_query,
-        "meta": meta(&config.meta),
+        "meta": notes(&config.meta),
         "tags": config.tags,
     });
     hidden(words, secrets)
@@ -102,17 +102,8 @@ pub(super) fn of_test(test: &Test, secrets: &Secrets) -> Value {
     }
     config.insert("materialized".into(), "test".into());
     config.insert("tags".into(), test.config.tags.clone().into());
-    config.insert("meta".into(), meta(&test.config.meta));
+    config.insert("meta".into(), notes(&test.config.meta));
     hidden(Value::Object(config), secrets)
-}
-
-/// Notes are a map in dbt's schema.
-pub(super) fn meta(written: &Value) -> Value {
-    match written {
-        Value::Object(_) => written.clone(),
-        Value::Null => json!({}),
-        other => json!({"meta": other}),
-    }
 }
 
 /// The value without secrets.

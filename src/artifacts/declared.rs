@@ -5,9 +5,9 @@ use serde_json::json;
 
 use super::config;
 use super::entries::{Argument, DependsOn, DocsBlock, Exposure, Macro, Nothing, SHOWN, Source, UnitTest};
-use super::manifest::{BUILTIN, Writer, inside};
+use super::manifest::{BUILTIN, Writer};
 use super::nodes::columns;
-use crate::manifest::{self as compiled, Body, Node};
+use crate::manifest::{self as compiled, Body, Node, inside, notes};
 use crate::name::Relation;
 use crate::project::Rows;
 use crate::template;
@@ -17,7 +17,7 @@ impl<'a> Writer<'a> {
         let mut sources = IndexMap::new();
         for id in self.manifest.ids() {
             let node = self.manifest.node(id);
-            if matches!(node.body, Body::Source { .. }) {
+            if node.is_source() {
                 let source = self.source(node, &self.manifest.published(id));
                 sources.insert(source.unique_id.clone(), source);
             }
@@ -52,7 +52,7 @@ impl<'a> Writer<'a> {
             external: None,
             description: &node.description,
             columns: columns(&node.columns),
-            meta: config::meta(&node.config.meta),
+            meta: notes(&node.config.meta),
             source_meta: Nothing {},
             tags: &node.config.tags,
             config: config::of_source(node, self.secrets),

@@ -7,10 +7,10 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::entries::{self, DocsBlock, Exposure, Group, Nothing, Ref, Source, UnitTest};
-use super::nodes::{Nodes, model_name, version};
+use super::nodes::{Nodes, version};
 use super::{Invocation, Metadata};
 use crate::manifest::select::{NamedSelector, NamedSelectors};
-use crate::manifest::{self as compiled, Body, Manifest, NodeId, hash};
+use crate::manifest::{Body, Manifest, NodeId, hash};
 use crate::name::Relation;
 use crate::project::Project;
 use crate::secret::Secrets;
@@ -128,7 +128,7 @@ impl<'a> Writer<'a> {
             let node = self.manifest.node(*parent);
             match &node.body {
                 Body::Source { table, .. } => sources.push([node.domain.as_str(), table.as_str()]),
-                _ => refs.push(Ref { name: model_name(node), package: None, version: version(node) }),
+                _ => refs.push(Ref { name: node.name_of_versions(), package: None, version: version(node) }),
             }
         }
         (refs, sources)
@@ -141,7 +141,7 @@ impl<'a> Writer<'a> {
             parents.insert(self.ids[id.0].clone(), self.ids_of(&self.manifest.node(id).parents));
         }
         for test in &self.manifest.tests {
-            parents.insert(self.manifest.test_id(test), self.ids_of(&targets(test)));
+            parents.insert(self.manifest.test_id(test), self.ids_of(&test.reads()));
         }
         for analysis in &self.manifest.analyses {
             let above = self.ids_of(&analysis.text.targets);
@@ -207,17 +207,4 @@ fn selectors(project: &Project) -> Map<String, Value> {
         (name, entry)
     };
     all.map(entry).collect()
-}
-
-/// What a test reads, each once.
-pub(super) fn targets(test: &compiled::Test) -> Vec<NodeId> {
-    let mut targets = test.text.targets.clone();
-    targets.sort_unstable();
-    targets.dedup();
-    targets
-}
-
-/// A path without the folder that all files of its kind lie in.
-pub(super) fn inside(path: &str) -> &str {
-    path.split_once('/').map_or(path, |(_, rest)| rest)
 }

@@ -9,10 +9,11 @@ use super::entries::{
     Checksum, Code, Column, Columns, Contract, DependsOn, Entry, Group, ModelPart, SHOWN, SeedPart,
     TestMetadata, TestPart,
 };
-use super::manifest::{Writer, inside, targets};
-use crate::manifest::{self as compiled, Body, Node, NodeId, hash};
+use super::manifest::Writer;
+use crate::manifest::select::ResourceType;
+use crate::manifest::{self as compiled, Body, Node, NodeId, hash, inside, notes};
 use crate::name::Relation;
-use crate::project::{ColumnProperties, Constraint, ConstraintKind, Layer, Materialization};
+use crate::project::{ColumnProperties, Constraint, ConstraintKind, Layer};
 
 /// The entries by their ids. Each is made as it is written: together they would be the largest thing in memory.
 pub(super) struct Nodes<'a>(pub Writer<'a>);
@@ -20,7 +21,7 @@ pub(super) struct Nodes<'a>(pub Writer<'a>);
 impl Serialize for Nodes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(writer) = self;
-        let is_made = |id: &NodeId| !matches!(writer.manifest.node(*id).body, Body::Source { .. });
+        let is_made = |id: &NodeId| !writer.manifest.node(*id).is_source();
         let nodes = writer.manifest.ids().filter(is_made).map(|id| writer.node(id));
         let tests = writer.manifest.tests.iter().map(|test| writer.test(test));
         let analyses = writer.manifest.analyses.iter().map(|analysis| writer.analysis(analysis));
@@ -51,7 +52,7 @@ impl<'a> Writer<'a> {
             disabled.entry(id).or_default().push(entry);
         };
         for node in &self.manifest.disabled {
-            if let Body::Source { .. } = &node.body {
+            if node.is_source() {
                 let relation = Relation::new(node.schema.clone(), node.name.clone());
                 let entry = self.source(node, &relation);
                 off(self.manifest.id_of(node), &|| serde_json::to_value(&entry));
@@ -80,17 +81,13 @@ impl<'a> Writer<'a> {
     fn entry(&self, node: &'a Node) -> Entry<'a> {
         let (package, inside_package) = self.manifest.package_of(&node.file.path);
         let is_model = matches!(node.body, Body::Model { .. });
-        let is_snapshot = is_model && node.materialization == Materialization::Snapshot;
+        let resource_type = ResourceType::of_node(node);
         let macros = if is_model { self.macros(&self.project.library.calls(&node.file)) } else { Vec::new() };
         Entry {
             database: self.database,
             schema: node.schema.as_str(),
-            name: model_name(node),
-            resource_type: match (is_model, is_snapshot) {
-                (_, true) => "snapshot",
-                (true, false) => "model",
-                (false, false) => "seed",
-            },
+            name: node.name_of_versions(),
+            resource_type: resource_type.name(),
             package_name: package,
             path: inside(inside_package),
             original_file_path: inside_package,
@@ -102,7 +99,7 @@ impl<'a> Writer<'a> {
             tags: &node.config.tags,
             description: &node.description,
             columns: columns(&node.columns),
-            meta: config::meta(&node.config.meta),
+            meta: notes(&node.config.meta),
             group: node.config.group.as_str(),
             docs: SHOWN,
             patch_path: node.described_in.as_ref().map(|file| self.patch_path(&file.path)),
@@ -115,7 +112,7 @@ impl<'a> Writer<'a> {
             depends_on: DependsOn { macros, nodes: None },
             code: None,
             test: None,
-            model: (is_model && !is_snapshot).then(|| ModelPart {
+            model: (resource_type == ResourceType::Model).then(|| ModelPart {
                 access: node.config.access.as_str().unwrap_or("protected"),
                 constraints: node.constraints.iter().map(model_constraint).collect(),
                 version: version(node),
@@ -156,7 +153,7 @@ impl<'a> Writer<'a> {
     }
 
     fn test(&self, test: &'a compiled::Test) -> Entry<'a> {
-        let targets = targets(test);
+        let targets = test.reads();
         let called = match test.is_singular() {
             true => self.project.library.calls(&test.file),
             false => vec![format!("test_{}", test.called)],
@@ -187,7 +184,7 @@ impl<'a> Writer<'a> {
             tags: &test.config.tags,
             description: &test.description,
             columns: Columns::new(),
-            meta: config::meta(&test.config.meta),
+            meta: notes(&test.config.meta),
             group: None,
             docs: SHOWN,
             patch_path: None,
@@ -213,7 +210,7 @@ impl<'a> Writer<'a> {
         config.insert("enabled".into(), true.into());
         config.insert("materialized".into(), "view".into());
         config.insert("tags".into(), analysis.config.tags.clone().into());
-        config.insert("meta".into(), config::meta(&analysis.config.meta));
+        config.insert("meta".into(), notes(&analysis.config.meta));
         Entry {
             database: self.database,
             schema: self.manifest.schema(Layer::Prod).as_str(),
@@ -230,7 +227,7 @@ impl<'a> Writer<'a> {
             tags: &analysis.config.tags,
             description: &analysis.description,
             columns: Columns::new(),
-            meta: config::meta(&analysis.config.meta),
+            meta: notes(&analysis.config.meta),
             group: None,
             docs: SHOWN,
             patch_path: None,
@@ -299,11 +296,6 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// What all versions of it are called.
-pub(super) fn model_name(node: &Node) -> &str {
-    node.version.as_ref().map_or(node.model_name(), |version| &version.model)
-}
-
 pub(super) fn version(node: &Node) -> Option<Value> {
     node.version.as_ref().map(|version| number(&version.label))
 }
@@ -318,7 +310,7 @@ pub(super) fn columns(columns: &[ColumnProperties]) -> Columns<'_> {
 }
 
 fn column(column: &ColumnProperties) -> Column<'_> {
-    let meta = config::meta(column.meta.as_ref().unwrap_or(&Value::Null));
+    let meta = notes(column.meta.as_ref().unwrap_or(&Value::Null));
     Column {
         name: &column.name,
         description: &column.description,

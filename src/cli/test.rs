@@ -19,7 +19,7 @@ use super::work::{NOTHING_CHANGED, cancel_on_signal, is_published, not_published
 use super::{Context, FAILED, Outcome, Stop};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::Engine;
-use crate::manifest::{Body, Manifest, NodeId};
+use crate::manifest::{Manifest, NodeId};
 use crate::pipeline::{NodeRecord, NodeStatus, RunStatus};
 use crate::project::Project;
 use crate::run::{self, Around, Elsewhere, Observer, Place, Request, TestsEnded};
@@ -130,7 +130,7 @@ impl Testing<'_> {
         };
         let targets = || tests.iter().flat_map(|index| &manifest.tests[*index].text.targets).copied();
         let reads_published = targets()
-            .any(|id| elsewhere.get(id).is_none() && !matches!(manifest.node(id).body, Body::Source { .. }));
+            .any(|id| elsewhere.get(id).is_none() && !manifest.node(id).is_source());
         let only_units = reads_published && !is_published(&session, manifest).await?;
         if only_units && units.is_empty() {
             return Err(not_published(&place.target.name));

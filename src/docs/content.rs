@@ -95,7 +95,7 @@ fn node(facts: &Facts<'_>, id: NodeId) -> Value {
         Body::Model { .. } => manifest.query(id, false, &|target| manifest.published(target)).text,
         _ => String::new(),
     };
-    let written = if matches!(node.body, Body::Source { .. }) { "" } else { node.file.text.as_str() };
+    let written = if node.is_source() { "" } else { node.file.text.as_str() };
     let described = facts.described.get(&id);
     let exposed = manifest.exposures.iter().enumerate();
     let exposed = exposed.filter(|(_, exposure)| exposure.parents.contains(&id)).map(|(index, _)| index);

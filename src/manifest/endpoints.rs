@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Body, Manifest, Node, NodeId};
+use super::{Manifest, Node, NodeId};
 use crate::diagnostic::{Diagnostic, Location};
 use crate::endpoint::{Cache, Endpoint};
 use crate::project::{Layer, Materialization, Properties};
@@ -32,7 +32,7 @@ fn looks_outside(nodes: &[Node], id: NodeId) -> bool {
     let (mut seen, mut ahead) = (HashSet::from([id]), vec![id]);
     while let Some(id) = ahead.pop() {
         let node = &nodes[id.0];
-        if matches!(node.body, Body::Source { .. }) {
+        if node.is_source() {
             return true;
         }
         if matches!(node.materialization, Materialization::View | Materialization::Ephemeral) {

@@ -5,15 +5,17 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::identity::inside;
+use super::select::ResourceType;
 use super::{Body, Exposure, Manifest, Node, NodeId, Test, UnitTest};
-use crate::project::{ColumnProperties, Materialization, Version};
+use crate::project::{ColumnProperties, Materialization};
 
 impl Manifest {
     /// Made when it is first asked for.
     pub fn flat_graph(&self) -> &Arc<Value> {
         self.flat_graph.get_or_init(|| {
             let (sources, nodes): (Vec<NodeId>, Vec<NodeId>) =
-                self.ids().partition(|id| matches!(self.node(*id).body, Body::Source { .. }));
+                self.ids().partition(|id| self.node(*id).is_source());
             let by_id = |ids: Vec<NodeId>| ids.into_iter().map(|id| (self.unique_id(id), self.flat_node(id)));
             let tests = self.tests.iter().map(|test| (self.test_id(test), self.flat_test(test)));
             let exposures = self.exposures.iter().map(|one| (self.exposure_id(one), self.flat_exposure(one)));
@@ -35,16 +37,10 @@ impl Manifest {
         let node = self.node(id);
         let relation = self.published(id);
         let (package, path) = self.package_of(&node.file.path);
-        let resource_type = match (&node.body, node.materialization) {
-            (Body::Source { .. }, _) => "source",
-            (Body::Rule(_), _) => "seed",
-            (_, Materialization::Snapshot) => "snapshot",
-            _ => "model",
-        };
-        let version = node.version.as_ref();
+        let resource_type = ResourceType::of_node(node);
         let mut flat = json!({
-            "name": version.map_or(node.model_name(), |version| &version.model),
-            "resource_type": resource_type,
+            "name": node.name_of_versions(),
+            "resource_type": resource_type.name(),
             "unique_id": self.unique_id(id),
             "package_name": package,
             "path": inside(path),
@@ -58,11 +54,11 @@ impl Manifest {
             "description": node.description,
             "columns": node.columns.iter().map(column).collect::<Map<_, _>>(),
             "tags": node.config.tags,
-            "meta": noted(&node.config.meta),
+            "meta": notes(&node.config.meta),
             "config": config(node),
             "group": node.config.group,
-            "version": version.map(|version| &version.label),
-            "raw_code": if resource_type == "model" || resource_type == "snapshot" { node.file.text.as_str() } else { "" },
+            "version": node.version.as_ref().map(|version| &version.label),
+            "raw_code": if matches!(node.body, Body::Model { .. }) { node.file.text.as_str() } else { "" },
             "language": "sql",
             "access": node.config.access.as_str().unwrap_or("protected"),
             "depends_on": { "nodes": self.ids_of(&node.parents), "macros": [] },
@@ -83,9 +79,7 @@ impl Manifest {
 
     pub fn flat_test(&self, test: &Test) -> Value {
         let (package, path) = self.package_of(&test.file.path);
-        let mut targets = test.text.targets.clone();
-        targets.sort_unstable();
-        targets.dedup();
+        let targets = test.reads();
         let (refs, sources) = self.references(&targets);
         let mut config = test.words.clone();
         config.insert("enabled".into(), true.into());
@@ -95,7 +89,7 @@ impl Manifest {
             test.config.severity.as_deref().unwrap_or("error").to_uppercase().into(),
         );
         config.insert("tags".into(), test.config.tags.clone().into());
-        config.insert("meta".into(), noted(&test.config.meta));
+        config.insert("meta".into(), notes(&test.config.meta));
         let generic = (!test.is_singular())
             .then(|| json!({"name": test.kind, "namespace": test.package, "kwargs": test.arguments}));
         json!({
@@ -115,7 +109,7 @@ impl Manifest {
             "attached_node": test.subject.map(|id| self.unique_id(id)),
             "test_metadata": generic,
             "tags": test.config.tags,
-            "meta": noted(&test.config.meta),
+            "meta": notes(&test.config.meta),
             "config": config,
             "depends_on": { "nodes": self.ids_of(&targets), "macros": [] },
             "refs": refs,
@@ -188,12 +182,10 @@ impl Manifest {
     fn references(&self, parents: &[NodeId]) -> (Value, Value) {
         let (mut refs, mut sources) = (Vec::new(), Vec::new());
         for node in parents.iter().map(|parent| self.node(*parent)) {
-            let version = node.version.as_ref();
-            let name = version.map_or(node.model_name(), |version: &Version| &version.model);
+            let version = node.version.as_ref().map(|version| &version.label);
             match &node.body {
                 Body::Source { table, .. } => sources.push(json!([node.domain, table])),
-                _ => refs
-                    .push(json!({"name": name, "package": null, "version": version.map(|one| &one.label)})),
+                _ => refs.push(json!({"name": node.name_of_versions(), "package": null, "version": version})),
             }
         }
         (refs.into(), sources.into())
@@ -205,12 +197,12 @@ fn config(node: &Node) -> Value {
     config.insert("enabled".into(), true.into());
     config.insert("materialized".into(), node.materialization.name().into());
     config.insert("tags".into(), node.config.tags.clone().into());
-    config.insert("meta".into(), noted(&node.config.meta));
+    config.insert("meta".into(), notes(&node.config.meta));
     Value::Object(config)
 }
 
 fn column(column: &ColumnProperties) -> (String, Value) {
-    let meta = noted(column.meta.as_ref().unwrap_or(&Value::Null));
+    let meta = notes(column.meta.as_ref().unwrap_or(&Value::Null));
     let flat = json!({
         "name": column.name,
         "description": column.description,
@@ -222,12 +214,11 @@ fn column(column: &ColumnProperties) -> (String, Value) {
     (column.name.clone(), flat)
 }
 
-/// Notes are a map with dbt.
-fn noted(written: &Value) -> Value {
-    if written.is_null() { json!({}) } else { written.clone() }
-}
-
-/// A path without the folder that all files of its kind lie in.
-fn inside(path: &str) -> &str {
-    path.split_once('/').map_or(path, |(_, rest)| rest)
+/// What stands under `meta`: a map with dbt.
+pub fn notes(written: &Value) -> Value {
+    match written {
+        Value::Object(_) => written.clone(),
+        Value::Null => json!({}),
+        other => json!({"meta": other}),
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::read::Reader;
 use super::resolve::{resolved, unknown};
-use super::{Body, Node, NodeId};
+use super::{Node, NodeId};
 use crate::diagnostic::{Diagnostic, Location};
 use crate::name::Ident;
 use crate::project::{Constraint, ConstraintKind, Materialization};
@@ -102,7 +102,7 @@ impl Reader<'_> {
             let what = format!("has {} columns and points to {}", columns.len(), to_columns.len());
             return Err(wrong(what, "`columns` and `to_columns` go together one by one"));
         }
-        if !matches!(target.body, Body::Source { .. }) && !is_key(target, &to_columns) {
+        if !target.is_source() && !is_key(target, &to_columns) {
             let list = to_columns.join(", ");
             let what = format!("points to ({list}) of `{target_name}`, which is no key there");
             let hint = format!(
@@ -161,7 +161,7 @@ fn keeps_keys(node: &Node) -> bool {
     !matches!(
         node.materialization,
         Materialization::View | Materialization::MaterializedView | Materialization::Ephemeral
-    ) || matches!(node.body, Body::Source { .. })
+    ) || node.is_source()
 }
 
 fn primary_key(node: &Node) -> Option<Vec<String>> {

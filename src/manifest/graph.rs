@@ -6,7 +6,7 @@ use petgraph::algo::tarjan_scc;
 use petgraph::graphmap::DiGraphMap;
 
 use super::read::keys_of;
-use super::{Body, Node, NodeId};
+use super::{Node, NodeId};
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 
 /// All nodes, parents first, and each node's children; or every circle, as the path it takes.
@@ -78,7 +78,7 @@ pub fn check_layers(nodes: &[Node], problems: &mut Vec<Diagnostic>) {
             if node.layer.may_refer_to(parent.layer) || (is_keys && parent.layer == node.layer) {
                 continue;
             }
-            let what = if matches!(parent.body, Body::Source { .. }) { "source" } else { "model" };
+            let what = if parent.is_source() { "source" } else { "model" };
             let message = format!(
                 "the {} model `{}` refers to the {} {what} `{}`",
                 node.layer,

@@ -109,6 +109,11 @@ impl Manifest {
     }
 }
 
+/// A path without the folder that all files of its kind lie in.
+pub fn inside(path: &str) -> &str {
+    path.split_once('/').map_or(path, |(_, rest)| rest)
+}
+
 /// The folders of a path without its first one, which says what kind of file it is.
 fn folders(path: &str) -> impl Iterator<Item = &str> {
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);

@@ -45,9 +45,10 @@ use crate::template::Rendered;
 
 pub use analyses::Analysis;
 pub use asking::Answered;
+pub use flat_graph::notes;
 pub use foreign_keys::ForeignKey;
 pub use hooks::{Hook, Hooks};
-pub use identity::hash;
+pub use identity::{hash, inside};
 pub use read::compile;
 pub use sql::{Sql, skip_blank};
 pub use unit::UnitTest;
@@ -231,6 +232,14 @@ impl Test {
     pub fn is_singular(&self) -> bool {
         self.subject.is_none()
     }
+
+    /// What it reads, each once.
+    pub fn reads(&self) -> Vec<NodeId> {
+        let mut read = self.text.targets.clone();
+        read.sort_unstable();
+        read.dedup();
+        read
+    }
 }
 
 impl Node {
@@ -280,9 +289,13 @@ impl Node {
         }
     }
 
+    pub fn is_source(&self) -> bool {
+        matches!(self.body, Body::Source { .. })
+    }
+
     /// Whether elt makes a relation of it.
     pub fn is_built(&self) -> bool {
-        !matches!(self.body, Body::Source { .. }) && self.materialization != Materialization::Ephemeral
+        !self.is_source() && self.materialization != Materialization::Ephemeral
     }
 
     /// What `ref` calls it: its file's name. Its relation may have an alias.
@@ -291,6 +304,11 @@ impl Node {
             Body::Source { .. } => self.name.as_str(),
             Body::Model { .. } | Body::Rule(_) => crate::project::stem(&self.file.path),
         }
+    }
+
+    /// What all versions of it are called.
+    pub fn name_of_versions(&self) -> &str {
+        self.version.as_ref().map_or(self.model_name(), |version| &version.model)
     }
 
     /// Where its config or YAML names `word`, else the start of its file.

@@ -181,7 +181,7 @@ impl Manifest {
         let (mut inputs, mut open) = (BTreeSet::new(), test.text.targets.clone());
         while let Some(id) = open.pop() {
             let node = self.node(id);
-            if test.given.contains_key(&id) || node.is_built() || matches!(node.body, Body::Source { .. }) {
+            if test.given.contains_key(&id) || node.is_built() || node.is_source() {
                 inputs.insert(id);
             } else {
                 open.extend(&node.parents);

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{Elsewhere, Request};
 use crate::database::catalog::Existing;
 use crate::diagnostic::{Diagnostic, Location};
-use crate::manifest::{Answered, Body, Manifest, Node, NodeId, Sql};
+use crate::manifest::{Answered, Manifest, Node, NodeId, Sql};
 use crate::name::{Ident, Relation};
 use crate::project::Materialization;
 
@@ -100,7 +100,7 @@ impl Plan {
         let sources: BTreeSet<NodeId> = build
             .iter()
             .flat_map(|id| needed(manifest, *id))
-            .filter(|id| is_source(manifest.node(*id)))
+            .filter(|id| manifest.node(*id).is_source())
             .collect();
         let builds = ["run", "build"].contains(&request.command.as_str());
         let tests = request
@@ -111,7 +111,7 @@ impl Plan {
                 let targets = &manifest.tests[*index].text.targets;
                 let judges_input = |target: &NodeId| sources.contains(target) || chosen.contains(target);
                 let stands_alone = manifest.tests[*index].is_singular()
-                    && targets.iter().all(|target| is_source(manifest.node(*target)));
+                    && targets.iter().all(|target| manifest.node(*target).is_source());
                 let reads_built = targets.iter().any(judges_input) || builds && stands_alone;
                 let readable =
                     targets.iter().flat_map(|target| with_needed(manifest, *target)).all(|target| {
@@ -232,7 +232,7 @@ pub(super) fn made_of(manifest: &Manifest, id: NodeId) -> Vec<NodeId> {
         at += 1;
         let ephemeral = |parent: &NodeId| {
             let node = manifest.node(*parent);
-            !node.is_built() && !is_source(node)
+            !node.is_built() && !node.is_source()
         };
         for parent in manifest.node(id).parents.iter().copied().filter(ephemeral) {
             if !found.contains(&parent) {
@@ -249,15 +249,11 @@ pub fn needed(manifest: &Manifest, id: NodeId) -> Vec<NodeId> {
 }
 
 pub(super) fn with_needed(manifest: &Manifest, id: NodeId) -> Vec<NodeId> {
-    if manifest.node(id).materialization == Materialization::Ephemeral && !is_source(manifest.node(id)) {
+    if manifest.node(id).materialization == Materialization::Ephemeral && !manifest.node(id).is_source() {
         needed(manifest, id)
     } else {
         vec![id]
     }
-}
-
-fn is_source(node: &Node) -> bool {
-    matches!(node.body, Body::Source { .. })
 }
 
 fn foreign(node: &Node, published: &Relation) -> Diagnostic {

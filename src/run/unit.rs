@@ -13,7 +13,7 @@ use super::trials::{Trials, Tried};
 use super::unit_diff::diff;
 use crate::database::{DatabaseError, Session};
 use crate::diagnostic::{Diagnostic, Location, did_you_mean};
-use crate::manifest::{Answered, Body, Manifest, NodeId, UnitTest};
+use crate::manifest::{Answered, Manifest, NodeId, UnitTest};
 use crate::name::{Ident, Relation, literal};
 use crate::pipeline::NodeStatus;
 use crate::project::Rows;
@@ -205,7 +205,7 @@ impl Bench<'_> {
             test.given.get(&id).map_or(&test.written.place, |index| &test.written.given[*index].place);
         let table = input_table(id);
         let stands = node.is_built() && (self.model_is_made || id != test.model);
-        let source = if stands || matches!(node.body, Body::Source { .. }) {
+        let source = if stands || node.is_source() {
             format!("select * from {} limit 0", (self.name)(None, id))
         } else {
             let query = manifest.query(id, false, &|target| (self.name)(Some(id), target));

@@ -9,6 +9,7 @@ use super::view::View;
 use super::{Chooser, Item, SelectError, Term};
 use crate::diagnostic::did_you_mean;
 use crate::manifest::{Body, Manifest, Node};
+use crate::project::Materialization;
 
 /// Every method, for messages and help.
 pub const METHODS: [&str; 20] = [
@@ -78,12 +79,16 @@ impl ResourceType {
             Item::Analysis(_) => Self::Analysis,
             Item::Test(_) => Self::Test,
             Item::UnitTest(_) => Self::UnitTest,
-            Item::Node(id) => match manifest.node(id) {
-                Node { body: Body::Source { .. }, .. } => Self::Source,
-                Node { body: Body::Rule(_), .. } => Self::Seed,
-                node if node.materialization.name() == "snapshot" => Self::Snapshot,
-                _ => Self::Model,
-            },
+            Item::Node(id) => Self::of_node(manifest.node(id)),
+        }
+    }
+
+    pub fn of_node(node: &Node) -> Self {
+        match (&node.body, node.materialization) {
+            (Body::Source { .. }, _) => Self::Source,
+            (Body::Rule(_), _) => Self::Seed,
+            (Body::Model { .. }, Materialization::Snapshot) => Self::Snapshot,
+            (Body::Model { .. }, _) => Self::Model,
         }
     }
 }

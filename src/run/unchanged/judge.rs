@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::known::{Facts, Question, Texts, is_source};
+use super::known::{Facts, Question, Texts};
 use super::reason::Reason;
 use crate::database::ledger::{Entry, Function, Published, Standing};
 use crate::database::{DatabaseError, Session};
@@ -301,11 +301,11 @@ impl Judge {
     /// was built from.
     fn as_published(&self, manifest: &Manifest, id: NodeId) -> Option<Version> {
         let node = manifest.node(id);
-        if node.materialization == Materialization::Ephemeral && !is_source(manifest, id) {
+        if node.materialization == Materialization::Ephemeral && !node.is_source() {
             return None;
         }
         let standing = self.standing.get(&manifest.published(id))?;
-        if is_source(manifest, id) {
+        if node.is_source() {
             let restless = Some(format!("reads the source {}", manifest.published(id).plain()));
             return Some(Version { id: standing.shape.clone(), restless });
         }
@@ -362,7 +362,7 @@ impl Judge {
         }
         needed(manifest, id).into_iter().find_map(|parent| {
             let why = self.version(parent)?.restless.clone()?;
-            let through = !is_source(manifest, parent);
+            let through = !manifest.node(parent).is_source();
             Some(if through { format!("reads {}, which {why}", manifest.node(parent).label()) } else { why })
         })
     }

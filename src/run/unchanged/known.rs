@@ -109,7 +109,3 @@ fn has_query(manifest: &Manifest, id: NodeId) -> bool {
     );
     matches!(node.body, Body::Model { .. }) && (!stored_otherwise || !node.hooks.is_empty())
 }
-
-pub(super) fn is_source(manifest: &Manifest, id: NodeId) -> bool {
-    matches!(manifest.node(id).body, Body::Source { .. })
-}
