@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode};
 use clap::Args;
 
 use super::{Context, Outcome, Stop};
-use crate::diagnostic::Severity;
+use crate::diagnostic::Diagnostic;
 use crate::lineage::diff::{Side, diff};
 use crate::lineage::{Catalog, Lineage, markdown};
 use crate::manifest::{Manifest, compile};
@@ -49,7 +49,7 @@ fn read(context: &Context, folder: &Path, against: &str) -> Result<Manifest, Sto
     let (project, mut problems) = Project::read(folder, &context.setting).map_err(unusable)?;
     let (manifest, more) = compile(&project);
     problems.extend(more);
-    problems.retain(|problem| problem.severity == Severity::Error);
+    problems.retain(Diagnostic::is_error);
     if problems.is_empty() { Ok(manifest) } else { Err(unusable(problems)) }
 }
 

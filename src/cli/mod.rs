@@ -154,7 +154,7 @@ fn end(terminal: &Terminal, outcome: Outcome) -> ExitCode {
         Ok(code) => code,
         Err(Stop::Problems(problems)) => {
             terminal.diagnostics(&problems);
-            let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+            let errors = problems.iter().filter(|problem| problem.is_error()).count();
             let plural = if errors == 1 { "problem" } else { "problems" };
             terminal.say(&format!("{errors} {plural}; nothing was run."));
             ExitCode::from(UNUSABLE)
@@ -201,7 +201,7 @@ impl Context {
             problems.iter_mut().for_each(|problem| problem.severity = Severity::Error);
             manifest.tests.iter_mut().for_each(|test| test.judged.be_strict());
         }
-        if problems.iter().any(|problem| problem.severity == Severity::Error) {
+        if problems.iter().any(Diagnostic::is_error) {
             return Err(Stop::Problems(problems));
         }
         self.terminal.diagnostics(&problems);

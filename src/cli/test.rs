@@ -17,7 +17,7 @@ use super::progress::Progress;
 use super::terminal::duration;
 use super::work::{NOTHING_CHANGED, cancel_on_signal, is_published, not_published, nothing_to_do};
 use super::{Context, FAILED, Outcome, Stop};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::Diagnostic;
 use crate::engine::Engine;
 use crate::manifest::{Manifest, NodeId};
 use crate::pipeline::{NodeRecord, NodeStatus, RunStatus};
@@ -160,7 +160,7 @@ impl Testing<'_> {
         if let Some(note) = elsewhere.note(manifest, read) {
             context.terminal.note(&note);
         }
-        let status = match problems.iter().any(|problem| problem.severity == Severity::Error) {
+        let status = match problems.iter().any(Diagnostic::is_error) {
             _ if trials.cancel.is_cancelled() => RunStatus::Cancelled,
             true => RunStatus::Failed,
             false => RunStatus::Succeeded,

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::database::{Connector, DatabaseError, Sessions, figures, history, tokens};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::Diagnostic;
 use crate::manifest::{Manifest, compile};
 use crate::name::Ident;
 use crate::pipeline::{Answer, Begun, Figures, Pipeline, PlannedNode, Refused, RunRecord, Steps};
@@ -113,7 +113,7 @@ impl Desk {
             Project::read(&self.root, &self.setting).map_err(|all| refused(&all, &self.setting.env))?;
         let (manifest, more) = compile(&project);
         problems.extend(more);
-        problems.retain(|problem| problem.severity == Severity::Error);
+        problems.retain(Diagnostic::is_error);
         if problems.is_empty() { Ok((project, manifest)) } else { Err(refused(&problems, &project.env)) }
     }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::report::{Finding, Kind};
 use super::{Files, cut, inside};
-use crate::diagnostic::{Diagnostic, Location, Severity};
+use crate::diagnostic::{Diagnostic, Location};
 use crate::manifest::compile;
 use crate::manifest::select::NamedSelectors;
 use crate::project::{Project, Setting};
@@ -117,7 +117,7 @@ fn says_nothing(text: &str) -> bool {
 /// The next problems to deal with. While YAML cannot be read, what others say of it looks wrong and is not.
 fn problems(folder: &Path, setting: &Setting) -> (Vec<Diagnostic>, usize) {
     let errors = |problems: Vec<Diagnostic>| -> Vec<Diagnostic> {
-        problems.into_iter().filter(|problem| problem.severity == Severity::Error).collect()
+        problems.into_iter().filter(|problem| problem.is_error()).collect()
     };
     match Project::read(folder, setting) {
         Ok((project, problems)) => {

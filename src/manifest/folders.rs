@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::claims::without_test_words;
 use super::models::HOOKS;
 use super::read::Reader;
-use crate::diagnostic::{Diagnostic, Location, Severity, did_you_mean};
+use crate::diagnostic::{Diagnostic, Location, did_you_mean};
 use crate::project::{Config, FolderKind, ModelFile, Project, TEST_WORDS, TestConfig, folder_config};
 
 /// The trees of `profiles.yml`, filled in; one that is wrong says nothing.
@@ -25,8 +25,7 @@ impl Reader<'_> {
             if let Value::Object(level) = &tree {
                 self.check_folder(kind, level, &paths, place);
             }
-            let is_wrong = |problem: &Diagnostic| problem.severity == Severity::Error;
-            if !self.problems[before..].iter().any(is_wrong) {
+            if !self.problems[before..].iter().any(Diagnostic::is_error) {
                 self.folders.0[kind as usize] = tree;
             }
         }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Exposure, Properties, SourceTable};
-use crate::diagnostic::{Diagnostic, Location, Severity, SourceFile, did_you_mean};
+use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
 use crate::template::Library;
 
 /// A text that descriptions may take over.
@@ -100,8 +100,7 @@ pub(super) fn resolve(
 /// A description as it comes out. What it cannot be is told, and it stays as it is: nothing hangs on it.
 fn rendered(library: &Library, text: &str, place: &Location, problems: &mut Vec<Diagnostic>) -> String {
     library.render_value(text, place).unwrap_or_else(|wrong| {
-        let warning = |problem| Diagnostic { severity: Severity::Warning, ..problem };
-        problems.extend(wrong.into_iter().map(warning));
+        problems.extend(wrong.into_iter().map(Diagnostic::as_warning));
         text.to_owned()
     })
 }

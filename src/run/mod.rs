@@ -44,7 +44,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::database::history::{self, Failure};
 use crate::database::{self, Connector, DatabaseError, Session, progress};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::Diagnostic;
 use crate::manifest::Manifest;
 use crate::pipeline::{NodeRecord, NodeStatus, RunStatus};
 use crate::project::{Layer, Materialization, Project, Target};
@@ -237,12 +237,11 @@ impl Begun {
             }
         }
         if !cancel.is_cancelled()
-            && let Err(mut problem) = self.run_last_hooks(&outcome.nodes, &mut journal).await
+            && let Err(problem) = self.run_last_hooks(&outcome.nodes, &mut journal).await
         {
             // What is published stays published: that is no reason to call the run failed.
-            problem.severity = Severity::Warning;
             outcome.notes.push("an on_run_end hook failed; the run itself ended before it".into());
-            outcome.problems.push(*problem);
+            outcome.problems.push(problem.as_warning());
         }
         self.close(&mut outcome, built.keeper, journal).await;
         outcome
@@ -372,9 +371,8 @@ impl Begun {
 
     async fn record_failure(&self, outcome: &Outcome) -> Result<(), DatabaseError> {
         let step = outcome.failed_step.as_deref().unwrap_or("run");
-        let is_error = |problem: &&Diagnostic| problem.severity == Severity::Error;
         let problems = &outcome.problems;
-        let failure = match problems.iter().find(is_error).or(problems.first()) {
+        let failure = match problems.iter().find(|problem| problem.is_error()).or(problems.first()) {
             Some(problem) => Failure::of(step, problem, &self.place.secrets),
             None => Failure { step: step.to_owned(), error: "cancelled".to_owned(), excerpt: None },
         };

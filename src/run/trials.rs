@@ -17,7 +17,7 @@ use super::unpublished::tell_unpublished;
 use super::verify::{Trial, query};
 use super::{Elsewhere, Event, Observer};
 use crate::database::{Canceller, Connector, DatabaseError, Session};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::Diagnostic;
 use crate::manifest::{Manifest, NodeId};
 use crate::pipeline::{Doing, NodeRecord, NodeStatus};
 use crate::secret::Secrets;
@@ -136,11 +136,7 @@ impl Trials<'_> {
             excerpt: None,
         };
         self.observer.event(Event::Finished(record.clone()));
-        let notes = done.notes.into_iter().map(|note| {
-            let mut problem = Diagnostic::error("failures-not-kept", note);
-            problem.severity = Severity::Warning;
-            problem
-        });
+        let notes = done.notes.into_iter().map(|note| Diagnostic::warning("failures-not-kept", note));
         Ok(Told { record, problems: done.problem.into_iter().chain(notes).collect() })
     }
 

@@ -5,7 +5,7 @@ use super::failure::{located, sql_problem};
 use super::failures;
 use super::task::{Done, Problem, Shared};
 use crate::database::{DatabaseError, Session};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::Diagnostic;
 use crate::manifest::{Manifest, NodeId, Sql, Test};
 use crate::name::Relation;
 use crate::pipeline::NodeStatus;
@@ -81,7 +81,7 @@ impl Trial<'_> {
         let table = kept.map(|table| format!("all of them: select * from {}", table.plain()));
         problem = problem.rows(examples).maybe_hint(table);
         if verdict == Verdict::Warn {
-            problem.severity = Severity::Warning;
+            problem = problem.as_warning();
         }
         done.problem = Some(problem);
         Ok(done)

@@ -26,7 +26,7 @@ use super::plan::Plan;
 use super::task::{Built, Done, Problem, Shared, count};
 use crate::database::catalog::Column;
 use crate::database::{Session, catalog};
-use crate::diagnostic::{Diagnostic, Location, Severity, did_you_mean};
+use crate::diagnostic::{Diagnostic, Location, did_you_mean};
 use crate::manifest::{Body, Manifest, Node, NodeId, Sql};
 use crate::name::{Ident, Relation, literal};
 use crate::project::{Config, Index, Materialization, Rule};
@@ -192,7 +192,7 @@ fn configured(node: &Node) -> impl Iterator<Item = &String> {
 pub(super) fn stale_columns(node: &Node, known: &[&str]) -> Vec<Diagnostic> {
     let described = node.columns.iter().filter(|column| !known.contains(&column.name.as_str()));
     let stale = described.map(|column| unknown_column(node, &column.name, known, column.place.clone()));
-    stale.map(|problem| Diagnostic { severity: Severity::Warning, ..problem }).collect()
+    stale.map(Diagnostic::as_warning).collect()
 }
 
 /// What config and `expose:` say of columns that are not there.

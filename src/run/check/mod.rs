@@ -11,7 +11,7 @@ use super::build::unknown_roles;
 use super::plan::needed;
 use super::{Defer, Elsewhere};
 use crate::database::{DatabaseError, Session};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::Diagnostic;
 use crate::manifest::{Manifest, NodeId};
 
 pub(super) use checker::Checker;
@@ -32,7 +32,7 @@ pub struct Checked {
 impl Checked {
     /// How many of the problems are no warnings.
     pub fn bad(&self) -> usize {
-        self.problems.iter().filter(|problem| problem.severity == Severity::Error).count()
+        self.problems.iter().filter(|problem| problem.is_error()).count()
     }
 }
 
