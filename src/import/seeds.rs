@@ -9,28 +9,11 @@ use super::dbt::{Dbt, DbtFile};
 use super::place::{SourceTable, finding, insert};
 use super::report::{Finding, Kind};
 use super::{Files, Placed, columns, describe};
-use crate::project::{folder_config, join_words};
+use crate::project::{RULE_WORDS, folder_config, join_words};
 
-/// What `dbt_project.yml` may say of folders of seeds that a rule keeps.
-const KEPT: &[&str] = &[
-    "enabled",
-    "schema",
-    "alias",
-    "tags",
-    "meta",
-    "docs",
-    "group",
-    "access",
-    "indexes",
-    "unlogged",
-    "persist_docs",
-    "grants",
-    "pre_hook",
-    "pre-hook",
-    "post_hook",
-    "post-hook",
-    "full_refresh",
-];
+/// Words of a rule that are none of dbt's seeds, or that are taken apart: the cells stand between commas, and each
+/// column has its type.
+const NOT_KEPT: [&str; 4] = ["materialized", "contract", "delimiter", "column_types"];
 
 /// The seeds of a project and what is said of them.
 pub struct Seeds<'a> {
@@ -96,8 +79,9 @@ impl<'a> Seeds<'a> {
     pub fn describe(&self, loads: &HashSet<String>, files: &mut Files) {
         let mut own_file = String::new();
         for seed in self.files().filter(|file| !loads.contains(file.stem())) {
+            let is_kept = |word: &str| RULE_WORDS.contains(&word) && !NOT_KEPT.contains(&word);
             let config: Map<String, Value> =
-                words(self.dbt, seed).into_iter().filter(|(word, _)| KEPT.contains(&word.as_str())).collect();
+                words(self.dbt, seed).into_iter().filter(|(word, _)| is_kept(word)).collect();
             let words = self.words(seed);
             let text = with_commas(&seed.text, &words);
             let types = columns::columns(&text, declared(&words)).unwrap_or_default();

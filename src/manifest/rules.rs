@@ -6,38 +6,8 @@ use super::read::Reader;
 use super::{Body, Hooks, Node, endpoints};
 use crate::diagnostic::{Diagnostic, Location};
 use crate::name::Relation;
-use crate::project::{Config, FolderKind, Layer, Materialization, Properties, Rule, join_words};
+use crate::project::{Config, FolderKind, Layer, Materialization, Properties, RULE_WORDS, Rule, join_words};
 use crate::template::Subject;
-
-/// What a rule's config may say; other words are about models.
-const WORDS: &[&str] = &[
-    "materialized",
-    "enabled",
-    "alias",
-    "schema",
-    "tags",
-    "meta",
-    "docs",
-    "group",
-    "access",
-    "report",
-    "indexes",
-    "unlogged",
-    "persist_docs",
-    "grants",
-    "pre_hook",
-    "pre-hook",
-    "post_hook",
-    "post-hook",
-    "contract",
-    "delimiter",
-    "column_types",
-    "full_refresh",
-    "freshness",
-    "loaded_at_field",
-    "loaded_at_query",
-    "distribute",
-];
 
 impl Reader<'_> {
     pub(super) fn rules(&mut self) {
@@ -93,8 +63,8 @@ impl Reader<'_> {
             let problem = Diagnostic::error("bad-config", message).at(place.closer(word));
             self.problems.push(problem.hint(hint));
         };
-        for word in words.keys().filter(|word| Config::knows(word) && !WORDS.contains(&word.as_str())) {
-            let hint = format!("a rule takes {}", WORDS.join(", "));
+        for word in words.keys().filter(|word| Config::knows(word) && !RULE_WORDS.contains(&word.as_str())) {
+            let hint = format!("a rule takes {}", RULE_WORDS.join(", "));
             wrong(word, format!("`{name}` is a rule, which has no `{word}`"), hint);
         }
         if config.materialized.is_some_and(|how| how != Materialization::Seed) {

@@ -54,7 +54,7 @@ pub use materialization::{
 pub use profile::{EMBEDDED_DATABASE, Profile, Target};
 pub use properties::{Properties, SingularTest};
 pub use reading::{BadRows, BadRowsLimit, ColumnsChange, NameOrNumber, RaggedRows};
-pub use rules::{Rule, RuleColumn};
+pub use rules::{RULE_WORDS, Rule, RuleColumn};
 pub use service::{Preview, RateLimit, Service};
 pub use sources::SourceTable;
 pub use test_config::{TEST_WORDS, TestConfig, Threshold, Verdict};

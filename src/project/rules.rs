@@ -9,6 +9,36 @@ use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
 use crate::inference::type_of;
 use crate::name::Ident;
 
+/// What a rule's config may say; other words are about models.
+pub const RULE_WORDS: &[&str] = &[
+    "materialized",
+    "enabled",
+    "alias",
+    "schema",
+    "tags",
+    "meta",
+    "docs",
+    "group",
+    "access",
+    "report",
+    "indexes",
+    "unlogged",
+    "persist_docs",
+    "grants",
+    "pre_hook",
+    "pre-hook",
+    "post_hook",
+    "post-hook",
+    "contract",
+    "delimiter",
+    "column_types",
+    "full_refresh",
+    "freshness",
+    "loaded_at_field",
+    "loaded_at_query",
+    "distribute",
+];
+
 #[derive(Debug, Clone)]
 pub struct RuleColumn {
     pub name: Ident,
