@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::config::Config;
-use super::folders::{SPELLINGS, join_word};
+use super::folders::join_words;
 use crate::diagnostic::{Diagnostic, Location, did_you_mean};
 
 const AUTH: &str = "it is a map of `bearer`, `basic` with `user` and `password`, `headers`, or \
@@ -157,16 +157,10 @@ impl Config {
     /// From the words as written. Every misspelt or mistyped word is told, at `place`.
     pub fn read(words: &Map<String, Value>, place: &Location) -> Result<Self, Vec<Diagnostic>> {
         let mut problems = Vec::new();
-        let mut words: Map<String, Value> =
-            words.iter().map(|(word, value)| (word.clone(), Self::truth(word, value))).collect();
-        for (other, word) in SPELLINGS {
-            // In the other spelling it was said first: what came closer was joined under this one.
-            if let Some(value) = words.remove(other) {
-                let closer = words.remove(word);
-                join_word(&mut words, word, value);
-                closer.into_iter().for_each(|closer| join_word(&mut words, word, closer));
-            }
-        }
+        let written = words.iter().map(|(word, value)| (word.clone(), Self::truth(word, value))).collect();
+        // Under one spelling of each.
+        let mut words = Map::new();
+        join_words(&mut words, written);
         for (word, hint) in words.keys().filter_map(|word| Some((word, Self::slip(word)?))) {
             problems.push(
                 Diagnostic::error("unknown-config", format!("config has no word `{word}`"))

@@ -9,7 +9,7 @@ use crate::diagnostic::{Location, SourceFile};
 use std::sync::Arc;
 
 /// Words of which all that are written hold, from the folder to the file.
-const ADDED_UP: &[&str] = &["tags", "pre_hook", "pre-hook", "post_hook", "post-hook"];
+const ADDED_UP: &[&str] = &["tags", "pre_hook", "post_hook"];
 
 /// Words that hold a map, of which a closer place says some keys and keeps the others.
 const JOINED: &[&str] = &["meta", "column_types", "docs", "contract"];
@@ -89,10 +89,10 @@ pub fn adds_up(word: &str) -> bool {
 }
 
 /// Words that are spelt in two ways, and how they are spelt here.
-pub(super) const SPELLINGS: [(&str, &str); 3] =
+const SPELLINGS: [(&str, &str); 3] =
     [("pre-hook", "pre_hook"), ("post-hook", "post_hook"), ("predicates", "incremental_predicates")];
 
-pub(super) fn join_word(words: &mut Map<String, Value>, word: &str, value: Value) {
+fn join_word(words: &mut Map<String, Value>, word: &str, value: Value) {
     let spelt = SPELLINGS.iter().find(|(other, _)| *other == word);
     let word = spelt.map_or(word, |(_, word)| word);
     let former = words.get_mut(word);
