@@ -125,6 +125,9 @@ fn threads_that_open_at_once_share_one_server() {
 
 #[test]
 fn a_killed_elt_leaves_the_server_to_the_next() {
+    if let Some(folder) = std::env::var_os(CHILD_FOLDER) {
+        return be_the_other_process(Path::new(&folder));
+    }
     let folder = TempDir::new().unwrap();
     let mut children = [child(folder.path()), child(folder.path())];
     let pids = children.each_mut().map(said_pid);
@@ -140,9 +143,10 @@ fn a_killed_elt_leaves_the_server_to_the_next() {
     assert!(!runs(&home), "the killed ones no longer count as users");
 }
 
+/// Another process that uses the cluster: the test above, told by its environment that it is that one.
 fn child(folder: &Path) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "--ignored", "--nocapture", "cluster::tests::child_process"])
+        .args(["--exact", "--nocapture", "cluster::tests::a_killed_elt_leaves_the_server_to_the_next"])
         .env(CHILD_FOLDER, folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -164,12 +168,8 @@ fn said_pid(child: &mut Child) -> i32 {
     }
 }
 
-/// Not a test: the other process of `a_killed_elt_leaves_the_server_to_the_next`.
-#[test]
-#[ignore = "run by another test"]
-fn child_process() {
-    let Some(folder) = std::env::var_os(CHILD_FOLDER) else { return };
-    let cluster = Cluster::open(Path::new(&folder), &[]).unwrap();
+fn be_the_other_process(folder: &Path) {
+    let cluster = Cluster::open(folder, &[]).unwrap();
     println!("pid {}.", cluster.server.pid);
     std::thread::sleep(Duration::from_secs(60));
 }
