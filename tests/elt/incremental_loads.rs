@@ -89,16 +89,23 @@ async fn a_file_with_new_columns_adds_them_to_the_table_that_is_there() {
     assert_eq!(project.value("select pg_typeof(id)::text from raw.r limit 1").await, "integer");
 }
 
+/// A load of `shop.orders` that goes on by its column `at`.
+fn by_cursor(words: &str) -> String {
+    format!(
+        "{{{{ config(source=env_var('SHOP_URL'), table='shop.orders', incremental={{'cursor': 'at'}}{words}) }}}}"
+    )
+}
+
+/// A project that loads `shop.orders`, which is not there yet, from its own database.
+async fn shop() -> Project {
+    let project = Project::new(&[("models/raw/r.sql", &by_cursor(", unique_key='id'"))]).await;
+    let url = project.database.url.clone();
+    project.env("SHOP_URL", &url)
+}
+
 #[tokio::test]
 async fn a_cursor_brings_what_is_newer_and_a_key_what_has_changed() {
-    let model = |words: &str| {
-        format!(
-            "{{{{ config(source=env_var('SHOP_URL'), table='shop.orders', incremental={{'cursor': 'at'}}{words}) }}}}"
-        )
-    };
-    let project = Project::new(&[("models/raw/r.sql", &model(", unique_key='id'"))]).await;
-    let url = project.database.url.clone();
-    let project = project.env("SHOP_URL", &url);
+    let project = shop().await;
     project
         .database
         .run(
@@ -126,29 +133,22 @@ async fn a_cursor_brings_what_is_newer_and_a_key_what_has_changed() {
     assert_eq!(names(&project).await, "1a 2B 3late 4d 5e");
 
     // Without a key rows are only added; those that could not be told apart are refused.
-    project.write("models/raw/r.sql", &model(""));
+    project.write("models/raw/r.sql", &by_cursor(""));
     project.database.run("insert into shop.orders values (6, 'f', '2024-01-04')").await;
     project.good(&["run"]);
     project.good(&["run"]);
     assert_eq!(names(&project).await, "1a 2B 3late 4d 5e 6f");
     project.database.run("insert into shop.orders values (7, 'g', null)").await;
     project.elt(&["run", "--full-refresh"]).expect(1).says("`at` is empty or infinite in 1 of the rows");
-    project.write("models/raw/r.sql", &model("").replace("'at'", "'name'"));
+    project.write("models/raw/r.sql", &by_cursor("").replace("'at'", "'name'"));
     project.elt(&["run", "--full-refresh"]).expect(1).says("the cursor `name` is text");
-    project.write("models/raw/r.sql", &model("").replace("'at'", "'ta'"));
+    project.write("models/raw/r.sql", &by_cursor("").replace("'at'", "'ta'"));
     project.elt(&["run", "--full-refresh"]).expect(1).says("no column `ta` to be its cursor");
 }
 
 #[tokio::test]
 async fn a_row_without_an_end_or_a_cursor_does_not_hide_those_that_come_later() {
-    let model = |words: &str| {
-        format!(
-            "{{{{ config(source=env_var('SHOP_URL'), table='shop.orders', incremental={{'cursor': 'at'}}{words}) }}}}"
-        )
-    };
-    let project = Project::new(&[("models/raw/r.sql", &model(", unique_key='id'"))]).await;
-    let url = project.database.url.clone();
-    let project = project.env("SHOP_URL", &url);
+    let project = shop().await;
     let shop = |sql: &'static str| project.database.run(sql);
     shop(
         "create schema shop; create table shop.orders (id int, name text, at timestamptz); \
@@ -171,7 +171,7 @@ async fn a_row_without_an_end_or_a_cursor_does_not_hide_those_that_come_later() 
 
     // Without a key such rows would come twice: they are refused, those that come later, too.
     shop("delete from shop.orders where id in (2, 4)").await;
-    project.write("models/raw/r.sql", &model(""));
+    project.write("models/raw/r.sql", &by_cursor(""));
     project.good(&["run", "--full-refresh"]);
     shop("insert into shop.orders values (6, 'f', null)").await;
     project.elt(&["run"]).expect(1).says("`at` is empty or infinite in 1 of the rows");
