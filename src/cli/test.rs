@@ -129,8 +129,8 @@ impl Testing<'_> {
             failed: AtomicBool::new(false),
         };
         let targets = || tests.iter().flat_map(|index| &manifest.tests[*index].text.targets).copied();
-        let reads_published = targets()
-            .any(|id| elsewhere.get(id).is_none() && !manifest.node(id).is_source());
+        let reads_published =
+            targets().any(|id| elsewhere.get(id).is_none() && !manifest.node(id).is_source());
         let only_units = reads_published && !is_published(&session, manifest).await?;
         if only_units && units.is_empty() {
             return Err(not_published(&place.target.name));

@@ -58,8 +58,7 @@ pub(super) async fn of_node(shared: &Shared, session: &Session, id: NodeId) -> R
     let (manifest, plan) = (&shared.manifest, &shared.plan);
     let node = manifest.node(id);
     let name = |target: NodeId| plan.name(manifest, Some(id), target);
-    let known = Known::from([("selected_resources", plan.selected(manifest))]);
-    let asker = Asker { remembers: true, known, ..Asker::of(session, manifest, &name) };
+    let asker = Asker { remembers: true, known: plan.known(manifest), ..Asker::of(session, manifest, &name) };
     let Some(text) = manifest.text(id, plan.added_to.contains(&id)) else { return Ok(Heard::default()) };
     let heard = asker.hear(text, &node.file, Some(id)).await;
     let whole = || Location::start_of(&node.file);

@@ -19,6 +19,7 @@ mod kept;
 mod load;
 mod near;
 mod outline;
+mod place;
 mod plan;
 mod pool;
 mod prune;
@@ -37,19 +38,16 @@ mod unpublished;
 mod verify;
 mod work;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::database::history::{self, Failure};
-use crate::database::{self, Connector, DatabaseError, Session, progress};
+use crate::database::{self, DatabaseError, Session, progress};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::Manifest;
 use crate::pipeline::{NodeRecord, NodeStatus, RunStatus};
-use crate::project::{Layer, Materialization, Project, Target};
-use crate::secret::Secrets;
-use crate::source::FetchOptions;
+use crate::project::{Layer, Materialization};
 use journal::Journal;
 
 pub use adhoc::{OperationError, operation, preview};
@@ -63,6 +61,7 @@ pub use forecast::{Action, Change, ColumnChange, Forecast, PlanFile, RelationCha
 pub use freshness::{Found, Measured, freshness, is_measurable};
 pub use freshness::{label as freshness_label, problem as freshness_problem};
 pub use near::suggest;
+pub use place::Place;
 pub use plan::{Plan, needed as read_by};
 pub use prune::{Pruned, prune};
 pub use request::{Request, WrittenRequest};
@@ -72,65 +71,6 @@ pub use test_history::{TestsEnded, record_tests};
 pub use trials::{Trials, Tried, test_published};
 pub use unit::unit_tests;
 pub use unpublished::tell_unpublished;
-
-/// Where a run happens.
-#[derive(Clone)]
-pub struct Place {
-    pub connector: Connector,
-    pub target: Target,
-    pub root: PathBuf,
-    pub fetch: FetchOptions,
-    /// Hidden in all that is written down.
-    pub secrets: Secrets,
-}
-
-impl Place {
-    /// The project's own target, reached by `connector`.
-    pub fn of(project: &Project, connector: &Connector) -> Self {
-        Self {
-            connector: connector.clone(),
-            target: project.target.clone(),
-            root: project.root.clone(),
-            fetch: fetch_options(project),
-            secrets: Secrets::of(&project.env),
-        }
-    }
-}
-
-/// How this project's sources are fetched.
-fn fetch_options(project: &Project) -> FetchOptions {
-    let written = &project.profile.fetch;
-    let mut options = FetchOptions { cache_dir: project.root.join(".elt/cache"), ..FetchOptions::default() };
-    if let Some(bytes) = written.max_bytes {
-        options.max_bytes = bytes;
-    }
-    if let Some(seconds) = written.stall_seconds {
-        options.stall_timeout = std::time::Duration::from_secs(seconds);
-    }
-    if let Some(retries) = written.retries {
-        options.retries = retries;
-    }
-    if let Some(days) = written.cache_days {
-        options.cache_for = std::time::Duration::from_secs(days.saturating_mul(24 * 3600));
-    }
-    if let Some(bytes) = written.cache_bytes {
-        options.cache_bytes = bytes;
-    }
-    options.refuse_private_addresses = written.refuse_private_addresses;
-    options.allow_hosts = written.allow_hosts.iter().map(|host| host.0.clone()).collect();
-    if let Some(bytes) = written.max_unpacked_bytes {
-        options.max_unpacked_bytes = bytes;
-    }
-    if let Some(bytes) = written.max_workbook_bytes {
-        options.max_workbook_bytes = bytes;
-    }
-    let store = project.env.iter().filter(|(name, _)| name.starts_with("AWS_"));
-    options.store = store.map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).collect();
-    if let Some(url) = &written.google_drive_url {
-        options.google_drive_url = url.clone();
-    }
-    options
-}
 
 /// How a run ended. Everything in it is also in the history.
 #[derive(Debug)]
@@ -253,7 +193,7 @@ impl Begun {
         if self.manifest.run_hooks.before.is_empty() {
             return Ok(judge);
         }
-        let known = self.known();
+        let known = self.plan.known(&self.manifest);
         self.hook("on_run_start", &self.manifest.run_hooks.before, &known, journal).await?;
         judge.look_again(&self.control, &self.manifest, &self.place.target, &self.plan).await.map_err(lost)
     }
@@ -264,13 +204,9 @@ impl Begun {
         journal: &mut Journal,
     ) -> Result<(), Box<Diagnostic>> {
         let hooks = &self.manifest.run_hooks.after;
-        let known = around::at_the_end(self.known(), &self.manifest, &self.place, hooks, nodes);
+        let known = self.plan.known(&self.manifest);
+        let known = around::at_the_end(known, &self.manifest, &self.place, hooks, nodes);
         self.hook("on_run_end", hooks, &known, journal).await
-    }
-
-    /// What templates may know of any run.
-    fn known(&self) -> asking::Known {
-        asking::Known::from([("selected_resources", self.plan.selected(&self.manifest))])
     }
 
     async fn hook(

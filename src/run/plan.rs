@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::asking::Known;
 use super::{Elsewhere, Request};
 use crate::database::catalog::Existing;
 use crate::diagnostic::{Diagnostic, Location};
@@ -30,7 +31,7 @@ pub struct Plan {
     pub store_failures: bool,
     chosen: BTreeSet<NodeId>,
     pub elsewhere: Elsewhere,
-    /// The ids of what is built and tested, for templates.
+    /// The ids of what is built and tested.
     selected: Arc<OnceLock<Arc<Value>>>,
     /// Which of that this run reads.
     pub note: Option<String>,
@@ -153,15 +154,15 @@ impl Plan {
         self.build.len() + self.tests.len() + self.unit_tests.len()
     }
 
-    /// `selected_resources` of templates.
-    pub fn selected(&self, manifest: &Manifest) -> Arc<Value> {
-        let all = || {
+    /// What templates may know of the run while it goes on.
+    pub(super) fn known(&self, manifest: &Manifest) -> Known {
+        let selected = || {
             let nodes = self.build.iter().map(|id| manifest.unique_id(*id));
             let tests = self.tests.iter().map(|test| manifest.test_id(&manifest.tests[*test]));
             let unit = self.unit_tests.iter().map(|test| manifest.unit_test_id(&manifest.unit_tests[*test]));
             Arc::new(Value::from_iter(nodes.chain(tests).chain(unit)))
         };
-        self.selected.get_or_init(all).clone()
+        Known::from([("selected_resources", self.selected.get_or_init(selected).clone())])
     }
 
     pub fn builds(&self, id: NodeId) -> bool {

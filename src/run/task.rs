@@ -63,26 +63,17 @@ pub(super) struct Done {
 }
 
 impl Done {
+    /// With nothing more to tell.
+    pub fn of(status: NodeStatus) -> Self {
+        Self { status, rows: None, built: None, problem: None, notes: Vec::new(), warnings: Vec::new() }
+    }
+
     pub fn built(built: Built, rows: Option<i64>) -> Self {
-        Self {
-            status: NodeStatus::Built,
-            rows,
-            built: Some(built),
-            problem: None,
-            notes: Vec::new(),
-            warnings: Vec::new(),
-        }
+        Self { rows, built: Some(built), ..Self::of(NodeStatus::Built) }
     }
 
     pub fn failed(problem: Diagnostic) -> Self {
-        Self {
-            status: NodeStatus::Failed,
-            rows: None,
-            built: None,
-            problem: Some(problem),
-            notes: Vec::new(),
-            warnings: Vec::new(),
-        }
+        Self { problem: Some(problem), ..Self::of(NodeStatus::Failed) }
     }
 }
 

@@ -107,14 +107,7 @@ async fn in_savepoint<T>(
     session.run("rollback to savepoint unit_test").await?;
     Ok(match problem {
         Some(problem) => Done::failed(problem),
-        None => Done {
-            status: NodeStatus::Passed,
-            rows: None,
-            built: None,
-            problem: None,
-            notes: Vec::new(),
-            warnings: Vec::new(),
-        },
+        None => Done::of(NodeStatus::Passed),
     })
 }
 

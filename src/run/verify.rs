@@ -63,14 +63,7 @@ impl Trial<'_> {
             ));
         };
         let verdict = test.judged.judge(number);
-        let mut done = Done {
-            status: status(verdict),
-            rows: Some(number as i64),
-            built: None,
-            problem: None,
-            notes: Vec::new(),
-            warnings: Vec::new(),
-        };
+        let mut done = Done { rows: Some(number as i64), ..Done::of(status(verdict)) };
         let kept = self.kept(verdict, &wrong_rows, &mut done.notes).await;
         if verdict == Verdict::Pass {
             return Ok(done);

@@ -112,7 +112,7 @@ async fn between(
     let name = |target: NodeId| {
         if target == id { building.clone() } else { plan.name(manifest, Some(id), target) }
     };
-    let known = Known::from([("selected_resources", plan.selected(manifest))]);
+    let known = plan.known(manifest);
     let ready = |hooks: &[Hook], inside: bool| -> Vec<Ready> {
         let chosen = hooks.iter().filter(here).filter(|hook| hook.transaction == inside);
         chosen.map(|hook| Ready::new(manifest, (hook, Some(id)), inside, &name, &known)).collect()
