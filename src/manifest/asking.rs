@@ -55,8 +55,9 @@ impl Manifest {
         let asking: Vec<String> =
             all.filter_map(|text| Some(text.rendered.asking.as_ref()?.identity())).collect();
         let mut identity = asking.join("\n");
-        if identity.contains("graph") {
-            identity.push_str(&self.flat_graph().to_string());
+        let mut words = identity.split(|letter: char| !(letter.is_alphanumeric() || letter == '_'));
+        if words.any(|word| word == "graph") {
+            identity.push_str(self.flat_graph_hash());
         }
         (!asking.is_empty()).then(|| hash(&identity))
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::identity::inside;
+use super::identity::{hash, inside};
 use super::select::ResourceType;
 use super::{Body, Exposure, Manifest, Node, NodeId, Test, UnitTest};
 use crate::project::{ColumnProperties, Materialization};
@@ -30,6 +30,11 @@ impl Manifest {
                 "functions": {},
             }))
         })
+    }
+
+    /// Many models may name the graph, and it is as large as the project.
+    pub(super) fn flat_graph_hash(&self) -> &str {
+        self.flat_graph_hash.get_or_init(|| hash(&self.flat_graph().to_string()))
     }
 
     /// A model, rule, snapshot or source.

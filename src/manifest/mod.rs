@@ -185,6 +185,7 @@ pub struct Manifest {
     /// Where the target says which one it is.
     database: Option<String>,
     flat_graph: OnceLock<Arc<Value>>,
+    flat_graph_hash: OnceLock<String>,
 }
 
 impl Manifest {

@@ -72,6 +72,7 @@ pub fn compile(project: &Project) -> (Manifest, Vec<Diagnostic>) {
         schemas: Manifest::schemas_of(&project.target),
         database: project.target.database().map(str::to_owned),
         flat_graph: OnceLock::new(),
+        flat_graph_hash: OnceLock::new(),
     };
     let mut problems = reader.problems;
     endpoints::check_keys(&manifest, &mut problems);
