@@ -1,11 +1,9 @@
 //! Files that are no models: macros, tests with their fixtures and YAML, docs blocks, selectors, analyses.
 
 use super::dbt::{Dbt, DbtFile};
-use super::place::{finding, insert};
+use super::place::{ONE_DATABASE, finding, insert};
 use super::report::{Finding, Kind};
 use super::{Files, cut};
-
-const ONE_DATABASE: &str = "a run builds in one database: the target's url names it";
 
 pub fn place(dbt: &Dbt, files: &mut Files, findings: &mut Vec<Finding>) {
     macros(dbt, files, findings);

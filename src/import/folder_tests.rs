@@ -1,7 +1,7 @@
 //! What `dbt_project.yml` says of tests, of all and by folder, as `tests:` of the new project's profiles.yml. A test
 //! is found by the folders of the file that holds it, which may lie elsewhere now.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::{Map, Value};
 
@@ -26,10 +26,11 @@ pub(super) struct FolderTests {
 impl FolderTests {
     pub fn read(dbt: &Dbt, files: &Files) -> Self {
         let everywhere = words_at(dbt, &[]);
+        let holders = holders_of_tests(dbt);
         let mut found: BTreeMap<Vec<String>, Vec<Words>> = BTreeMap::new();
         for (path, placed) in files {
-            let of_file = placed.original.as_deref().and_then(|original| holder_of_tests(dbt, original));
-            let Some(file) = of_file else { continue };
+            let holder = placed.original.as_deref().and_then(|original| holders.get(original));
+            let Some(file) = holder else { continue };
             let mut folders: Vec<String> = path.split('/').skip(1).map(str::to_owned).collect();
             folders.pop();
             let mut words = words_at(dbt, &file.folders());
@@ -110,11 +111,11 @@ fn words_at(dbt: &Dbt, folders: &[&str]) -> Words {
     words
 }
 
-/// The file of the dbt project, where it may hold tests: YAML, or a query.
-fn holder_of_tests<'a>(dbt: &'a Dbt, original: &str) -> Option<&'a DbtFile> {
+/// The files of the dbt project that may hold tests, YAML and queries, by their paths.
+fn holders_of_tests(dbt: &Dbt) -> HashMap<&str, &DbtFile> {
     let yaml = [&dbt.models, &dbt.seeds, &dbt.snapshots].into_iter().flatten().filter(|file| file.is_yaml());
     let queries = dbt.tests.iter().filter(|file| file.ends_with(".sql"));
-    yaml.chain(queries).find(|file| file.path == original)
+    yaml.chain(queries).map(|file| (file.path.as_str(), file)).collect()
 }
 
 pub(super) fn is_of_tests(word: &str) -> bool {

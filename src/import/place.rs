@@ -12,7 +12,7 @@ use super::{Files, Placed, argument, beside, describe, seeds, settings, snapshot
 use crate::diagnostic::{Location, SourceFile};
 use crate::project::{Config, Layer, folder_config, yaml};
 
-const ONE_DATABASE: &str = "a run builds in one database: the target's url names it";
+pub const ONE_DATABASE: &str = "a run builds in one database: the target's url names it";
 
 /// Words of a config that name the database, which elt's target does.
 const ELSEWHERE_IN_SQL: [&str; 2] = ["database", "target_database"];
