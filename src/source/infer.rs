@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 
 use super::fetch::Fetched;
 use super::opened::{Body, Opened};
+use super::read::named;
 use super::{ReadOptions, SourceError};
 use crate::inference::Narrowing;
 
@@ -22,11 +23,7 @@ impl Inference {
     /// Reads the whole file; blocks.
     pub fn read(&mut self, fetched: &Fetched, options: &ReadOptions) -> Result<(), SourceError> {
         let mut opened = Opened::new(fetched, options)?;
-        let names = opened.body.names();
-        super::columns::identifiers(&names, &fetched.location)?;
-        if options.header && options.delimiter.is_none() && !opened.body.is_sparse() {
-            super::columns::delimited_otherwise(&names, &fetched.location)?;
-        }
+        let names = named(&opened.body, options, &fetched.location)?;
         match &mut opened.body {
             Body::Parquet(parquet) => {
                 for (name, told) in names.into_iter().zip(parquet.natural_types()) {

@@ -28,12 +28,18 @@ pub struct FileColumns {
 /// What columns the file has. Blocks.
 pub fn columns(fetched: &Fetched, options: &ReadOptions) -> Result<FileColumns, SourceError> {
     let body = Opened::new(fetched, options)?.body;
-    let names = body.names();
-    identifiers(&names, &fetched.location)?;
-    if options.header && options.delimiter.is_none() && !body.is_sparse() {
-        delimited_otherwise(&names, &fetched.location)?;
-    }
+    let names = named(&body, options, &fetched.location)?;
     Ok(FileColumns { names, sparse: body.is_sparse() })
+}
+
+/// The names of a file's columns, where nothing else names them.
+pub(super) fn named(body: &Body, options: &ReadOptions, shown: &str) -> Result<Vec<String>, SourceError> {
+    let names = body.names();
+    identifiers(&names, shown)?;
+    if options.header && options.delimiter.is_none() && !body.is_sparse() {
+        delimited_otherwise(&names, shown)?;
+    }
+    Ok(names)
 }
 
 /// Columns of the file that `targets` have no partner for.
