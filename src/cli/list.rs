@@ -38,11 +38,10 @@ pub fn list(context: &Context, arguments: &List) -> Outcome {
     let (project, manifest) = context.project()?;
     // Tests that only come along are listed where tests are asked for.
     let asks_for_tests = !arguments.selection.resource_type.is_empty();
-    let chosen = match asks_for_tests {
+    let mut chosen = match asks_for_tests {
         true => context.choose(&project, &manifest, &arguments.selection)?,
         false => context.choose_with(&project, &manifest, &arguments.selection, Indirect::Empty)?,
     };
-    let mut chosen = chosen;
     // Nobody asks for analyses but by their names.
     if !asks_for_tests && arguments.selection.select.is_empty() {
         chosen.analyses.clear();

@@ -72,6 +72,7 @@ enum Stop {
 type Outcome = Result<ExitCode, Stop>;
 
 /// What every command starts from.
+#[derive(Clone)]
 struct Context {
     global: Global,
     terminal: Arc<Terminal>,

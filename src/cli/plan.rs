@@ -202,7 +202,8 @@ fn set_threads(project: &mut Project, threads: Option<u16>) {
 
 /// The variables of then, where none are given now, and what else was said. Secrets among them were not written down.
 fn with_vars(context: &Context, written: &WrittenRequest) -> Result<Context, Stop> {
-    let mut setting = context.setting.clone();
+    let mut context = context.clone();
+    let setting = &mut context.setting;
     if setting.vars.is_empty() {
         let lost = |value: &Value| value.to_string().contains(HIDDEN);
         let lost: Vec<&str> =
@@ -215,12 +216,7 @@ fn with_vars(context: &Context, written: &WrittenRequest) -> Result<Context, Sto
     }
     setting.flags.extend(flags::again(written));
     setting.flags.insert("VARS".into(), setting.vars.clone().into());
-    Ok(Context {
-        global: context.global.clone(),
-        terminal: context.terminal.clone(),
-        log: context.log.clone(),
-        setting,
-    })
+    Ok(context)
 }
 
 fn written(forecast: &Forecast) -> String {
