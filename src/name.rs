@@ -77,6 +77,12 @@ impl Relation {
         format!("{}.{}", self.schema.as_str(), self.name.as_str())
     }
 
+    /// Of names as they are kept; `own` is the schema that is not said.
+    pub fn kept(schema: Option<&str>, own: &Ident, name: &str) -> Result<Self, NameError> {
+        let schema = schema.map_or_else(|| Ok(own.clone()), Ident::new)?;
+        Ok(Self::new(schema, Ident::new(name)?))
+    }
+
     /// The statements that give it another place, and then another name. `kind` is what DDL calls it.
     pub fn moves(&self, kind: &str, to: &Self) -> Vec<String> {
         let mut sql = vec![format!("alter {kind} {self} set schema {}", to.schema)];

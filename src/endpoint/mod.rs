@@ -79,8 +79,7 @@ pub struct Published {
 impl Published {
     /// The served relation; `prod` is prod's own schema.
     pub fn relation(&self, prod: &Ident) -> Result<Relation, NameError> {
-        let schema = self.schema.as_deref().map_or_else(|| Ok(prod.clone()), Ident::new)?;
-        Ok(Relation::new(schema, Ident::new(&*self.relation)?))
+        Relation::kept(self.schema.as_deref(), prod, &self.relation)
     }
 }
 

@@ -64,9 +64,8 @@ fn query(
     conditions: Vec<Condition>,
 ) -> Option<RowQuery> {
     let schema = &call.state.schema;
-    let own = stored.schema.as_deref().map_or_else(|| Ok(schema.clone()), Ident::new).ok()?;
     Some(RowQuery {
-        relation: Relation::new(own, Ident::new(&stored.name).ok()?),
+        relation: Relation::kept(stored.schema.as_deref(), schema, &stored.name).ok()?,
         publication: Relation::new(schema.clone(), Ident::new(PUBLICATION).ok()?),
         format: RowFormat::Texts,
         columns: columns.iter().map(|(name, _)| Ident::new(name).ok()).collect::<Option<_>>()?,
