@@ -89,6 +89,36 @@ const KNOWN: &[&str] = &[
     "distribute",
 ];
 
+/// What a rule's config may say; other words are about models.
+pub const RULE_WORDS: &[&str] = &[
+    "materialized",
+    "enabled",
+    "alias",
+    "schema",
+    "tags",
+    "meta",
+    "docs",
+    "group",
+    "access",
+    "report",
+    "indexes",
+    "unlogged",
+    "persist_docs",
+    "grants",
+    "pre_hook",
+    "pre-hook",
+    "post_hook",
+    "post-hook",
+    "contract",
+    "delimiter",
+    "column_types",
+    "full_refresh",
+    "freshness",
+    "loaded_at_field",
+    "loaded_at_query",
+    "distribute",
+];
+
 const TARGET: &str = "a run builds in one database: the target's url in profiles.yml names it";
 
 /// Words of dbt that something else decides here: they are read and passed over.

@@ -143,3 +143,9 @@ fn list(root: &Path, folder: &str, paths: &mut Vec<String>, problems: &mut Vec<D
         }
     }
 }
+
+/// The file's name without folders and ending.
+pub(crate) fn stem(path: &str) -> &str {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.split_once('.').map_or(name, |(stem, _)| stem)
+}

@@ -16,6 +16,7 @@ mod freshness;
 mod layer;
 mod loading;
 mod materialization;
+mod model_file;
 pub mod packages;
 mod profile;
 mod properties;
@@ -34,15 +35,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use serde_yaml::Spanned;
 
 pub use batches::{BatchSize, Moment};
 pub use columns::{ColumnProperties, TestEntry};
 pub use config::{Config, Contract, Index, PersistDocs, Roles};
+pub use config_words::RULE_WORDS;
 pub use constraints::{Constraint, ConstraintKind};
 pub use docs_blocks::DocsBlock;
 pub use exposures::{Exposure, ExposureType, Maturity};
 pub use fetch::{AllowedHost, Fetch};
+pub(crate) use files::stem;
 pub use folders::{FolderKind, Folders, adds_up, folder_config, join_words};
 pub use freshness::{FreshnessLimits, FreshnessStatus, Period, Tolerance};
 pub use layer::Layer;
@@ -51,10 +53,11 @@ pub use materialization::{
     HardDeletes, Materialization, MetaColumns, OnConfigurationChange, OnSchemaChange, SnapshotStrategy,
     Strategy,
 };
+pub use model_file::ModelFile;
 pub use profile::{EMBEDDED_DATABASE, Profile, Target};
 pub use properties::{Properties, SingularTest};
 pub use reading::{BadRows, BadRowsLimit, ColumnsChange, NameOrNumber, RaggedRows};
-pub use rules::{RULE_WORDS, Rule, RuleColumn};
+pub use rules::{Rule, RuleColumn};
 pub use service::{Preview, RateLimit, Service};
 pub use sources::SourceTable;
 pub use test_config::{TEST_WORDS, TestConfig, Threshold, Verdict};
@@ -62,8 +65,10 @@ pub use unit_tests::{Given, Overrides, Rows, UnitTest};
 pub use versions::Version;
 pub use written_hook::WrittenHook;
 
-use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
-use crate::template::{BUILT_IN_PACKAGES, Library, Scope};
+use crate::diagnostic::{Diagnostic, SourceFile};
+use crate::template::{Library, Scope};
+use model_file::{model_file, snapshot_file};
+use properties::Described;
 
 /// What the command line and the environment say about a project.
 #[derive(Debug, Default, Clone)]
@@ -74,18 +79,6 @@ pub struct Setting {
     /// What the command line says, by dbt's names: `FULL_REFRESH`.
     pub flags: Map<String, Value>,
     pub env: BTreeMap<String, String>,
-}
-
-/// A file under `models/`: its name is the model's name, its first folder the layer.
-#[derive(Debug, Clone)]
-pub struct ModelFile {
-    pub name: String,
-    pub layer: Layer,
-    /// The package that it is of; `None` is the project itself.
-    pub package: Option<String>,
-    /// The folders between layer and file, e.g. `vouchers`.
-    pub domain: String,
-    pub file: Arc<SourceFile>,
 }
 
 /// A project, read whole.
@@ -123,27 +116,6 @@ pub struct Project {
     pub env: BTreeMap<String, String>,
 }
 
-/// In which packages `adapter.dispatch` looks. One that is not there is told, and passed over.
-fn dispatch(
-    profile: &Profile,
-    project: &str,
-    packages: &[packages::Package],
-    problems: &mut Vec<Diagnostic>,
-) -> BTreeMap<String, Vec<String>> {
-    let known = packages.iter().map(|package| package.name.as_str());
-    let known: Vec<&str> = known.chain([project]).chain(BUILT_IN_PACKAGES.iter().copied()).collect();
-    for (package, place) in profile.dispatch.values().flatten() {
-        if !known.contains(&package.as_str()) {
-            let message = format!("`search_order` names `{package}`, which is no package of this project");
-            let near = did_you_mean(package, known.iter().copied());
-            let hint = near.unwrap_or_else(|| format!("there are: {}", known.join(", ")));
-            problems.push(Diagnostic::warning("missing-package", message).at(place.clone()).hint(hint));
-        }
-    }
-    let names = |order: &Vec<(String, Location)>| order.iter().map(|(package, _)| package.clone()).collect();
-    profile.dispatch.iter().map(|(package, order)| (package.clone(), names(order))).collect()
-}
-
 impl Project {
     /// Reads the project in `root`. What is wrong is told all at once: with the error where nothing can go
     /// on without it, in the list beside the project otherwise.
@@ -176,26 +148,21 @@ impl Project {
         for rule in &found.rules {
             named.entry(name.clone()).or_default().insert(stem(&rule.path).to_owned());
         }
-        let (mut properties, mut sources) = (Vec::new(), Vec::new());
-        let (mut exposures, mut unit_tests, mut singular) = (Vec::new(), Vec::new(), Vec::new());
-        let mut described_analyses = Vec::new();
+        let mut described = Described::default();
         for file in &found.properties {
             match properties::read(file, &found.fixtures) {
-                Ok(described) => {
-                    problems.extend(described.warnings);
-                    singular.extend(described.singular);
-                    described_analyses.extend(described.analyses);
-                    for snapshot in &described.snapshots {
-                        models.extend(snapshot_file(file, snapshot, &packages, &mut problems));
-                    }
-                    properties.extend(described.properties);
-                    sources.extend(described.sources);
-                    exposures.extend(described.exposures);
-                    unit_tests.extend(described.unit_tests);
+                Ok(mut own) => {
+                    problems.append(&mut own.warnings);
+                    let snapshots = own.snapshots.iter();
+                    models.extend(
+                        snapshots.filter_map(|one| snapshot_file(file, one, &packages, &mut problems)),
+                    );
+                    described.join(own);
                 }
                 Err(problem) => problems.push(problem),
             }
         }
+        let Described { mut properties, mut sources, mut exposures, .. } = described;
         properties::join_pinned(&mut properties);
         versions::settle(&mut properties, &models);
         for (own, version) in properties.iter().filter_map(|own| Some((own, own.version.as_ref()?))) {
@@ -208,7 +175,7 @@ impl Project {
             env: setting.env.clone(),
             target: target.for_templates(&name),
             flags: setting.flags.clone(),
-            dispatch: dispatch(&profile, &name, &packages, &mut problems),
+            dispatch: packages::search_orders(&profile.dispatch, &name, &packages, &mut problems),
             packages: named,
         };
         let library =
@@ -227,29 +194,8 @@ impl Project {
             &mut exposures,
             &mut problems,
         );
-        let project_name = name.clone();
-        let mut disabled_rules = Vec::new();
-        let rules = found
-            .rules
-            .iter()
-            .filter_map(|file| {
-                let name = stem(&file.path);
-                let own = properties.iter().find(|entry| entry.name == name);
-                let folders = profile.folders.of(FolderKind::Rules).map(|(tree, _)| {
-                    let path: Vec<&str> = file.path.trim_end_matches(".csv").split('/').skip(1).collect();
-                    let tree = Value::Object(
-                        tree.get(&project_name).and_then(Value::as_object).unwrap_or(tree).clone(),
-                    );
-                    folder_config(&tree, &path)
-                });
-                let folders = folders.unwrap_or_default();
-                if let Some(rule) = rules::disabled(file, own, &folders) {
-                    disabled_rules.push(rule);
-                    return None;
-                }
-                rules::read(file, own, &folders, &mut problems)
-            })
-            .collect();
+        let (rules, disabled_rules) =
+            rules::read_all(&found.rules, &name, &profile.folders, &properties, &mut problems);
         let project = Self {
             root: root.to_owned(),
             name,
@@ -261,13 +207,13 @@ impl Project {
             disabled_rules,
             rule_names: found.rules.iter().map(|file| stem(&file.path).to_owned()).collect(),
             singular_tests: found.tests,
-            described_tests: singular,
+            described_tests: described.singular,
             analyses: found.analyses,
-            described_analyses,
+            described_analyses: described.analyses,
             properties,
             sources,
             exposures,
-            unit_tests,
+            unit_tests: described.unit_tests,
             docs_blocks,
             macro_files: found.macros,
             selectors_file: found.selectors,
@@ -296,61 +242,4 @@ fn name_of(root: &Path) -> String {
         name if name.starts_with(|c: char| c.is_ascii_digit()) => format!("_{name}"),
         name => name.to_owned(),
     }
-}
-
-/// The file's name without folders and ending.
-pub(crate) fn stem(path: &str) -> &str {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    name.split_once('.').map_or(name, |(stem, _)| stem)
-}
-
-/// A snapshot that is nothing but YAML is a model in the folder of that file, of one line.
-fn snapshot_file(
-    file: &Arc<SourceFile>,
-    (name, relation): &(Spanned<String>, Spanned<String>),
-    packages: &[packages::Package],
-    problems: &mut Vec<Diagnostic>,
-) -> Option<ModelFile> {
-    let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let wanted = relation.value.trim().trim_start_matches("{{").trim_end_matches("}}").trim();
-    if !["ref(", "source("].iter().any(|call| wanted.starts_with(call)) {
-        let message = format!("the snapshot `{}` is of `{wanted}`", name.value);
-        let place = yaml::place(file, relation);
-        problems
-            .push(Diagnostic::error("bad-config", message).at(place).hint("write `relation: ref('orders')`"));
-        return None;
-    }
-    let path = format!("{folder}/{}.sql", name.value);
-    let text = format!("select * from {{{{ {wanted} }}}}\n");
-    model_file(&Arc::new(SourceFile { path, text }), packages, problems)
-}
-
-fn model_file(
-    file: &Arc<SourceFile>,
-    packages: &[packages::Package],
-    problems: &mut Vec<Diagnostic>,
-) -> Option<ModelFile> {
-    let of_package = packages.iter().find_map(|package| {
-        let inside = file.path.strip_prefix(&package.folder)?.strip_prefix('/')?;
-        Some((package.name.clone(), inside))
-    });
-    let inside = of_package.as_ref().map_or(file.path.as_str(), |(_, inside)| inside);
-    let mut folders: Vec<&str> = inside.split('/').skip(1).collect();
-    folders.pop();
-    let layer = folders.first().and_then(|name| Layer::from_folder(name));
-    let Some(layer) = layer else {
-        problems.push(
-            Diagnostic::error("no-layer", format!("{} lies in no layer", file.path))
-                .at(Location::start_of(file))
-                .hint("a model is models/<layer>/<domain>/<name>.sql, with raw, stage or prod as its layer"),
-        );
-        return None;
-    };
-    Some(ModelFile {
-        name: stem(&file.path).to_owned(),
-        layer,
-        package: of_package.as_ref().map(|(name, _)| name.clone()),
-        domain: folders[1..].join("/"),
-        file: file.clone(),
-    })
 }

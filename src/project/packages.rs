@@ -1,6 +1,7 @@
 //! `packages.yml` and `package-lock.yml`: which packages a project asks for, and where their files lie. Brings
 //! nothing in; `deps` does.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +14,8 @@ use sha2::{Digest, Sha256};
 
 use super::reading::NameOrNumber;
 use super::yaml;
-use crate::diagnostic::{Diagnostic, Location, SourceFile};
+use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
+use crate::template::BUILT_IN_PACKAGES;
 
 /// Where packages from git lie, seen from the project's folder.
 pub const FOLDER: &str = ".elt/packages";
@@ -198,6 +200,27 @@ pub fn read(root: &Path) -> Result<Vec<Package>, Vec<Diagnostic>> {
         packages.push(Package { name: locked.name, folder });
     }
     if problems.is_empty() { Ok(packages) } else { Err(problems) }
+}
+
+/// In which packages `adapter.dispatch` looks. One that is not there is told, and passed over.
+pub(super) fn search_orders(
+    written: &BTreeMap<String, Vec<(String, Location)>>,
+    project: &str,
+    packages: &[Package],
+    problems: &mut Vec<Diagnostic>,
+) -> BTreeMap<String, Vec<String>> {
+    let known = packages.iter().map(|package| package.name.as_str());
+    let known: Vec<&str> = known.chain([project]).chain(BUILT_IN_PACKAGES.iter().copied()).collect();
+    for (package, place) in written.values().flatten() {
+        if !known.contains(&package.as_str()) {
+            let message = format!("`search_order` names `{package}`, which is no package of this project");
+            let near = did_you_mean(package, known.iter().copied());
+            let hint = near.unwrap_or_else(|| format!("there are: {}", known.join(", ")));
+            problems.push(Diagnostic::warning("missing-package", message).at(place.clone()).hint(hint));
+        }
+    }
+    let names = |order: &Vec<(String, Location)>| order.iter().map(|(package, _)| package.clone()).collect();
+    written.iter().map(|(package, order)| (package.clone(), names(order))).collect()
 }
 
 impl Package {

@@ -82,7 +82,7 @@ struct WrittenTest {
     meta: Option<Value>,
 }
 
-/// What one YAML file describes.
+/// What YAML files describe.
 #[derive(Debug, Default)]
 pub(super) struct Described {
     pub properties: Vec<Properties>,
@@ -94,6 +94,18 @@ pub(super) struct Described {
     pub singular: Vec<SingularTest>,
     pub analyses: Vec<SingularTest>,
     pub warnings: Vec<Diagnostic>,
+}
+
+impl Described {
+    /// What another file describes; its warnings are told by then, and its snapshots models.
+    pub fn join(&mut self, other: Self) {
+        self.properties.extend(other.properties);
+        self.sources.extend(other.sources);
+        self.exposures.extend(other.exposures);
+        self.unit_tests.extend(other.unit_tests);
+        self.singular.extend(other.singular);
+        self.analyses.extend(other.analyses);
+    }
 }
 
 /// What YAML says of a query in `tests/`.

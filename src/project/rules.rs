@@ -5,39 +5,10 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::properties::{Properties, Ranges};
+use super::{FolderKind, Folders, folder_config, stem};
 use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
 use crate::inference::type_of;
 use crate::name::Ident;
-
-/// What a rule's config may say; other words are about models.
-pub const RULE_WORDS: &[&str] = &[
-    "materialized",
-    "enabled",
-    "alias",
-    "schema",
-    "tags",
-    "meta",
-    "docs",
-    "group",
-    "access",
-    "report",
-    "indexes",
-    "unlogged",
-    "persist_docs",
-    "grants",
-    "pre_hook",
-    "pre-hook",
-    "post_hook",
-    "post-hook",
-    "contract",
-    "delimiter",
-    "column_types",
-    "full_refresh",
-    "freshness",
-    "loaded_at_field",
-    "loaded_at_query",
-    "distribute",
-];
 
 #[derive(Debug, Clone)]
 pub struct RuleColumn {
@@ -63,14 +34,34 @@ struct Line {
     cells: Vec<String>,
 }
 
+/// All of a project's: those that are read, and those that config switches off.
+pub(super) fn read_all(
+    files: &[Arc<SourceFile>],
+    project: &str,
+    folders: &Folders,
+    properties: &[Properties],
+    problems: &mut Vec<Diagnostic>,
+) -> (Vec<Rule>, Vec<Rule>) {
+    let (mut rules, mut disabled_rules) = (Vec::new(), Vec::new());
+    let tree = folders
+        .of(FolderKind::Rules)
+        .map(|(tree, _)| Value::Object(tree.get(project).and_then(Value::as_object).unwrap_or(tree).clone()));
+    for file in files {
+        let own = properties.iter().find(|entry| entry.name == stem(&file.path));
+        let path: Vec<&str> = file.path.trim_end_matches(".csv").split('/').skip(1).collect();
+        let words = tree.as_ref().map(|tree| folder_config(tree, &path)).unwrap_or_default();
+        match disabled(file, own, &words) {
+            Some(rule) => disabled_rules.push(rule),
+            None => rules.extend(read(file, own, &words, problems)),
+        }
+    }
+    (rules, disabled_rules)
+}
+
 /// A file that config switches off, whatever it holds.
-pub(super) fn disabled(
-    file: &Arc<SourceFile>,
-    own: Option<&Properties>,
-    folders: &Map<String, Value>,
-) -> Option<Rule> {
+fn disabled(file: &Arc<SourceFile>, own: Option<&Properties>, folders: &Map<String, Value>) -> Option<Rule> {
     let said = own.and_then(|own| own.config.get("enabled")).or_else(|| folders.get("enabled"));
-    let name = super::stem(&file.path).to_owned();
+    let name = stem(&file.path).to_owned();
     (said == Some(&Value::Bool(false))).then(|| Rule {
         name,
         file: file.clone(),
@@ -79,7 +70,7 @@ pub(super) fn disabled(
     })
 }
 
-pub(super) fn read(
+fn read(
     file: &Arc<SourceFile>,
     own: Option<&Properties>,
     folders: &Map<String, Value>,
@@ -105,7 +96,7 @@ pub(super) fn read(
         check_ranges(file, ranges, place, &header, &lines, problems);
     }
     (problems.len() == before).then(|| Rule {
-        name: super::stem(&file.path).to_owned(),
+        name: stem(&file.path).to_owned(),
         file: file.clone(),
         columns,
         delimiter,
