@@ -13,6 +13,7 @@ mod error;
 pub mod figures;
 pub mod foreign_keys;
 pub mod history;
+pub mod in_the_way;
 pub mod kept;
 pub mod ledger;
 pub mod loads;

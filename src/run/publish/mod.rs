@@ -24,7 +24,7 @@ use super::build::relation_word;
 use super::sweep::{build_schema, kind_word};
 use super::task::{Built, Delta};
 use super::{Place, Plan};
-use crate::database::{DatabaseError, Session, catalog, history, ledger, progress};
+use crate::database::{DatabaseError, Session, catalog, history, in_the_way, ledger, progress};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::{Manifest, NodeId};
 use crate::name::Relation;
@@ -124,10 +124,10 @@ async fn outwait_snapshots(
     if catalog::existing(session, &relations).await?.is_empty() {
         return Ok(None);
     }
-    let now = catalog::transaction_now(session).await?;
+    let now = in_the_way::transaction_now(session).await?;
     let until = Instant::now() + SNAPSHOT_PATIENCE;
     loop {
-        let holders = catalog::older_snapshots(session, &now).await?;
+        let holders = in_the_way::older_snapshots(session, &now).await?;
         if holders.is_empty() || cancel.is_cancelled() {
             return Ok(None);
         }
@@ -290,7 +290,7 @@ pub(super) async fn refusal(
 
 /// Less than the time after which the server looks for deadlocks.
 async fn lock_wait(session: &Session) -> Result<u64, DatabaseError> {
-    Ok((catalog::deadlock_timeout(session).await? / 2).clamp(1, LOCK_WAIT_MS))
+    Ok((in_the_way::deadlock_timeout(session).await? / 2).clamp(1, LOCK_WAIT_MS))
 }
 
 /// Views of this run that were built over an incremental model's old and new rows read the published table

@@ -1,7 +1,7 @@
 //! What kept a run from publishing, told so that somebody can mend it.
 
 use super::{PATIENCE, Publication, Published};
-use crate::database::{DatabaseError, Session, catalog, history};
+use crate::database::{DatabaseError, Session, catalog, history, in_the_way};
 use crate::diagnostic::Diagnostic;
 use crate::name::Relation;
 use crate::pipeline::RunStatus;
@@ -25,8 +25,8 @@ pub(super) async fn end_autovacuums(
     publication: &Publication<'_>,
 ) -> Result<(), DatabaseError> {
     let stand = standing(session, publication).await?;
-    let wait = catalog::deadlock_timeout(session).await? + 500;
-    for table in catalog::being_vacuumed(session, &stand).await? {
+    let wait = in_the_way::deadlock_timeout(session).await? + 500;
+    for table in in_the_way::being_vacuumed(session, &stand).await? {
         session.run(&format!("begin; set local lock_timeout = '{wait}ms'")).await?;
         let waited = session.run(&format!("lock table {table} in share update exclusive mode")).await;
         session.run("rollback").await?;
@@ -48,7 +48,7 @@ pub(super) async fn locked(
     error: &DatabaseError,
 ) -> Box<Diagnostic> {
     let oids = standing(session, publication).await.unwrap_or_default();
-    let holders = catalog::lock_holders(session, &oids).await.unwrap_or_default();
+    let holders = in_the_way::lock_holders(session, &oids).await.unwrap_or_default();
     in_use(error, &holders)
 }
 
