@@ -8,7 +8,7 @@ use super::asking::Known;
 use super::{Place, build};
 use crate::artifacts;
 use crate::database::{DatabaseError, Session};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::Diagnostic;
 use crate::manifest::{Hook, Manifest};
 use crate::pipeline::NodeRecord;
 
@@ -30,7 +30,7 @@ impl Around<'_> {
         let hooks = &self.manifest.run_hooks.after;
         let known = at_the_end(self.known(), self.manifest, self.place, hooks, records);
         let problem = on_a_session(self.place, self.manifest, hooks, &known, None).await.err()?;
-        Some(Diagnostic { severity: Severity::Warning, ..*problem })
+        Some(problem.as_warning())
     }
 
     fn known(&self) -> Known {

@@ -1,5 +1,6 @@
 //! The part of a run between planning and publishing: sessions take tasks off the schedule, build and test.
 
+mod carrying_out;
 mod order;
 mod sparing;
 mod telling;
@@ -12,26 +13,24 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use self::carrying_out::carry_out;
 use self::order::{costs, edges, tasks};
 use self::telling::Ending;
 use super::failure::{excerpt, one_line};
 use super::journal::Journal;
 use super::kept::Keeper;
-use super::near::suggest;
-use super::plan::{needed, with_needed};
+use super::plan::with_needed;
 use super::schedule::Schedule;
 use super::start::make_room;
 use super::task::{Built, Done, Problem, Shared, Task};
 use super::unchanged::{Judge, definition_text};
-use super::{Begun, Observer, asking, build, kept, load, unit, verify};
+use super::{Begun, Observer, kept};
+use crate::database::DatabaseError;
 use crate::database::kept::KeptNode;
 use crate::database::ledger::Published;
-use crate::database::{DatabaseError, Session};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::NodeId;
-use crate::name::Relation;
 use crate::pipeline::{Doing, NodeRecord, NodeStatus};
-use crate::project::Materialization;
 
 const CANCEL_AGAIN: Duration = Duration::from_millis(250);
 
@@ -330,48 +329,4 @@ impl Crew<'_> {
     async fn cancel(&self) {
         self.shared.pool.cancel().await;
     }
-}
-
-/// Builds a node. What it asks is asked before anything of it is made, its hooks among it.
-async fn built(shared: &Shared, session: &Session, id: NodeId) -> Result<Done, Problem> {
-    let heard = match shared.manifest.asks(id) {
-        true => asking::of_node(shared, session, id).await?,
-        false => asking::Heard::default(),
-    };
-    let done = match shared.manifest.node(id).materialization {
-        Materialization::Load => build::around(shared, session, id, load::load(shared, session, id)).await,
-        _ => build::around(shared, session, id, build::build(shared, session, id)).await,
-    };
-    done.map(|mut done| {
-        if let Some(built) = &mut done.built {
-            built.asked = heard.restless;
-        }
-        done
-    })
-}
-
-async fn carry_out(shared: &Shared, session: &Session, task: Task, kept: Option<KeptNode>) -> Done {
-    if let (Task::Build(id), Some(kept)) = (task, kept) {
-        match kept::take(shared, session, id, kept).await {
-            Ok(done) => return done,
-            Err(error) => tracing::debug!(%error, "what was kept cannot be taken over, and is built anew"),
-        }
-    }
-    let outcome = match task {
-        Task::Test(index) => verify::test(shared, session, index).await,
-        Task::UnitTest(index) => unit::before_the_build(shared, session, index).await,
-        Task::Build(id) => built(shared, session, id).await,
-    };
-    let mut done = outcome.unwrap_or_else(|problem| Done::failed(*problem));
-    if let Some(problem) = &mut done.problem {
-        let (manifest, plan) = (&shared.manifest, &shared.plan);
-        let read = match task {
-            Task::Build(id) => needed(manifest, id),
-            Task::Test(test) => manifest.tests[test].text.targets.clone(),
-            Task::UnitTest(_) => Vec::new(),
-        };
-        let read: Vec<Relation> = read.into_iter().map(|id| plan.name(manifest, None, id)).collect();
-        suggest(session, manifest, problem, &read).await;
-    }
-    done
 }
