@@ -24,6 +24,7 @@ mod place_map;
 mod read;
 mod rows;
 mod sample;
+mod tail;
 #[doc(hidden)]
 pub mod trial;
 

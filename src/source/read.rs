@@ -13,6 +13,7 @@ use super::format::parquet_file::ParquetRows;
 use super::opened::{Body, Opened};
 use super::place::Unit;
 use super::rows::{Column, Destination, RecordRows};
+use super::tail::Tail;
 use super::{ReadOptions, RowPlace, SourceError, Target};
 use crate::name::Ident;
 
@@ -80,14 +81,16 @@ pub fn open(fetched: &Fetched, options: &ReadOptions, targets: &[Target]) -> Res
         return Err(SourceError::new(format!("{shown} has none of its table's columns")));
     }
     let mut loaded = loaded_columns(&pairing, targets)?;
-    let numbered = options.numbered && !loaded.is_empty();
-    if numbered {
-        loaded.push(Ident::new("_row").expect("a constant name is good"));
-    }
+    // What has no columns has no rows.
+    let tail = match loaded.is_empty() {
+        true => Tail::default(),
+        false => Tail::new(options.file.as_deref(), options.numbered),
+    };
+    loaded.extend(tail.columns());
     let body = match opened.body {
         Body::Parquet(mut parquet) => {
             let oid = |target: &Option<usize>| Some(targets[(*target)?].type_oid);
-            parquet.start(&pairing.targets.iter().map(oid).collect::<Vec<_>>(), numbered)?;
+            parquet.start(&pairing.targets.iter().map(oid).collect::<Vec<_>>(), tail)?;
             Reading::Parquet(parquet)
         }
         Body::Records(mut records) => {
@@ -96,7 +99,7 @@ pub fn open(fetched: &Fetched, options: &ReadOptions, targets: &[Target]) -> Res
             };
             records.take_as_json(pairing.targets.iter().map(is_json).collect());
             let columns = table_columns(&pairing, targets, options);
-            let rows = RecordRows::new(records, names, columns, (options.quarantine, numbered), shown);
+            let rows = RecordRows::new(records, names, columns, tail, options.quarantine, shown);
             Reading::Records(Box::new(rows))
         }
     };

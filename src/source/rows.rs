@@ -5,10 +5,11 @@
 use bytes::Bytes;
 
 use super::binary::spelled::Spelling;
-use super::binary::{self, HEADER, NULL, TRAILER};
+use super::binary::{HEADER, NULL, TRAILER};
 use super::format::record::{Problem, Record, Records};
 use super::place::Unit;
 use super::place_map::PlaceMap;
+use super::tail::Tail;
 use super::{CHUNK_BYTES, RowPlace, SourceError};
 
 /// Rows put aside are handed over when they are so many bytes.
@@ -47,8 +48,7 @@ pub(super) struct RecordRows {
     /// Of the file, for messages.
     names: Vec<String>,
     quarantine: bool,
-    /// Each row ends with its number.
-    numbered: bool,
+    tail: Tail,
     form: Form,
     destination: Destination,
     out: Vec<u8>,
@@ -68,7 +68,8 @@ impl RecordRows {
         records: Box<dyn Records>,
         names: Vec<String>,
         columns: Vec<Column>,
-        (quarantine, numbered): (bool, bool),
+        tail: Tail,
+        quarantine: bool,
         shown: &str,
     ) -> Self {
         let readable = columns.iter().all(|column| column.spelling.is_some());
@@ -80,7 +81,7 @@ impl RecordRows {
             columns,
             names,
             quarantine,
-            numbered,
+            tail,
             form,
             destination: Destination::Table,
             out: Vec::new(),
@@ -169,31 +170,31 @@ impl RecordRows {
             return Ok(());
         };
         self.rows += 1;
-        let number = self.numbered.then_some(self.rows);
+        let tail = (&self.tail, self.rows);
         if let Some(problem) = &record.problem {
             if !self.quarantine {
                 return Err(refused((&record, self.unit), problem, &self.names, &self.shown));
             }
-            put_aside(&mut self.aside, (&record, number), Some(problem), &self.columns, &self.names);
+            put_aside(&mut self.aside, (&record, tail), Some(problem), &self.columns, &self.names);
         } else if self.form == Form::Text {
             self.places.add(record.line);
-            push_text_row(&mut self.out, &record, &self.columns, number);
+            push_text_row(&mut self.out, &record, &self.columns, tail);
             return Ok(());
         } else {
             let start = self.out.len();
-            if push_binary_row(&mut self.out, &record, &self.columns, (number, self.quarantine)) {
+            if push_binary_row(&mut self.out, &record, &self.columns, tail, self.quarantine) {
                 self.places.add(record.line);
                 return Ok(());
             }
             self.out.truncate(start);
             if !self.quarantine {
                 let mut row = Vec::new();
-                push_text_row(&mut row, &record, &self.columns, number);
+                push_text_row(&mut row, &record, &self.columns, tail);
                 self.carried = Some((record.line, row));
                 self.copied = true;
                 return Ok(());
             }
-            put_aside(&mut self.aside, (&record, number), None, &self.columns, &self.names);
+            put_aside(&mut self.aside, (&record, tail), None, &self.columns, &self.names);
         }
         if self.aside.len() >= ASIDE_BYTES {
             self.copied = true;
@@ -207,10 +208,11 @@ fn push_binary_row(
     out: &mut Vec<u8>,
     record: &Record,
     columns: &[Column],
-    (number, certain): (Option<u64>, bool),
+    (tail, row): (&Tail, u64),
+    certain: bool,
 ) -> bool {
     // PostgreSQL has at most 1,600 columns.
-    let count = columns.len() + usize::from(number.is_some());
+    let count = columns.len() + tail.count();
     out.extend_from_slice(&(count as i16).to_be_bytes());
     let written = columns.iter().all(|column| match record.value(column.index) {
         None if certain && column.not_null => false,
@@ -220,32 +222,23 @@ fn push_binary_row(
         }
         Some(text) => column.spelling.is_some_and(|spelling| spelling.write(text, out).is_ok()),
     });
-    if let Some(number) = number {
-        binary::push_number(out, number);
-    }
+    tail.push_binary(out, row);
     written
 }
 
 /// As COPY's text format has it.
-fn push_text_row(out: &mut Vec<u8>, record: &Record, columns: &[Column], number: Option<u64>) {
+fn push_text_row(out: &mut Vec<u8>, record: &Record, columns: &[Column], (tail, row): (&Tail, u64)) {
     for (at, column) in columns.iter().enumerate() {
         if at > 0 {
             out.push(b'\t');
         }
         push_text(out, record.value(column.index));
     }
-    push_number(out, number);
+    tail.push_text(out, row);
     out.push(b'\n');
 }
 
-fn push_number(out: &mut Vec<u8>, number: Option<u64>) {
-    if let Some(number) = number {
-        out.push(b'\t');
-        out.extend_from_slice(number.to_string().as_bytes());
-    }
-}
-
-fn push_text(out: &mut Vec<u8>, value: Option<&[u8]>) {
+pub(super) fn push_text(out: &mut Vec<u8>, value: Option<&[u8]>) {
     let Some(value) = value else { return out.extend_from_slice(br"\N") };
     for byte in value {
         match byte {
@@ -260,7 +253,7 @@ fn push_text(out: &mut Vec<u8>, value: Option<&[u8]>) {
 
 fn put_aside(
     out: &mut Vec<u8>,
-    (record, number): (&Record, Option<u64>),
+    (record, (tail, row)): (&Record, (&Tail, u64)),
     problem: Option<&Problem>,
     columns: &[Column],
     names: &[String],
@@ -276,7 +269,7 @@ fn put_aside(
         out.push(b'\t');
         push_text(out, record.value(column.index).filter(|_| problem.is_none()));
     }
-    push_number(out, number);
+    tail.push_text(out, row);
     out.push(b'\n');
 }
 

@@ -34,6 +34,7 @@ pub fn file(bytes: &[u8]) -> Result<(), SourceError> {
         null: if is(64) { vec!["null".to_owned(), "x".to_owned()] } else { Vec::new() },
         records: (is(64) && is(128)).then(|| "a.b".to_owned()),
         allow_empty: is(128),
+        file: is(128).then(|| "a\tb".to_owned()),
         numbered: is(128),
         changed_columns: ChangedColumns::Ignore,
         max_uncompressed_bytes: MAX_UNPACKED_BYTES,

@@ -73,3 +73,39 @@ async fn a_bad_row_of_a_large_file_is_named_and_nothing_of_it_stays() {
     project.good(&["run"]);
     assert_eq!(writers(&project).await, "2");
 }
+
+#[tokio::test]
+async fn many_files_are_copied_by_idle_sessions_at_once() {
+    let model = |columns: &str| {
+        "{{ config(source='data/*.csv', metadata=['_file', '_row', '_loaded_at'], on_columns_change='ignore') }}\n"
+            .to_owned()
+            + columns
+    };
+    let by_backend = "id int, name text, backend int default pg_backend_pid()";
+    let project = Project::new(&[("models/raw/r.sql", &model(by_backend))]).await;
+    for file in 0..40 {
+        project.write(&format!("data/f\t'{file}.csv"), &format!("id,name\n{file},a\n{file},b\n"));
+    }
+    let whole = "select concat_ws(' ', count(*), count(distinct id), bool_and(_file = format(E'data/f\\t''%s.csv', id)), \
+                 bool_and(_row = ascii(name) - 96), count(distinct _loaded_at)) from raw.r";
+    let backends = "select count(distinct backend)::text from raw.r";
+    project.good(&["run", "--threads", "4"]);
+    assert_eq!(project.value(whole).await, "80 40 t t 1");
+    assert_eq!(project.value(backends).await, "4");
+    project.good(&["run", "--threads", "1", "--full-refresh"]);
+    assert_eq!(project.value(whole).await, "80 40 t t 1");
+    assert_eq!(project.value(backends).await, "1");
+
+    // Sessions whose rows are in each other's way would wait for each other.
+    project.write("models/raw/r.sql", &model(&(by_backend.to_owned() + ", unique (id, name)")));
+    project.good(&["run", "--threads", "4"]);
+    assert_eq!(project.value(backends).await, "1");
+
+    // One of the first bad files is named, not one that lies far behind.
+    project.write("models/raw/r.sql", &model(by_backend));
+    for file in [11, 12, 13, 38] {
+        project.write(&format!("data/f\t'{file}.csv"), "id,name\nx,a\n");
+    }
+    let failed = project.elt(&["run", "--threads", "4"]).expect(1);
+    failed.says("'1").says(".csv, line 2, column id: invalid input syntax for type integer: \"x\"");
+}

@@ -66,7 +66,7 @@ pub(super) async fn pages(
         _ => None,
     };
     spool.begin(shared.run, earlier).map_err(|error| loading.wrong(&error))?;
-    let watcher = loading.watcher(0, 0);
+    let watcher = loading.watcher();
     loading.patiently(source::collect(&request, &loading.fetch, &spool, &watcher)).await
 }
 

@@ -49,7 +49,7 @@ pub(in crate::run) async fn content(
     let pieces = source::list(&location, &options).await.map_err(wrong)?;
     let (mut digests, mut downloads) = (Vec::new(), Vec::new());
     for piece in &pieces {
-        let watcher = Watcher { observer: observer.clone(), node: node.label(), before: 0, total: 0 };
+        let watcher = Watcher::new(observer.clone(), node.label());
         let fetched = tokio::select! {
             fetched = source::fetch_piece(piece, &options, &watcher) => fetched.map_err(wrong)?,
             () = cancel.cancelled() => return Err(wrong(SourceError::new("cancelled while fetching"))),

@@ -10,7 +10,8 @@ use super::super::failure::located;
 use super::super::pool::Lent;
 use super::super::task::Problem;
 use super::aside::Aside;
-use super::{Loading, WAITING_CHUNKS, Watcher, types};
+use super::watcher::Copying;
+use super::{Loading, WAITING_CHUNKS, types};
 use crate::database::{DatabaseError, Session, deal};
 use crate::diagnostic::Diagnostic;
 use crate::source::{Destination, Fetched, Rows, SourceError};
@@ -36,20 +37,18 @@ impl From<Problem> for Stopped {
     }
 }
 
-/// Copies all of a piece. Rows that were put aside are judged at the end. The watcher is told the rows of all
-/// pieces: `before` are in the table already. The rows are dealt to the `spare` sessions as well. `frozen` where this
+/// Copies all of a piece. Rows that were put aside are judged at the end. The rows are dealt to the `spare` sessions as well. `frozen` where this
 /// transaction has made the table.
 pub(super) async fn copy(
     loading: &Loading<'_>,
     mut rows: Rows,
     (name, fetched): (&str, &Fetched),
-    (watcher, before): (Watcher, u64),
+    told: &Arc<Copying>,
     (spare, frozen): (&[Lent], bool),
 ) -> Result<Copied, Stopped> {
     if rows.loaded_columns().is_empty() {
         return Ok(Copied { rows: 0, bad_rows: 0, bytes: fetched.bytes, sha256: None });
     }
-    let watcher = Arc::new(watcher);
     let sent = Arc::new(AtomicU64::new(0));
     let mut copied = Copied { rows: 0, bad_rows: 0, bytes: 0, sha256: None };
     let aside = if loading.options.quarantine {
@@ -68,11 +67,10 @@ pub(super) async fn copy(
         let sessions = if is_table { &*all } else { &all[..1] };
         let (statement, frame) = (format!("copy {into} {}", rows.copy_clause(frozen)), rows.frame());
         let (sender, receiver) = mpsc::channel::<Result<Bytes, SourceError>>(WAITING_CHUNKS);
-        let (watcher, sent, total) = (watcher.clone(), sent.clone(), fetched.bytes);
+        let (told, sent, total) = (told.clone(), sent.clone(), fetched.bytes);
         let reading = tokio::task::spawn_blocking(move || {
             send(rows, &sender, &sent, |rows| {
-                let total = Some(total).filter(|total| *total > 0);
-                watcher.tell(rows.bytes_read(), total, Some(before + rows.rows_read()));
+                told.tell(rows.bytes_read(), rows.rows_read(), Some(total).filter(|total| *total > 0));
             })
         });
         let arrived = deal(sessions, &statement, frame, receiver).await;
@@ -97,6 +95,7 @@ pub(super) async fn copy(
         copied.rows += judged.good;
         copied.bad_rows = judged.bad;
     }
+    told.tell(rows.bytes_read(), rows.rows_read(), Some(fetched.bytes).filter(|total| *total > 0));
     copied.bytes = rows.bytes_read().max(if fetched.bytes == 0 { sent.load(Ordering::Relaxed) } else { 0 });
     copied.sha256 = rows.sha256().map(str::to_owned);
     Ok(copied)

@@ -7,35 +7,37 @@ mod aside;
 mod begun;
 mod content;
 mod copy;
+mod loaded;
 mod options;
 mod pages;
 mod pieces;
 mod postgres;
 mod table;
 mod types;
+mod watcher;
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::build::finish;
 use super::failure::located;
 use super::task::{Built, Done, Problem, Shared, count};
-use super::{Event, Observer};
 use crate::database::loads::{self, LoadRecord, LoadState};
 use crate::database::{DatabaseError, Session, catalog};
 use crate::diagnostic::{Diagnostic, Location};
 use crate::manifest::{Node, NodeId};
 use crate::name::Relation;
-use crate::source::{self, FetchOptions, Progress, ReadOptions, SourceError, Target};
+use crate::source::{self, FetchOptions, ReadOptions, SourceError, Target};
 
 pub(super) use access::tidy;
 pub(super) use content::content;
-use pieces::Loaded;
+use loaded::Loaded;
+use watcher::Watcher;
 
 /// Parts of a source that may wait for the server: enough to keep both sides busy, little to hold.
 const WAITING_CHUNKS: usize = 8;
 
 /// One load under way: what its steps need to know.
+#[derive(Clone)]
 pub(super) struct Loading<'a> {
     shared: &'a Shared,
     session: &'a Session,
@@ -72,7 +74,7 @@ pub(super) async fn load(shared: &Shared, session: &Session, id: NodeId) -> Resu
         own: node.config.metadata.clone(),
         place,
     };
-    if adding::by_file(&loading) && !loading.own.iter().any(|name| name == "_file") {
+    if adding::by_file(&loading) && !loading.adds("_file") {
         loading.own.push("_file".to_owned());
     }
     let known = adding::known(&loading, &location).await?;
@@ -161,8 +163,7 @@ impl Loading<'_> {
     async fn columns(&self) -> Result<Vec<catalog::Column>, Problem> {
         let columns = catalog::columns(self.session, &self.relation).await;
         let columns = columns.map_err(|error| located(&error, self.place.clone()))?;
-        let own = |name: &str| self.own.iter().any(|known| known == name);
-        Ok(columns.into_iter().filter(|column| !own(&column.name)).collect())
+        Ok(columns.into_iter().filter(|column| !self.adds(&column.name)).collect())
     }
 
     async fn targets(&self) -> Result<Vec<Target>, Problem> {
@@ -196,8 +197,17 @@ impl Loading<'_> {
         Box::new(of_source(error, &self.place))
     }
 
-    fn watcher(&self, before: u64, total: u64) -> Watcher {
-        Watcher { observer: self.shared.observer.clone(), node: self.node.label(), before, total }
+    fn watcher(&self) -> Watcher {
+        Watcher::new(self.shared.observer.clone(), self.node.label())
+    }
+
+    /// The same load on another session.
+    fn on<'a>(&'a self, session: &'a Session) -> Loading<'a> {
+        Loading { session, ..self.clone() }
+    }
+
+    fn adds(&self, column: &str) -> bool {
+        self.own.iter().any(|own| own == column)
     }
 }
 
@@ -214,35 +224,5 @@ fn place_of_source(node: &Node) -> Location {
     {
         Some(at) => Location::new(&node.file, at..at + "source".len()),
         None => Location::start_of(&node.file),
-    }
-}
-
-/// Passes a download's or a file's progress on to who watches the run.
-struct Watcher {
-    observer: Arc<dyn Observer>,
-    node: String,
-    /// Bytes of the pieces that are done.
-    before: u64,
-    /// Bytes of all pieces, or 0 where nobody knows.
-    total: u64,
-}
-
-impl Watcher {
-    fn tell(&self, done: u64, total: Option<u64>, rows: Option<u64>) {
-        let total = Some(self.total).filter(|total| *total > 0).or(total.map(|total| total + self.before));
-        let (node, bytes) = (self.node.clone(), self.before + done);
-        self.observer.event(Event::Loading { node, bytes, total, rows });
-    }
-
-    /// As one that was made when `before` bytes were done.
-    fn tell_from(&self, before: u64, done: u64, total: Option<u64>) {
-        let watcher = Self { observer: self.observer.clone(), node: self.node.clone(), before, ..*self };
-        watcher.tell(done, total, None);
-    }
-}
-
-impl Progress for Watcher {
-    fn bytes(&self, done: u64, total: Option<u64>) {
-        self.tell(done, total, None);
     }
 }

@@ -37,6 +37,7 @@ pub(super) fn read(node: &Node, fetch: &FetchOptions) -> Result<ReadOptions, Sou
             Some(ColumnsChange::Ignore) => ChangedColumns::Ignore,
         },
         quarantine: config.bad_rows == Some(BadRows::Quarantine),
+        file: None,
         numbered: config.metadata.iter().any(|name| name == "_row"),
         session_is_utc: false,
     })

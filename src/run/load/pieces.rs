@@ -1,118 +1,94 @@
-//! The pieces of a source, one after another: fetched, opened, copied into the table. While one is copied the
-//! next is fetched. Files are read on threads that may wait.
+//! The pieces of a source: fetched, opened, copied into the table, each by the next session that has time for it.
+//! While one is copied the next is fetched. A large file that is alone is dealt to the sessions instead. Files are
+//! read on threads that may wait.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::HashSet;
+use std::iter::Enumerate;
+use std::slice;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::future::try_join;
+use futures_util::future::join_all;
 
 use super::super::failure::located;
 use super::super::pool::Lent;
 use super::super::task::{Problem, count};
 use super::copy::copy;
-use super::{Loading, Watcher, adding, aside, begun, table, types};
+use super::loaded::Loaded;
+use super::watcher::{Copying, Later, Watcher};
+use super::{Loading, adding, aside, begun, types};
 use crate::database::begun::BegunFile;
 use crate::database::loads::LoadState;
-use crate::source::{self, Fetched, Location, Piece, Progress, ReadOptions, Rows, SourceError, Target};
+use crate::source::{
+    self, ChangedColumns, Fetched, Location, Piece, Progress, ReadOptions, Rows, SourceError, Target,
+};
 
-/// A file is dealt to at most so many sessions: more than these would wait for who reads it.
-const SESSIONS: u64 = 4;
+/// A load uses at most so many sessions: more than these would wait for who reads its files.
+const SESSIONS: usize = 4;
 /// Bytes of a file that are worth a session.
 const BYTES_A_SESSION: u64 = 4 << 20;
+/// So many pieces are worth a session, however small they are: each takes a transaction.
+const PIECES_A_SESSION: usize = 8;
 
-/// What came in, over all pieces.
-#[derive(Default)]
-pub(super) struct Loaded {
-    pub rows: u64,
-    pub bad_rows: u64,
-    pub bytes: u64,
-    pub all_from_cache: bool,
-    /// Name and checksum of each piece.
-    pub digests: Vec<(String, Option<String>)>,
-    /// Name and version of the pieces, where the load goes by file.
-    pub files: Vec<(String, String)>,
-    /// What is to be told of columns.
-    pub said: Vec<String>,
-    /// Columns of the table that no record of any piece had, where records may lack some.
-    pub never_came: Option<Vec<String>>,
-    /// Pieces that had none.
-    pub without_rows: Vec<String>,
-}
-
-impl Loaded {
-    pub fn notes(&self, loading: &Loading<'_>) -> Vec<String> {
-        let mut notes = self.said.clone();
-        if let Some(columns) = self.never_came.as_ref().filter(|columns| !columns.is_empty()) {
-            let label = loading.node.label();
-            notes.push(format!("{label}: columns that no record has are NULL: {}", columns.join(", ")));
-        }
-        // Most such files are failed exports.
-        if let [first, others @ ..] = &*self.without_rows
-            && self.rows > 0
-            && !loading.options.allow_empty
-        {
-            let more = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
-            notes.push(format!("{}: without rows: {first}{more}", loading.node.label()));
-        }
-        if self.bad_rows > 0 {
-            notes.push(aside::note(loading, self.bad_rows));
-        }
-        notes
-    }
-
-    fn say(&mut self, said: impl IntoIterator<Item = String>) {
-        for sentence in said {
-            // Pages of an API have all the same to say.
-            if !self.said.contains(&sentence) {
-                self.said.push(sentence);
-            }
-        }
-    }
-
-    /// Adds what came of one piece.
-    fn add(&mut self, came: BegunFile) {
-        let number = |count: i64| u64::try_from(count).unwrap_or(0);
-        self.rows += number(came.rows);
-        self.bad_rows += number(came.bad_rows);
-        self.bytes += number(came.bytes);
-        self.all_from_cache &= came.from_cache;
-        self.say(came.said);
-        // Where no record may lack a column, what the piece lacks as a whole is told of it.
-        let missing = came.never_came.unwrap_or_default();
-        match &mut self.never_came {
-            Some(never) => never.retain(|name| missing.contains(name)),
-            never => *never = Some(missing),
-        }
-        if came.rows == 0 && came.bad_rows == 0 {
-            self.without_rows.push(came.file.clone());
-        }
-        self.files.push((came.file.clone(), came.version));
-        self.digests.push((came.file, came.sha256));
-    }
-
-    /// As if all had come one after the other: the checksum of many is that of their list.
-    fn in_order_of(&mut self, pieces: &[Piece]) {
-        let places: HashMap<&str, usize> =
-            pieces.iter().enumerate().map(|(place, piece)| (piece.name.as_str(), place)).collect();
-        self.digests.sort_by_key(|(name, _)| places.get(name.as_str()).copied());
-    }
-}
-
+/// A load whose table is filled from pieces.
 struct Filling<'a> {
     loading: &'a Loading<'a>,
     location: &'a Location,
     known: Option<&'a LoadState>,
     options: ReadOptions,
-    /// Bytes of all pieces, or 0 where nobody knows.
-    total: u64,
-    targets: Vec<Target>,
-    loaded: Loaded,
+    watcher: Watcher,
+    /// Whether each piece is committed with a record of it.
+    by_piece: bool,
     /// Whether the table is made and filled in one transaction. Then its rows can be written as those that everybody
     /// sees for good, and no reader and no vacuum has to write them once more to say so.
     frozen: bool,
-    /// Sessions to which the rows are dealt besides the load's own.
-    spare: Vec<Lent>,
+    /// Sessions to which the rows of a file that is alone are dealt besides the load's own.
+    dealt_to: Vec<Lent>,
+}
+
+/// What came of it.
+struct Filled {
+    /// What is to be told of the table that was made.
+    said: Option<String>,
+    files: Vec<BegunFile>,
+}
+
+/// A piece with its place among those that are left, and what came of fetching it.
+type Fetching<'a> = (usize, &'a Piece, Result<Arc<Fetched>, Problem>);
+
+/// What is left, and what has come of it.
+struct Work<'a> {
+    left: Mutex<Enumerate<slice::Iter<'a, &'a Piece>>>,
+    came: Mutex<Vec<(usize, Result<BegunFile, Problem>)>>,
+    failed: AtomicBool,
+}
+
+impl<'a> Work<'a> {
+    fn new(left: &'a [&'a Piece]) -> Self {
+        let left = Mutex::new(left.iter().enumerate());
+        Self { left, came: Mutex::default(), failed: AtomicBool::new(false) }
+    }
+
+    /// Where one has failed, none is begun any more.
+    fn next(&self) -> Option<(usize, &'a Piece)> {
+        if self.failed.load(Ordering::Relaxed) {
+            return None;
+        }
+        let (place, piece) = self.left.lock().unwrap_or_else(PoisonError::into_inner).next()?;
+        Some((place, *piece))
+    }
+
+    fn came(&self, place: usize, came: Result<BegunFile, Problem>) {
+        self.failed.fetch_or(came.is_err(), Ordering::Relaxed);
+        self.came.lock().unwrap_or_else(PoisonError::into_inner).push((place, came));
+    }
+
+    /// In the order of the pieces; the first error.
+    fn all(self) -> Result<Vec<BegunFile>, Problem> {
+        let mut came = self.came.into_inner().unwrap_or_else(PoisonError::into_inner);
+        came.sort_by_key(|(place, _)| *place);
+        came.into_iter().map(|(_, came)| came).collect()
+    }
 }
 
 /// Makes the table as the pieces want it and copies all of them.
@@ -122,42 +98,43 @@ pub(super) async fn copy_all(
     pieces: &[Piece],
     known: Option<&LoadState>,
 ) -> Result<Loaded, Problem> {
-    let total: u64 = pieces.iter().filter_map(|piece| piece.bytes).sum();
-    let mut filling = Filling {
-        loading,
-        location,
-        known,
-        // That all are empty is judged at the end.
-        options: ReadOptions {
-            allow_empty: loading.options.allow_empty || pieces.len() > 1 || known.is_some(),
-            ..loading.options.clone()
-        },
-        total,
-        targets: Vec::new(),
-        loaded: Loaded { all_from_cache: true, ..Loaded::default() },
-        frozen: false,
-        spare: Vec::new(),
-    };
+    let mut loaded = Loaded { all_from_cache: true, ..Loaded::default() };
     let by_piece = begun::goes_by_piece(loading, pieces);
-    let there = if by_piece { filling.go_on(pieces).await? } else { HashSet::new() };
+    let there = match by_piece {
+        true => go_on(loading, location, pieces, known, &mut loaded).await?,
+        false => HashSet::new(),
+    };
     let left: Vec<&Piece> = pieces.iter().filter(|piece| !there.contains(&piece.name)).collect();
     if let Some(first) = left.first() {
-        let first = loading.fetched(first, &loading.watcher(filling.loaded.bytes, total)).await?;
-        // Hooks may stand in a transaction of their own, and bad rows stay where a load fails because of them.
-        if pieces.len() == 1 && loading.node.hooks.is_empty() && !loading.options.quarantine {
-            let worth = (first.bytes / BYTES_A_SESSION).clamp(1, SESSIONS);
-            filling.spare = loading.shared.pool.spare(usize::try_from(worth - 1).unwrap_or(0)).await;
-            filling.frozen = filling.spare.is_empty();
-        }
-        let (frozen, table) = (filling.frozen, there.is_empty().then_some(pieces));
+        let total: u64 = pieces.iter().filter_map(|piece| piece.bytes).sum();
+        let watcher = loading.watcher().with(total, loaded.bytes, loaded.rows);
+        let first = loading.fetched(first, &watcher).await?;
+        let dealt_to = deal_to(loading, pieces, &first).await;
+        let filling = Filling {
+            loading,
+            location,
+            known,
+            // That all are empty is judged at the end.
+            options: ReadOptions {
+                allow_empty: loading.options.allow_empty || pieces.len() > 1 || known.is_some(),
+                ..loading.options.clone()
+            },
+            watcher,
+            by_piece,
+            frozen: is_alone(loading, pieces) && dealt_to.is_empty(),
+            dealt_to,
+        };
+        let table = there.is_empty().then_some(pieces);
         // What it holds would lie on the stack more than once.
-        let filled = Box::pin(filling.fill(&left, first, table, by_piece));
-        if frozen { begun::in_transaction(loading, filled).await? } else { filled.await? }
+        let filled = Box::pin(filling.fill(&left, first, table));
+        let came =
+            if filling.frozen { begun::in_transaction(loading, filled).await? } else { filled.await? };
+        loaded.say(came.said);
+        came.files.into_iter().for_each(|file| loaded.add(file));
     }
     if by_piece {
         begun::ended(loading).await?;
     }
-    let mut loaded = filling.loaded;
     loaded.in_order_of(pieces);
     if !adding::by_file(loading) {
         loaded.files.clear();
@@ -170,85 +147,162 @@ pub(super) async fn copy_all(
     Ok(loaded)
 }
 
-impl Filling<'_> {
-    /// The names of the files that are in the table that another load left, if this one can go on from there.
-    async fn go_on(&mut self, pieces: &[Piece]) -> Result<HashSet<String>, Problem> {
-        let left = begun::files(self.loading, self.location, pieces, self.known).await?;
-        self.loaded.say(left.said);
-        let names = left.files.iter().map(|file| file.file.clone()).collect();
-        left.files.into_iter().for_each(|file| self.loaded.add(file));
-        Ok(names)
-    }
+/// The names of the files that are in the table that another load left, if this one can go on from there.
+async fn go_on(
+    loading: &Loading<'_>,
+    location: &Location,
+    pieces: &[Piece],
+    known: Option<&LoadState>,
+    loaded: &mut Loaded,
+) -> Result<HashSet<String>, Problem> {
+    let left = begun::files(loading, location, pieces, known).await?;
+    loaded.say(left.said);
+    let names = left.files.iter().map(|file| file.file.clone()).collect();
+    left.files.into_iter().for_each(|file| loaded.add(file));
+    Ok(names)
+}
 
+/// Whether other sessions may do a part. What hooks have set holds for the load's own only, and bad rows wait there.
+fn may_share(loading: &Loading<'_>) -> bool {
+    loading.node.hooks.is_empty() && !loading.options.quarantine
+}
+
+/// Whether the table can be made and filled at once. Hooks may stand in a transaction of their own, and bad rows stay
+/// where a load fails because of them.
+fn is_alone(loading: &Loading<'_>, pieces: &[Piece]) -> bool {
+    pieces.len() == 1 && may_share(loading)
+}
+
+/// The sessions to spare for a file that is alone and large.
+async fn deal_to(loading: &Loading<'_>, pieces: &[Piece], file: &Fetched) -> Vec<Lent> {
+    match is_alone(loading, pieces) {
+        true => loading.shared.pool.spare(worth(file.bytes).clamp(1, SESSIONS) - 1).await,
+        false => Vec::new(),
+    }
+}
+
+/// How many sessions so many bytes are worth.
+fn worth(bytes: u64) -> usize {
+    usize::try_from(bytes / BYTES_A_SESSION).unwrap_or(SESSIONS)
+}
+
+impl Filling<'_> {
     /// Copies the pieces that are left, the first of which is here; before that the table is made, where it is to
     /// be made for all of `table`.
     async fn fill(
-        &mut self,
+        &self,
         left: &[&Piece],
         first: Arc<Fetched>,
         table: Option<&[Piece]>,
-        by_piece: bool,
-    ) -> Result<(), Problem> {
+    ) -> Result<Filled, Problem> {
         let loading = self.loading;
-        if let Some(pieces) = table {
-            self.make_table(&first, pieces, by_piece).await?;
+        let said = match table {
+            Some(pieces) => self.make_table(&first, pieces).await?,
+            None => None,
+        };
+        let targets = loading.targets().await?;
+        let others = loading.shared.pool.spare(self.others(left, &targets)).await;
+        let work = Work::new(left);
+        let first = work.next().map(|(place, piece)| (place, piece, Ok(first)));
+        let own = self.work(loading, targets.clone(), &work, first);
+        let others = others.iter().map(|session| async {
+            let loading = loading.on(session);
+            let first = self.fetch(&loading, work.next(), &self.watcher).await;
+            self.work(&loading, targets.clone(), &work, first).await;
+        });
+        tokio::join!(own, join_all(others));
+        Ok(Filled { said, files: work.all()? })
+    }
+
+    /// How many sessions besides the load's own can do a part of what is left. Where rows of one file are in the way
+    /// of another's, sessions would wait for each other; so they would where a file gives the table new columns.
+    fn others(&self, left: &[&Piece], targets: &[Target]) -> usize {
+        let is_in_the_way = targets.iter().any(|target| target.constrained)
+            || self.options.changed_columns == ChangedColumns::Add;
+        if !may_share(self.loading) || is_in_the_way {
+            return 0;
         }
-        self.targets = loading.targets().await?;
-        let mut waiting = Some(first);
-        for (index, piece) in left.iter().enumerate() {
-            let Some(fetched) = waiting.take() else { break };
-            let next = Later::new(loading.watcher(0, self.total));
-            let fetching = async {
-                Ok(match left.get(index + 1) {
-                    // What goes wrong with it is its own affair, and told when its turn comes.
-                    Some(piece) => Some(loading.fetched(piece, &next).await),
-                    None => None,
-                })
+        let bytes: u64 = left.iter().filter_map(|piece| piece.bytes).sum();
+        worth(bytes).max(left.len() / PIECES_A_SESSION).min(left.len()).clamp(1, SESSIONS) - 1
+    }
+
+    /// Copies one piece after another on the session of `loading`.
+    async fn work<'p>(
+        &self,
+        loading: &Loading<'_>,
+        mut targets: Vec<Target>,
+        work: &Work<'p>,
+        first: Option<Fetching<'p>>,
+    ) {
+        let mut waiting = first;
+        while let Some((place, piece, fetched)) = waiting {
+            let fetched = match fetched {
+                Ok(fetched) => fetched,
+                Err(problem) => {
+                    work.came(place, Err(problem));
+                    return;
+                }
             };
-            let copying = self.copy(piece, &fetched, &next);
-            let copying =
-                async { if by_piece { begun::whole(loading, copying).await } else { copying.await } };
-            let (came, fetched) = try_join(copying, fetching).await?;
-            self.loaded.add(came);
-            waiting = fetched.transpose()?;
+            let later = Later::new(&self.watcher);
+            let copying = self.copy(loading, piece, &fetched, &mut targets, &later);
+            let copying = async {
+                let copied = if self.by_piece { begun::whole(loading, copying).await } else { copying.await };
+                work.came(place, copied);
+            };
+            // What goes wrong with the next is its own affair, and told when its turn comes.
+            let ((), next) = tokio::join!(copying, self.fetch(loading, work.next(), &later));
+            waiting = next.filter(|_| !work.failed.load(Ordering::Relaxed));
         }
-        Ok(())
     }
 
-    async fn open(&self, fetched: &Arc<Fetched>) -> Result<Rows, Problem> {
-        let (fetched, options, targets) = (fetched.clone(), self.options.clone(), self.targets.clone());
-        self.loading.reading(move || source::open(&fetched, &options, &targets)).await
+    async fn fetch<'p>(
+        &self,
+        loading: &Loading<'_>,
+        piece: Option<(usize, &'p Piece)>,
+        progress: &dyn Progress,
+    ) -> Option<Fetching<'p>> {
+        let (place, piece) = piece?;
+        Some((place, piece, loading.fetched(piece, progress).await))
     }
 
-    async fn make_table(
-        &mut self,
-        first: &Arc<Fetched>,
-        pieces: &[Piece],
-        by_piece: bool,
-    ) -> Result<(), Problem> {
+    async fn open(
+        &self,
+        loading: &Loading<'_>,
+        piece: &Piece,
+        fetched: &Arc<Fetched>,
+        targets: &[Target],
+    ) -> Result<Rows, Problem> {
+        let file = loading.adds("_file").then(|| piece.name.clone());
+        let options = ReadOptions { file, ..self.options.clone() };
+        let (fetched, targets) = (fetched.clone(), targets.to_vec());
+        loading.reading(move || source::open(&fetched, &options, &targets)).await
+    }
+
+    /// Makes it; what is to be told of it.
+    async fn make_table(&self, first: &Arc<Fetched>, pieces: &[Piece]) -> Result<Option<String>, Problem> {
         let (loading, known) = (self.loading, self.known);
         let made = types::create_table(loading, self.location, (first, pieces), &self.options, known).await?;
-        self.loaded.say(made.said);
-        if by_piece {
+        if self.by_piece {
             begun::begin(loading, Some(&begun::identity(loading, &made.columns, known))).await?;
         }
-        Ok(())
+        Ok(made.said)
     }
 
     /// Copies one piece.
     async fn copy(
-        &mut self,
+        &self,
+        loading: &Loading<'_>,
         piece: &Piece,
         fetched: &Arc<Fetched>,
+        targets: &mut Vec<Target>,
         next: &Later,
     ) -> Result<BegunFile, Problem> {
-        let loading = self.loading;
         let mut said = Vec::new();
-        if let Some(added) = types::add_columns(loading, fetched, &self.options, &self.targets).await? {
+        if let Some(added) = types::add_columns(loading, fetched, &self.options, targets).await? {
             said.push(added);
-            self.targets = loading.targets().await?;
+            *targets = loading.targets().await?;
         }
-        let rows = self.open(fetched).await?;
+        let rows = self.open(loading, piece, fetched, targets).await?;
         let shown = if loading.node.config.api.is_some() {
             self.location.to_string()
         } else {
@@ -256,15 +310,14 @@ impl Filling<'_> {
         };
         said.extend(types::unpaired(loading, &rows, &shown));
         let never_came = rows.is_sparse().then(|| rows.unpaired().1.to_vec());
-        table::begin_piece(loading, &piece.name).await?;
         let file = (piece.name.as_str(), &**fetched);
-        let progress = || (loading.watcher(self.loaded.bytes, self.total), self.loaded.rows);
-        let copied = match copy(loading, rows, file, progress(), (&self.spare, self.frozen)).await {
+        let told = Arc::new(Copying::new(&self.watcher));
+        let copied = match copy(loading, rows, file, &told, (&self.dealt_to, self.frozen)).await {
             Err(stopped) if stopped.by_one_of_many => {
                 let emptied = loading.session.run(&format!("truncate {}", loading.relation)).await;
                 emptied.map_err(|error| Box::new(located(&error, loading.place.clone())))?;
-                let rows = self.open(fetched).await?;
-                copy(loading, rows, file, progress(), (&[], false)).await
+                let rows = self.open(loading, piece, fetched, targets).await?;
+                copy(loading, rows, file, &told, (&[], false)).await
             }
             copied => copied,
         };
@@ -272,7 +325,7 @@ impl Filling<'_> {
         if let Some(known) = self.known {
             adding::check_emptied(loading, known, &piece.name, copied.rows)?;
         }
-        next.begin(self.loaded.bytes + copied.bytes);
+        next.begin();
         let digest = match copied.sha256 {
             Some(digest) => Some(digest),
             None => {
@@ -318,31 +371,5 @@ impl Loading<'_> {
     ) -> Result<T, Problem> {
         let done = tokio::task::spawn_blocking(work).await;
         done.expect("reading a source does not panic").map_err(|error| self.wrong(&error))
-    }
-}
-
-/// Says nothing of a download while the piece before it is copied.
-struct Later {
-    watcher: Watcher,
-    /// Bytes of the pieces before; the greatest number while they are not known.
-    before: AtomicU64,
-}
-
-impl Later {
-    fn new(watcher: Watcher) -> Self {
-        Self { watcher, before: AtomicU64::new(u64::MAX) }
-    }
-
-    fn begin(&self, before: u64) {
-        self.before.store(before, Ordering::Relaxed);
-    }
-}
-
-impl Progress for Later {
-    fn bytes(&self, done: u64, total: Option<u64>) {
-        let before = self.before.load(Ordering::Relaxed);
-        if before != u64::MAX {
-            self.watcher.tell_from(before, done, total);
-        }
     }
 }

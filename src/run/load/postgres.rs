@@ -57,7 +57,6 @@ pub(super) async fn load(
         left => {
             table::make(loading, location, sql).await?;
             check_types(loading, location, &asked.columns).await?;
-            table::begin_piece(loading, &location.to_string()).await?;
             begun::begin(loading, identity.as_deref()).await?;
             (0, left.said())
         }
@@ -229,7 +228,7 @@ async fn stream(
         asked.query
     );
     let into = format!("copy {} ({}) from stdin with (format binary)", loading.relation, names.join(", "));
-    let (watcher, mut bytes) = (loading.watcher(0, 0), 0);
+    let (watcher, mut bytes) = (loading.watcher(), 0);
     // Columns of other names or types are something else, whatever bytes come.
     let mut hasher = Sha256::new_with_prefix(shape(&asked.columns));
     let (taken, mut passing) = mpsc::channel::<Result<Bytes, DatabaseError>>(WAITING_CHUNKS);

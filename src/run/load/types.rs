@@ -151,7 +151,7 @@ async fn infer(
 ) -> Result<Vec<(String, String)>, Problem> {
     let mut inference = Inference::default();
     for piece in pieces {
-        let fetched = loading.fetched(piece, &loading.watcher(0, 0)).await?;
+        let fetched = loading.fetched(piece, &loading.watcher()).await?;
         let options = options.clone();
         let reading = move || inference.read(&fetched, &options).map(|()| inference);
         inference = loading.reading(reading).await?;

@@ -24,12 +24,6 @@ pub(in crate::source) const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
 /// The length of a field that is NULL.
 pub(in crate::source) const NULL: [u8; 4] = (-1_i32).to_be_bytes();
 
-/// Writes the number of a row, a bigint, with its length.
-pub(in crate::source) fn push_number(out: &mut Vec<u8>, number: u64) {
-    out.extend_from_slice(&8_i32.to_be_bytes());
-    out.extend_from_slice(&number.to_be_bytes());
-}
-
 /// A value that its target cannot take.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::source) struct Refusal {

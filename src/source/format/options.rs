@@ -39,7 +39,9 @@ pub struct ReadOptions {
     pub changed_columns: ChangedColumns,
     /// Rows that are not good are put aside, not refused.
     pub quarantine: bool,
-    /// The number of each row in its source is loaded, too, as `_row`; of what is read row by row.
+    /// This is loaded, too, as `_file` of each row.
+    pub file: Option<String>,
+    /// The number of each row in its source is loaded, too, as `_row`.
     pub numbered: bool,
     /// The session's time zone is UTC, so that a timestamp without a zone can be taken for one.
     pub session_is_utc: bool,
@@ -66,6 +68,7 @@ impl Default for ReadOptions {
             max_workbook_bytes: 1 << 30,
             changed_columns: ChangedColumns::Fail,
             quarantine: false,
+            file: None,
             numbered: false,
             session_is_utc: false,
         }

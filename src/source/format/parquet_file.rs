@@ -18,6 +18,7 @@ use super::parquet_halves::{Halves, days_and_time, whole_type};
 use crate::source::binary::{self, Cell, Kind, Meaning, Refusal};
 use crate::source::error::{self, list};
 use crate::source::file::OpenFile;
+use crate::source::tail::Tail;
 use crate::source::{CHUNK_BYTES, RowPlace, SourceError};
 
 /// Rows decoded at a time, where they are small.
@@ -38,8 +39,7 @@ pub(in crate::source) struct ParquetRows {
     row: usize,
     rows_read: u64,
     ended: bool,
-    /// Each row ends with its number.
-    numbered: bool,
+    tail: Tail,
 }
 
 impl ParquetRows {
@@ -69,7 +69,7 @@ impl ParquetRows {
             row: 0,
             rows_read: 0,
             ended: false,
-            numbered: false,
+            tail: Tail::default(),
         })
     }
 
@@ -99,9 +99,9 @@ impl ParquetRows {
     pub(in crate::source) fn start(
         &mut self,
         type_oids: &[Option<u32>],
-        numbered: bool,
+        tail: Tail,
     ) -> Result<(), SourceError> {
-        self.numbered = numbered;
+        self.tail = tail;
         let mut faults = Vec::new();
         let fields = self.metadata.schema().fields().clone();
         let (mut wanted, mut meanings) = (Vec::new(), Vec::new());
@@ -198,7 +198,7 @@ impl ParquetRows {
         }
         let nulls: Vec<_> = batch.columns().iter().map(|array| array.nulls()).collect();
         // PostgreSQL has at most 1,600 columns, and the pairing gave each field one of them.
-        let fields = ((cells.len() + usize::from(self.numbered)) as i16).to_be_bytes();
+        let fields = ((cells.len() + self.tail.count()) as i16).to_be_bytes();
         while self.row < batch.num_rows() && out.len() < CHUNK_BYTES {
             out.extend_from_slice(&fields);
             for (index, cell) in cells.iter_mut().enumerate() {
@@ -210,9 +210,7 @@ impl ParquetRows {
             }
             self.row += 1;
             self.rows_read += 1;
-            if self.numbered {
-                binary::push_number(out, self.rows_read);
-            }
+            self.tail.push_binary(out, self.rows_read);
         }
         if self.row < batch.num_rows() {
             drop(cells);
