@@ -73,7 +73,7 @@ async fn show_prints_tables_csv_and_json() {
     let project = chain().await;
     project.elt(&["show", "k"]).expect(2).says("nothing has been published");
     project.good(&["seed"]);
-    project.elt(&["show", "p"]).expect(2).says("prod.p has not been published yet");
+    project.elt(&["show", "p"]).expect(2).says("prod.p has not been published to the target dev yet");
     project.elt(&["show", "kk"]).expect(2).says("there is no model or rule `kk`");
     insta::assert_snapshot!(project.good(&["show", "k"]).stdout, @r"
       code  label
