@@ -13,12 +13,11 @@ pub struct StandingKey {
     /// The table whose rows point.
     pub child: Relation,
     pub child_oid: u32,
-    /// Whether elt published it.
-    pub child_owned: bool,
     pub columns: Vec<String>,
     /// The table that they point to.
     pub parent: Relation,
     pub parent_oid: u32,
+    /// Whether elt published it.
     pub parent_owned: bool,
     pub parent_columns: Vec<String>,
 }
@@ -31,21 +30,15 @@ pub async fn standing(session: &Session, oids: &[u32]) -> Result<Vec<StandingKey
              join pg_attribute a on a.attrelid = k.{of} and a.attnum = o.number order by o.place)"
         )
     };
-    let owned = |schema: &str, table: &str| {
-        format!(
-            "exists (select from elt.relations r where r.schema_name = {schema}.nspname and r.name = {table}.relname)"
-        )
-    };
     let sql = format!(
-        "select k.conname, n.nspname, c.relname, c.oid, {}, {}, tn.nspname, t.relname, t.oid, {}, {} \
+        "select k.conname, n.nspname, c.relname, c.oid, {}, tn.nspname, t.relname, t.oid, \
+           exists (select from elt.relations r where r.schema_name = tn.nspname and r.name = t.relname), {} \
          from pg_constraint k \
          join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = c.relnamespace \
          join pg_class t on t.oid = k.confrelid join pg_namespace tn on tn.oid = t.relnamespace \
          where k.contype = 'f' and k.conparentid = 0 \
            and (k.confrelid = any($1::oid[]) or k.conrelid = any($1::oid[])) order by 2, 3, 1",
-        owned("n", "c"),
         names("conrelid", "conkey"),
-        owned("tn", "t"),
         names("confrelid", "confkey"),
     );
     let oids: Vec<Oid> = oids.to_vec();
@@ -56,12 +49,11 @@ pub async fn standing(session: &Session, oids: &[u32]) -> Result<Vec<StandingKey
                 name: Ident::new(row.get::<_, &str>(0))?,
                 child: relation(row.get(1), row.get(2))?,
                 child_oid: row.get(3),
-                child_owned: row.get(4),
-                columns: row.get(5),
-                parent: relation(row.get(6), row.get(7))?,
-                parent_oid: row.get(8),
-                parent_owned: row.get(9),
-                parent_columns: row.get(10),
+                columns: row.get(4),
+                parent: relation(row.get(5), row.get(6))?,
+                parent_oid: row.get(7),
+                parent_owned: row.get(8),
+                parent_columns: row.get(9),
             })
         })
         .collect()

@@ -50,8 +50,6 @@ pub trait Sample: Send + Sync {
 /// A kind of sample that can be asked for by name.
 pub struct Generator {
     pub name: &'static str,
-    /// One line for lists.
-    pub about: &'static str,
     /// The options it knows with their defaults, as a query.
     pub defaults: &'static str,
     open: fn(&str) -> Result<Box<dyn Sample>, String>,
@@ -61,28 +59,16 @@ pub struct Generator {
 pub const GENERATORS: &[Generator] = &[
     Generator {
         name: "vouchers",
-        about: "a history of voucher assignments with the defects of a real one",
         defaults: "rows=100000&seed=7&edition=2018",
         open: |query| Ok(Box::new(vouchers::VoucherSample::from_query(query)?)),
     },
-    Generator {
-        name: "shop",
-        about: "a shop's customers, products, purchases, contacts, campaigns, answers and visits",
-        defaults: "table=customer_info&scale=1&seed=7",
-        open: shop::from_query,
-    },
+    Generator { name: "shop", defaults: "table=customer_info&scale=1&seed=7", open: shop::from_query },
     Generator {
         name: "purchases",
-        about: "customers to be clustered, and what an API tells of their purchases",
         defaults: "table=customers&rows=10000&seed=7",
         open: purchases::from_query,
     },
-    Generator {
-        name: "streaming",
-        about: "a streaming service's plans, films, customers, what they watched, and its A/B tests",
-        defaults: "table=customers&scale=1&seed=7",
-        open: streaming::from_query,
-    },
+    Generator { name: "streaming", defaults: "table=customers&scale=1&seed=7", open: streaming::from_query },
 ];
 
 /// The generator `name`. The error names those there are.

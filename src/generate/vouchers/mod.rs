@@ -10,7 +10,6 @@ use std::io::{self, Read, Write};
 
 use super::calendar::{DAY, push_date};
 use super::{FileFormat, Sample};
-use draw::Draw;
 
 const COLUMNS: [&str; 6] =
     ["timestamp", "country_code", "last_order_ts", "first_order_ts", "total_orders", "voucher_amount"];
@@ -76,35 +75,6 @@ impl VoucherSample {
         }
         Ok(sample)
     }
-
-    /// The rows, in the order of the file.
-    pub fn rows(&self) -> impl Iterator<Item = VoucherRow> + Send + use<> {
-        let mut draw = Draw::new(self.seed, self.edition);
-        (0..self.rows).map(move |_| {
-            let mut row = VoucherRow::default();
-            draw.next(&mut row);
-            row
-        })
-    }
-
-    /// The sample as CSV with a header line, made while it is read. NULL is an empty field.
-    pub fn csv_reader(&self) -> impl Read + Send + use<> {
-        write::CsvReader::new(self)
-    }
-
-    /// Writes the whole sample in flat memory. `progress` hears now and then how many rows are written so
-    /// far. Errors: those of `out`.
-    pub fn write(
-        &self,
-        format: FileFormat,
-        out: &mut (impl Write + Send + ?Sized),
-        progress: &mut dyn FnMut(u64),
-    ) -> io::Result<()> {
-        match format {
-            FileFormat::Csv => write::csv(self, out, progress),
-            FileFormat::Parquet => write::parquet(self, &mut &mut *out, progress),
-        }
-    }
 }
 
 impl Sample for VoucherSample {
@@ -122,7 +92,10 @@ impl Sample for VoucherSample {
         out: &mut (dyn Write + Send),
         progress: &mut dyn FnMut(u64),
     ) -> io::Result<()> {
-        VoucherSample::write(self, format, out, progress)
+        match format {
+            FileFormat::Csv => write::csv(self, out, progress),
+            FileFormat::Parquet => write::parquet(self, &mut &mut *out, progress),
+        }
     }
 }
 

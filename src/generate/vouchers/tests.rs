@@ -6,10 +6,23 @@ use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use sha2::{Digest, Sha256};
 
+use super::draw::Draw;
 use super::*;
 
 fn sample(rows: u64, edition: Edition) -> VoucherSample {
     VoucherSample { rows, seed: 7, edition }
+}
+
+impl VoucherSample {
+    /// The rows, in the order of the file.
+    fn rows(&self) -> impl Iterator<Item = VoucherRow> + use<> {
+        let mut draw = Draw::new(self.seed, self.edition);
+        (0..self.rows).map(move |_| {
+            let mut row = VoucherRow::default();
+            draw.next(&mut row);
+            row
+        })
+    }
 }
 
 fn csv(sample: &VoucherSample) -> String {
