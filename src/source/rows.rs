@@ -283,12 +283,6 @@ fn refused((record, unit): (&Record, Unit), problem: &Problem, names: &[String],
         None => RowPlace { line: record.line, column: None, value: None, unit },
     };
     let value = place.value.as_ref().map(|value| format!(" {value:?}:")).unwrap_or_default();
-    let hint = if problem.why.contains("UTF-8") {
-        "name the file's encoding, e.g. encoding='latin1', or set bad_rows='quarantine'"
-    } else if problem.column.is_none() && problem.why.contains(" fields, ") {
-        "mend the row, or set ragged='fill' or bad_rows='quarantine'"
-    } else {
-        "mend the row, or set bad_rows='quarantine'"
-    };
-    SourceError::new(format!("{shown}, {place}:{value} {}", problem.why)).with_hint(hint).with_place(place)
+    let message = format!("{shown}, {place}:{value} {}", problem.why);
+    SourceError::new(message).with_hint(problem.hint).with_place(place)
 }

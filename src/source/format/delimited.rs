@@ -96,18 +96,19 @@ impl Delimited {
     }
 
     fn refusal(&self, fault: Fault) -> SourceError {
-        match fault {
-            Fault::Read(error) => read_error(&self.shown, error),
+        let (line, why, hint) = match fault {
+            Fault::Read(error) => return read_error(&self.shown, error),
             Fault::Text(line, why) => {
-                let hint = if why.contains("otherwise") {
-                    "save the file with line ends of one kind; or, if that line end is part of a text, are \
-                     `quote` and `escape` those of the file?"
-                } else {
-                    "is the quote character right? config knows `quote` and `escape`"
-                };
-                SourceError::new(format!("{}, line {line}: {why}", self.shown)).with_hint(hint)
+                (line, why, "is the quote character right? config knows `quote` and `escape`")
             }
-        }
+            Fault::LineEnd(line, why) => (
+                line,
+                why,
+                "save the file with line ends of one kind; or, if that line end is part of a text, are \
+                 `quote` and `escape` those of the file?",
+            ),
+        };
+        SourceError::new(format!("{}, line {line}: {why}", self.shown)).with_hint(hint)
     }
 
     /// Brings the record to the width of the header.
@@ -123,7 +124,8 @@ impl Delimited {
                 return None;
             }
         }
-        Some(Problem::row(format!("it has {found} fields, and there are {wanted} columns")))
+        let problem = Problem::row(format!("it has {found} fields, and there are {wanted} columns"));
+        Some(Problem { hint: "mend the row, or set ragged='fill' or bad_rows='quarantine'", ..problem })
     }
 }
 

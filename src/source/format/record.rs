@@ -92,11 +92,13 @@ pub(in crate::source) struct Problem {
     /// Index of the column to blame.
     pub column: Option<usize>,
     pub why: String,
+    /// What to do about it.
+    pub hint: &'static str,
 }
 
 impl Problem {
     pub fn row(why: impl Into<String>) -> Self {
-        Self { column: None, why: why.into() }
+        Self { column: None, why: why.into(), hint: "mend the row, or set bad_rows='quarantine'" }
     }
 }
 
@@ -104,12 +106,14 @@ impl Problem {
 pub(in crate::source) fn text_problem(whole: &[u8], fields: &[Field], text: &[u8]) -> Option<Problem> {
     let wrong = |bytes: &[u8]| {
         if std::str::from_utf8(bytes).is_err() {
-            Some("it is not UTF-8")
+            let hint = "name the file's encoding, e.g. encoding='latin1', or set bad_rows='quarantine'";
+            Some(Problem { hint, ..Problem::row("it is not UTF-8") })
         } else {
-            memchr::memchr(0, bytes).map(|_| "it holds a NUL character, which no text of PostgreSQL can")
+            let why = "it holds a NUL character, which no text of PostgreSQL can";
+            memchr::memchr(0, bytes).map(|_| Problem::row(why))
         }
     };
-    let why = wrong(whole)?;
+    let problem = wrong(whole)?;
     let column = fields.iter().position(|field| wrong(&text[field.start..field.end]).is_some());
-    Some(Problem { column, why: why.to_owned() })
+    Some(Problem { column, ..problem })
 }

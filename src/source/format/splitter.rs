@@ -38,6 +38,8 @@ pub(in crate::source) enum Fault {
     Read(io::Error),
     /// On this line.
     Text(u64, &'static str),
+    /// This line ends otherwise than those before it.
+    LineEnd(u64, &'static str),
 }
 
 pub(in crate::source) struct Splitter {
@@ -81,6 +83,7 @@ enum Scan {
     Record(usize, usize),
     WantsMore,
     Wrong(&'static str),
+    WrongEnd(&'static str),
 }
 
 impl Splitter {
@@ -122,6 +125,7 @@ impl Splitter {
                     Scan::WantsMore if self.ended => return Ok(false),
                     Scan::WantsMore => self.fill().map_err(Fault::Read)?,
                     Scan::Wrong(why) => return Err(Fault::Text(self.line, why)),
+                    Scan::WrongEnd(why) => return Err(Fault::LineEnd(self.line, why)),
                 }
                 if self.buffer.len() - self.start > MAX_RECORD_BYTES {
                     return Err(Fault::Text(self.line, "a record of more than 256 MiB begins"));
@@ -181,6 +185,7 @@ impl Splitter {
                     Scan::WantsMore if self.ended => return Ok(()),
                     Scan::WantsMore => self.fill().map_err(Fault::Read)?,
                     Scan::Wrong(why) => return Err(Fault::Text(self.line, why)),
+                    Scan::WrongEnd(why) => return Err(Fault::LineEnd(self.line, why)),
                 }
             };
             (self.start, self.next) = (next, next);
@@ -274,19 +279,19 @@ impl Splitter {
         let is_return = self.buffer[at] == b'\r';
         let next = self.buffer.get(at + 1);
         match (is_return, self.line_ends) {
-            (false, LineEnds::Cr | LineEnds::CrLf) => Scan::Wrong(NEWLINE),
+            (false, LineEnds::Cr | LineEnds::CrLf) => Scan::WrongEnd(NEWLINE),
             (false, LineEnds::Unknown | LineEnds::Lf) => {
                 self.line_ends = LineEnds::Lf;
                 Scan::Record(at, at + 1)
             }
-            (true, LineEnds::Lf) => Scan::Wrong(RETURN),
+            (true, LineEnds::Lf) => Scan::WrongEnd(RETURN),
             (true, LineEnds::Cr) => Scan::Record(at, at + 1),
             (true, _) if next.is_none() && !self.ended => Scan::WantsMore,
             (true, _) if next == Some(&b'\n') => {
                 self.line_ends = LineEnds::CrLf;
                 Scan::Record(at, at + 2)
             }
-            (true, LineEnds::CrLf) => Scan::Wrong(RETURN),
+            (true, LineEnds::CrLf) => Scan::WrongEnd(RETURN),
             (true, LineEnds::Unknown) => {
                 self.line_ends = LineEnds::Cr;
                 Scan::Record(at, at + 1)

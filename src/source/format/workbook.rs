@@ -80,7 +80,7 @@ impl Workbook {
             self.text.extend_from_slice(written(cell).as_bytes());
             if let Data::Error(error) = cell {
                 let why = format!("it is the error {error} of a formula");
-                problem = Some(Problem { column: Some(*index), why });
+                problem = Some(Problem { column: Some(*index), ..Problem::row(why) });
             }
             let null = self.text.len() == start;
             if let Some(field) = self.fields.get_mut(*index) {
