@@ -75,6 +75,7 @@ async fn a_model_reads_the_graph_of_the_project_and_is_built_again_where_that_ch
              {% set said = graph.nodes['model.shop.a'].description %}{% endif %}\n\
              select '{{ found | sort | join('; ') }}' as found, '{{ said | default('') }}' as said",
         ),
+        ("models/stage/land.sql", "{% set found = run_query('select 1 as geography') %}select {{ found | length }} as n"),
         ("models/stage/a.sql", "select 1 as n"),
         (
             "models/stage/m.yml",
@@ -86,13 +87,13 @@ async fn a_model_reads_the_graph_of_the_project_and_is_built_again_where_that_ch
     .await;
     project.good(&["run"]);
     insta::assert_snapshot!(project.value("select found || E'\\n' || said from prod.list").await, @r"
-a stage x+y ada n ; board; list prod  nobody  ; shop
+a stage x+y ada n ; board; land stage  nobody  ; list prod  nobody  ; shop
 one
 ");
     project.good(&["run"]).says("Nothing to publish");
     project.write("models/stage/b.sql", "select 2 as n");
-    project.good(&["run"]).says("2 built");
-    insta::assert_snapshot!(project.value("select found from prod.list").await, @r"a stage x+y ada n ; b stage  nobody  ; board; list prod  nobody  ; shop");
+    project.good(&["run"]).says("2 built").says("2 unchanged");
+    insta::assert_snapshot!(project.value("select found from prod.list").await, @r"a stage x+y ada n ; b stage  nobody  ; board; land stage  nobody  ; list prod  nobody  ; shop");
 }
 
 #[tokio::test]
