@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
 pub use super::completions::{Complete, Completions};
 pub use super::deps::Deps;
@@ -11,16 +11,21 @@ pub use super::explain::Explain;
 pub use super::generate::Generate;
 pub use super::import::Import;
 pub use super::init::Init;
+pub use super::inspect::{Clean, Compile};
 pub use super::lineage::Arguments as Lineage;
 pub use super::lineage_diff::LineageDiff;
 pub use super::list::List;
 pub use super::operation::RunOperation;
 pub use super::plan::{Plan, Retry, Run};
+pub use super::rows::Output;
 pub use super::schema::SchemaArguments;
 pub use super::selection::{Defer, IndirectSelection, Resource, Selection};
+pub use super::serve::Serve;
 pub use super::show::Show;
+pub use super::test::Test;
 pub use super::token::TokenCommand;
 pub use super::watch::Watch;
+pub use super::work::{Check, Prune};
 use crate::project::Moment;
 
 /// SQL-first ELT for PostgreSQL: load, build and test beside prod, publish at once, serve.
@@ -298,86 +303,4 @@ pub struct EventTime {
     /// … until before this time
     #[arg(long, value_name = "TIME", requires = "event_time_start")]
     pub event_time_end: Option<Moment>,
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct Check {
-    #[command(flatten)]
-    pub selection: Selection,
-    #[command(flatten)]
-    pub defer: Defer,
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct Test {
-    #[command(flatten)]
-    pub selection: Selection,
-    #[command(flatten)]
-    pub defer: Defer,
-    /// Stop at the first failure
-    #[arg(long)]
-    pub fail_fast: bool,
-    /// Keep the rows that failed tests found in tables of the schema `<prod>_failures`
-    #[arg(long)]
-    pub store_failures: bool,
-    /// At most so many tests at once [default: the target's threads]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub threads: Option<u16>,
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct Compile {
-    #[command(flatten)]
-    pub selection: Selection,
-    #[command(flatten)]
-    pub defer: Defer,
-    /// Write one file a model into this folder instead of standard output
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    /// Compile incremental models as if they were built from nothing
-    #[arg(long)]
-    pub full_refresh: bool,
-    /// Compile this text instead of models
-    #[arg(long, value_name = "SQL", conflicts_with_all = ["select", "exclude", "out", "full_refresh"])]
-    pub inline: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Output {
-    Table,
-    Csv,
-    Json,
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct Prune {
-    /// Drop what is listed
-    #[arg(long)]
-    pub yes: bool,
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct Clean {
-    /// Also remove the embedded cluster with everything in it
-    #[arg(long)]
-    pub database: bool,
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct Serve {
-    /// The address to listen on; profiles.yml's, else 127.0.0.1
-    #[arg(long, env = "ELT_HOST")]
-    pub host: Option<String>,
-    /// The port to listen on; profiles.yml's, else 8080. 0 takes any that is free
-    #[arg(long, short = 'p', env = "ELT_PORT")]
-    pub port: Option<u16>,
-    /// Threads that answer; as many as the machine has cores where not said
-    #[arg(long, value_name = "N")]
-    pub workers: Option<usize>,
-    /// Leave the profile's schedule to another service
-    #[arg(long)]
-    pub no_schedule: bool,
-    /// Seconds that a stop waits for requests and a run under way; then the run is cancelled
-    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
-    pub stop_timeout: u64,
 }

@@ -5,9 +5,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::Args;
 use serde_json::json;
 
-use super::args::{Clean, Compile};
+use super::args::{self, Selection};
 use super::terminal::{faint, strong};
 use super::{Context, Outcome, Stop, show};
 use crate::cluster;
@@ -15,6 +16,30 @@ use crate::engine::Engine;
 use crate::manifest::{Analysis, Body, Manifest, NodeId, Sql, Test};
 use crate::project::{Layer, Materialization, Project};
 use crate::run::{self, Defer, Elsewhere};
+
+#[derive(Debug, Clone, Args)]
+pub struct Compile {
+    #[command(flatten)]
+    pub selection: Selection,
+    #[command(flatten)]
+    pub defer: args::Defer,
+    /// Write one file a model into this folder instead of standard output
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Compile incremental models as if they were built from nothing
+    #[arg(long)]
+    pub full_refresh: bool,
+    /// Compile this text instead of models
+    #[arg(long, value_name = "SQL", conflicts_with_all = ["select", "exclude", "out", "full_refresh"])]
+    pub inline: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Clean {
+    /// Also remove the embedded cluster with everything in it
+    #[arg(long)]
+    pub database: bool,
+}
 
 pub async fn compile(context: &Context, arguments: &Compile) -> Outcome {
     let (project, manifest) = context.project()?;

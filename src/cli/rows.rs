@@ -1,10 +1,18 @@
 //! Rows for people and programs: a table, CSV or JSON.
 
+use clap::ValueEnum;
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::args::Output;
 use crate::database::{DatabaseError, Session, TextTable, written_plainly};
 use crate::name::Relation;
+
+/// What they are written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    Table,
+    Csv,
+    Json,
+}
 
 /// Reads at most `limit` rows of a relation (0: all), as [`formatted`] wants them for `output`.
 pub async fn read(

@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::args::Serve;
 use super::terminal::strong;
 use super::{Context, Outcome, Stop};
 use crate::database::{DatabaseError, Reader, Sessions};
@@ -19,6 +19,25 @@ use crate::pipeline::Pipeline;
 use crate::project::{Layer, Preview, Project};
 use crate::service::{self, LookupDate, Rate, Settings};
 use crate::token::Access;
+
+#[derive(Debug, Clone, Args)]
+pub struct Serve {
+    /// The address to listen on; profiles.yml's, else 127.0.0.1
+    #[arg(long, env = "ELT_HOST")]
+    pub host: Option<String>,
+    /// The port to listen on; profiles.yml's, else 8080. 0 takes any that is free
+    #[arg(long, short = 'p', env = "ELT_PORT")]
+    pub port: Option<u16>,
+    /// Threads that answer; as many as the machine has cores where not said
+    #[arg(long, value_name = "N")]
+    pub workers: Option<usize>,
+    /// Leave the profile's schedule to another service
+    #[arg(long)]
+    pub no_schedule: bool,
+    /// Seconds that a stop waits for requests and a run under way; then the run is cancelled
+    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
+    pub stop_timeout: u64,
+}
 
 /// Files that the service may have open: what it can serve, and what macOS allows.
 const MOST_FILES: u64 = 65_536;

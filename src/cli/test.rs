@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::args::{Selection, Test};
+use super::args::{Defer, Selection};
 use super::artifacts::Artifacts;
 use super::failed_queries::Asked;
 use super::going::counts;
@@ -24,6 +25,23 @@ use crate::pipeline::{NodeRecord, NodeStatus, RunStatus};
 use crate::project::Project;
 use crate::run::{self, Around, Elsewhere, Observer, Place, Request, TestsEnded};
 use crate::secret::Secrets;
+
+#[derive(Debug, Clone, Args)]
+pub struct Test {
+    #[command(flatten)]
+    pub selection: Selection,
+    #[command(flatten)]
+    pub defer: Defer,
+    /// Stop at the first failure
+    #[arg(long)]
+    pub fail_fast: bool,
+    /// Keep the rows that failed tests found in tables of the schema `<prod>_failures`
+    #[arg(long)]
+    pub store_failures: bool,
+    /// At most so many tests at once [default: the target's threads]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub threads: Option<u16>,
+}
 
 pub async fn test(context: &Context, arguments: &Test) -> Outcome {
     let (project, manifest) = context.project()?;

@@ -5,12 +5,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
+use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::args::{Check, Prune, Selection, Work};
+use super::args::{Defer, Selection, Work};
 use super::going::Going;
 use super::terminal::duration;
 use super::{Context, FAILED, Outcome, Stop};
@@ -20,6 +21,21 @@ use crate::manifest::select::Chosen;
 use crate::manifest::{Manifest, NodeId};
 use crate::project::{Layer, Materialization, Moment, Project};
 use crate::run::{self, Place, Request};
+
+#[derive(Debug, Clone, Args)]
+pub struct Check {
+    #[command(flatten)]
+    pub selection: Selection,
+    #[command(flatten)]
+    pub defer: Defer,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Prune {
+    /// Drop what is listed
+    #[arg(long)]
+    pub yes: bool,
+}
 
 pub async fn run(context: &Context, command: &str, work: &Work) -> Outcome {
     let begun = Instant::now();
