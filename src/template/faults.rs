@@ -13,7 +13,7 @@ use super::{Library, python, settle, unknown};
 use crate::diagnostic::{Diagnostic, Location, SourceFile, did_you_mean};
 
 /// The filters and tests of jinja2, to be told the nearest of.
-const FILTERS: &[&str] = &[
+pub(super) const FILTERS: &[&str] = &[
     "abs",
     "as_bool",
     "as_native",
@@ -65,7 +65,7 @@ const FILTERS: &[&str] = &[
     "urlencode",
     "wordcount",
 ];
-const TESTS: &[&str] = &[
+pub(super) const TESTS: &[&str] = &[
     "boolean",
     "callable",
     "defined",

@@ -1,3 +1,6 @@
+mod faults;
+mod questions;
+
 use super::*;
 use crate::diagnostic::{Location, SourceFile};
 
@@ -50,34 +53,6 @@ fn places_of_sql_map_back_through_loops_and_trimmed_tags() {
     assert_eq!(map.source_of(sql.find("nope").unwrap()), text.find("nope"));
     assert_eq!(map.source_of(sql.rfind("as col_").unwrap()), text.find("as col_"));
     assert_eq!(map.source_of(sql.find("a as").unwrap()), text.find("{{ x }}"));
-}
-
-#[test]
-fn an_unknown_variable_is_told_at_its_place_with_the_nearest_name() {
-    let problems =
-        library("").render(&file("select 1\nwhere {{ var('dayz') }}"), Subject::default()).unwrap_err();
-    insta::assert_snapshot!(problems[0].render(false), @r"
-    error[template]: the variable `dayz` is not set
-     --> models/m.sql:2:10
-      |
-    2 | where {{ var('dayz') }}
-      |          ^^^^^^^^^^^
-      |
-      = help: did you mean `days`?
-    ");
-}
-
-#[test]
-fn a_syntax_error_and_an_unknown_function_have_places() {
-    for (text, at) in [
-        ("a\n{{ 1 + }}", "models/m.sql:2:"),
-        ("a\n{{ nosuch('x') }}", "models/m.sql:2:"),
-        ("{% if x %}", "models/m.sql:1:"),
-    ] {
-        let problems = library("").render(&file(text), Subject::default()).unwrap_err();
-        let place = problems[0].location.as_ref().unwrap().to_string();
-        assert!(place.starts_with(at), "{text}: {place}: {}", problems[0].message);
-    }
 }
 
 #[test]
@@ -136,52 +111,6 @@ fn references_of_yaml_are_read_as_dbt_writes_them() {
     assert_eq!(read("source('a', 'b')"), Some(Reference::Source("a".into(), "b".into())));
     assert_eq!(read("metric('m')"), None);
     assert_eq!(read("a"), None);
-}
-
-/// Renders as at work, each question answered by the rows of `answer`.
-fn answered(library: &Arc<Library>, text: &str, answer: &Table) -> (String, Vec<String>) {
-    let asking = rendered(library, text).asking.expect("it asks");
-    let (mut answers, mut asked) = (Arc::new(Answers::default()), Vec::new());
-    loop {
-        match asking.step(&mut answers).unwrap_or_else(|problems| panic!("{}", problems[0].render(false))) {
-            Step::Done(rendered) => return (sql(&rendered), asked),
-            Step::Asks(question) => {
-                asked.push(sql(&question.rendered()));
-                Arc::make_mut(&mut answers).insert(question, Answer::Rows(answer.clone()));
-            }
-        }
-    }
-}
-
-#[test]
-fn questions_end_a_render_until_they_are_answered() {
-    let rows = Table {
-        columns: vec![("n".into(), Kind::Integer), ("name".into(), Kind::Text)],
-        rows: vec![vec![Some("2".into()), Some("x".into())], vec![None, Some("y".into())]],
-    };
-    let text = "{% set first = run_query('select * from ' ~ ref('b') ~ ', ' ~ ref('a')) %}
-        {%- if execute -%}{%- set n = first.rows[0].n -%}
-        {%- set second = run_query('select ' ~ n ~ ' from ' ~ ref('a')) -%}
-        {%- for row in second -%}{{ row.name }}{{ row[0] is none }};{%- endfor -%}
-        {%- endif -%} {{ ref('a') }}{% if nothing %}1{% else %}0{% endif %}";
-    let library = library("");
-    let parsed = rendered(&library, text);
-    assert_eq!(sql(&parsed), "ref('a')0");
-    assert_eq!(parsed.references, [Reference::Ref("b".into()), Reference::Ref("a".into())]);
-    let (text, asked) = answered(&library, text, &rows);
-    assert_eq!(text, "xFalse;yTrue;ref('a')0");
-    assert_eq!(asked, ["select * from ref('b'), ref('a')", "select 2 from ref('a')"]);
-    assert!(rendered(&library, "select 1").asking.is_none());
-}
-
-#[test]
-fn an_empty_result_is_false_and_a_macro_may_give_one() {
-    let library = library("{% macro found() %}{{ return(run_query('select 1')) }}{% endmacro %}");
-    let text = "{% if execute %}{% set rows = found() %}{% if not rows %}none{% endif %}{% for row in found() %}{{ row.n }}{% endfor %}{{ rows | length }}{% endif %}";
-    let mut table = Table { columns: vec![("n".into(), Kind::Number)], rows: Vec::new() };
-    assert_eq!(answered(&library, text, &table).0, "none0");
-    table.rows = vec![vec![Some("1.50".into())], vec![Some("12345678901234567890.5".into())]];
-    assert_eq!(answered(&library, text, &table).0, "1.512345678901234567890.52");
 }
 
 /// What a text writes beside a macro `cents(column, scale=2)`.
@@ -285,45 +214,6 @@ fn macros_call_each_other_return_values_and_take_a_callers_text() {
 }
 
 #[test]
-fn what_there_is_not_is_told_with_the_nearest_name() {
-    let (message, hint) = told("{{ cent('amount') }}");
-    assert_eq!(message, "there is no macro or function `cent`");
-    assert_eq!(hint, "did you mean `cents`?");
-    assert_eq!(told("{% if false %}{{ cent() }}{% endif %}").0, message, "where nothing comes, too");
-    assert_eq!(told("{{ flags.WHIC }}").0, "`flags.WHIC` is not defined");
-    assert_eq!(told("{{ adapter.drop_relation(1, 2) }}").0, "there is no `adapter.drop_relation`");
-    assert_eq!(
-        told("{{ dbt_utils.stat('a') }}"),
-        ("elt has no macro `dbt_utils.stat`".into(), "did you mean `star`?".into())
-    );
-    let (message, hint) = told("{{ cents(colum='a') }}");
-    assert_eq!((message.as_str(), hint.as_str()), ("`cents` takes no `colum`", "did you mean `column`?"));
-    assert_eq!(told("{{ ref('orders', w=2) }}").0, "`ref` takes no `w`");
-    assert_eq!(told("{{ source('a', 'b', 'c') }}").0, "`source` takes 2 by position: source, name");
-    assert_eq!(told("{{ adapter.dispatch('y')() }}").0, "there is no macro `postgres__y` or `default__y`");
-    assert_eq!(told("{{ a.b }}").0, "`a.b` is not defined");
-    assert_eq!(
-        told("{{ 'a' | uper }}"),
-        ("there is no filter `uper`".into(), "did you mean `upper`?".into())
-    );
-    assert_eq!(told("{{ 1 is od }}"), ("there is no test `od`".into(), "did you mean `odd`?".into()));
-    assert_eq!(told("{{ codegen.x('a') }}").0, "there is no package `codegen`, and no value of this name");
-    assert_eq!(told("{{ none.upper() }}").0, "none has no method `upper`");
-    assert_eq!(
-        told("{{ 'a'.uper() }}"),
-        ("there is no method `uper`".into(), "did you mean `upper`?".into())
-    );
-}
-
-#[test]
-fn a_local_name_is_no_unknown_function() {
-    assert_eq!(
-        written("{% macro own(a) %}{{ a }}!{% endmacro %}{{ own(1) }}{% set f = cents %}{{ f('x') }}"),
-        "1!x/2"
-    );
-}
-
-#[test]
 fn modules_of_python_are_there() {
     let dates =
         "{% set d = modules.datetime.datetime(2020, 2, 28) + modules.datetime.timedelta(days=2, hours=5) %}";
@@ -357,6 +247,13 @@ fn modules_of_python_are_there() {
 }
 
 #[test]
+fn what_names_schemas_can_be_fallen_back_on_with_the_package_or_without() {
+    for call in ["default__generate_alias_name('x')", "dbt.default__generate_alias_name('x')"] {
+        assert_eq!(written(&format!("{{{{ {call} }}}}")), "x");
+    }
+}
+
+#[test]
 fn what_is_configured_can_be_asked_for() {
     let config = serde_json::json!({"meta": {"owner": "a"}, "materialized": "table"});
     let subject = Subject { name: "m", config: config.as_object(), ..Subject::default() };
@@ -383,12 +280,4 @@ fn a_header_is_set_by_a_block_and_a_config_by_a_map() {
     assert_eq!(sql(&out), "select 1");
     let config = serde_json::json!({"materialized": "table", "post-hook": ["x"], "sql_header": "set a = 1;"});
     assert_eq!(serde_json::Value::Object(out.config.clone()), config);
-}
-
-#[test]
-fn a_macro_that_calls_itself_without_end_is_told() {
-    let library = library("{% macro again(n) %}{{ again(n + 1) }}{% endmacro %}");
-    let problems = library.render(&file("select {{ again(1) }}"), Subject::default()).unwrap_err();
-    assert_eq!(problems[0].message, "macros call each other too deep");
-    assert_eq!(problems[0].location.as_ref().unwrap().to_string(), "macros/m.sql:1:24");
 }
