@@ -7,7 +7,7 @@ use minijinja::{Environment, Error, Output, State, UndefinedBehavior, Value};
 
 use super::macros::{LOADER, LOADER_TEXT, Macros};
 use super::state::fail;
-use super::{collections, functions, macros, modules, objects, python, values};
+use super::{collections, functions, macro_call, modules, objects, python, values};
 
 /// An environment that knows `macros`; the template of each is read when it is first called.
 pub(super) fn engine(macros: Arc<Macros>) -> Environment<'static> {
@@ -30,7 +30,7 @@ pub(super) fn engine(macros: Arc<Macros>) -> Environment<'static> {
     collections::register(&mut environment);
     functions::register(&mut environment);
     objects::register(&mut environment);
-    macros::register(&mut environment);
+    macro_call::register(&mut environment);
     modules::register(&mut environment);
     environment
 }

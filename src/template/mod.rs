@@ -13,6 +13,7 @@ mod functions;
 mod generic;
 mod known;
 mod library;
+mod macro_call;
 mod macros;
 mod marks;
 mod modules;

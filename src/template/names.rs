@@ -7,7 +7,7 @@ use minijinja::value::{Object, ObjectRepr};
 use minijinja::{Error, State, Value};
 
 use super::functions::function_named;
-use super::macros::MacroCall;
+use super::macro_call::MacroCall;
 use super::modules::datetime::run_started_at;
 use super::relation::Relation;
 use super::state::{execute, run, with_render};

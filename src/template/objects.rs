@@ -10,7 +10,7 @@ use super::api::Api;
 use super::arguments::Arguments;
 use super::functions::function_named;
 use super::known::{Flags, Graph};
-use super::macros::MacroCall;
+use super::macro_call::MacroCall;
 use super::relation::{name_of, of_parts};
 use super::state::{fail, faulty, quoted, with_render};
 use super::subject::{Config, Context, Model};
