@@ -2,6 +2,7 @@
 
 mod analyses;
 mod asking;
+mod assembling;
 mod batches;
 mod claims;
 mod contracts;
