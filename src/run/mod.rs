@@ -34,7 +34,6 @@ mod test_history;
 mod trials;
 mod unchanged;
 mod unit;
-mod unit_diff;
 mod unpublished;
 mod verify;
 mod work;
