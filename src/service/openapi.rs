@@ -1,21 +1,16 @@
 //! The API's description, OpenAPI 3.1: every path with all its answers. Built in code beside the routes, so
 //! that the errors that many paths share are said once.
 
+pub mod parts;
+
 use std::collections::HashSet;
 
 use serde_json::json;
-use utoipa::ToSchema;
-use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::link::LinkBuilder;
-use utoipa::openapi::path::{
-    HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, PathItem, PathsBuilder,
-};
-use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathsBuilder};
 use utoipa::openapi::schema::{ComponentsBuilder, ObjectBuilder, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{
-    ContentBuilder, Header, InfoBuilder, OpenApi, OpenApiBuilder, Ref, Required, ResponseBuilder,
-};
+use utoipa::openapi::{ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, Required, ResponseBuilder};
 
 use super::exposed;
 use super::health::{Health, Readiness, Welcome};
@@ -24,9 +19,11 @@ use super::run_answers::{Accepted, RunAnswer, RunList};
 use super::runs::{DEFAULT_LIMIT, LARGEST_LIMIT};
 use super::voucher_schema;
 use crate::endpoint::Published;
+use parts::{
+    JSON, body_of, error, get, of, operation, parameter, post, response, text_header, unavailable, with,
+};
 
 const BEARER: &str = "token";
-const JSON: &str = "application/json";
 
 /// What asks for a token.
 #[derive(Debug, Clone, Copy, Default)]
@@ -289,78 +286,4 @@ fn openapi() -> Operation {
 /// A path that always answers 200.
 fn plain(id: &str, summary: &str, schema: &str) -> Operation {
     operation(id, summary, "service").response("200", response(summary).content(JSON, of(schema))).build()
-}
-
-pub fn operation(id: &str, summary: &str, tag: &str) -> OperationBuilder {
-    OperationBuilder::new()
-        .operation_id(Some(id))
-        .summary(Some(summary))
-        .tag(tag)
-        .response("405", method_not_allowed())
-        .response("500", error("internal: the cause is in the service's log"))
-}
-
-fn method_not_allowed() -> ResponseBuilder {
-    ResponseBuilder::from(error("method_not_allowed"))
-        .header("Allow", text_header("The methods that the path takes"))
-}
-
-pub fn unavailable(description: &str) -> ResponseBuilder {
-    ResponseBuilder::from(error(description)).header("Retry-After", text_header("Seconds to wait"))
-}
-
-pub fn error(description: &str) -> utoipa::openapi::Response {
-    response(description).content(JSON, of("ErrorBody")).build()
-}
-
-pub fn response(description: &str) -> ResponseBuilder {
-    ResponseBuilder::new()
-        .description(description)
-        .header("X-Request-Id", text_header("The client's own id where it sent a sane one, else a new one"))
-}
-
-pub fn text_header(description: &str) -> Header {
-    HeaderBuilder::new()
-        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
-        .description(Some(description))
-        .build()
-}
-
-pub fn parameter(
-    name: &str,
-    place: ParameterIn,
-    required: Required,
-    description: &str,
-    schema: ObjectBuilder,
-) -> Parameter {
-    ParameterBuilder::new()
-        .name(name)
-        .parameter_in(place)
-        .required(required)
-        .description(Some(description))
-        .schema(Some(schema))
-        .build()
-}
-
-fn body_of(content: ContentBuilder, required: Option<Required>) -> RequestBody {
-    RequestBodyBuilder::new().required(required).content(JSON, content.build()).build()
-}
-
-fn of(schema: &str) -> utoipa::openapi::Content {
-    ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build()
-}
-
-/// A type's schema and those that it refers to.
-fn with<T: ToSchema>(components: ComponentsBuilder) -> ComponentsBuilder {
-    let mut referred = Vec::new();
-    T::schemas(&mut referred);
-    components.schema_from::<T>().schemas_from_iter(referred)
-}
-
-fn get(operation: Operation) -> PathItem {
-    PathItem::new(HttpMethod::Get, operation)
-}
-
-fn post(operation: Operation) -> PathItem {
-    PathItem::new(HttpMethod::Post, operation)
 }

@@ -10,7 +10,7 @@ use utoipa::openapi::{ContentBuilder, RefOr, Required, Schema};
 use super::request::visible;
 use super::reserved_names;
 use crate::endpoint::{Cache, Column, Operator, Parameter, Published, Shape};
-use crate::service::openapi::{error, operation, parameter, response, text_header, unavailable};
+use crate::service::openapi::parts::{error, operation, parameter, response, text_header, unavailable};
 
 /// The GET of an endpoint, under an id of its own.
 pub fn describe(published: &Published, id: &str) -> Operation {
