@@ -21,7 +21,8 @@ pub(super) fn unpack(raw: Stream, limit: u64) -> io::Result<(Compression, Stream
     let limited = |unpacked| limited(unpacked, limit);
     Ok(match head.as_slice() {
         [0x1f, 0x8b, ..] => (Compression::Gzip, limited(Box::new(flate2::bufread::MultiGzDecoder::new(raw)))),
-        [0x28, 0xb5, 0x2f, 0xfd] => {
+        // Some begin with a frame that is to be passed over.
+        [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => {
             (Compression::Zstd, limited(Box::new(zstd::stream::read::Decoder::with_buffer(raw)?)))
         }
         _ => (Compression::None, Box::new(raw)),
@@ -72,6 +73,10 @@ pub(super) fn read_error(shown: &str, error: io::Error) -> SourceError {
         io::ErrorKind::UnexpectedEof => {
             SourceError::new(format!("{shown} is cut off: {error}")).with_hint("deliver or download it again")
         }
+        io::ErrorKind::Other if error.to_string().contains("too much memory") => SourceError::new(format!(
+            "{shown} is packed with a window of more than 128 MiB, which elt does not read"
+        ))
+        .with_hint("pack it with zstd --long=27 at most"),
         io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other => {
             SourceError::new(format!("{shown} is damaged: {error}")).with_hint("deliver or download it again")
         }

@@ -28,8 +28,11 @@ impl Inference {
             Body::Parquet(parquet) => {
                 for (name, told) in names.into_iter().zip(parquet.natural_types()) {
                     let found = self.0.entry(name).or_default();
-                    let same = found.told.as_ref().is_none_or(|other| *other == told);
-                    found.told = Some(if same { told } else { "text".to_owned() });
+                    found.told = match (found.told.take(), told) {
+                        (Some(before), Some(told)) => Some(both(before, told)),
+                        // A column of nothing but NULL may have any type.
+                        (before, told) => before.or(told),
+                    };
                 }
             }
             Body::Records(records) => {
@@ -68,5 +71,43 @@ impl Inference {
     pub fn columns(&self) -> Vec<(String, String)> {
         let of = |found: &Found| found.told.clone().unwrap_or_else(|| found.narrowing.data_type().to_owned());
         self.0.iter().map(|(name, found)| (name.clone(), of(found))).collect()
+    }
+}
+
+/// The narrowest type that holds all values of both exactly.
+fn both(one: String, other: String) -> String {
+    const WHOLE: [&str; 3] = ["smallint", "integer", "bigint"];
+    const FLOATS: [&str; 2] = ["real", "double precision"];
+    let place = |types: &[&str], name: &str| types.iter().position(|known| *known == name);
+    let exact = |name: &str| place(&WHOLE, name).is_some() || name.starts_with("numeric");
+    if one == other {
+        return one;
+    }
+    for types in [&WHOLE[..], &FLOATS] {
+        if let (Some(a), Some(b)) = (place(types, &one), place(types, &other)) {
+            return types[a.max(b)].to_owned();
+        }
+    }
+    if exact(&one) && exact(&other) { "numeric" } else { "text" }.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_differ_meet_in_a_type_that_loses_nothing() {
+        for (one, other, wanted) in [
+            ("smallint", "bigint", "bigint"),
+            ("integer", "numeric(10,2)", "numeric"),
+            ("numeric(10,2)", "numeric(12,4)", "numeric"),
+            ("real", "double precision", "double precision"),
+            ("bigint", "double precision", "text"),
+            ("date", "timestamp", "text"),
+            ("date", "date", "date"),
+        ] {
+            assert_eq!(both(one.to_owned(), other.to_owned()), wanted);
+            assert_eq!(both(other.to_owned(), one.to_owned()), wanted);
+        }
     }
 }

@@ -10,6 +10,8 @@ use super::fetch::Fetched;
 use super::file::OpenFile;
 use super::format::ChangedColumns;
 use super::format::parquet_file::ParquetRows;
+use super::format::parquet_records::ParquetRecords;
+use super::format::record::Records;
 use super::opened::{Body, Opened};
 use super::place::Unit;
 use super::rows::{Column, Destination, RecordRows};
@@ -87,21 +89,29 @@ pub fn open(fetched: &Fetched, options: &ReadOptions, targets: &[Target]) -> Res
         false => Tail::new(options.file.as_deref(), options.numbered),
     };
     loaded.extend(tail.columns());
+    let by_record = |mut records: Box<dyn Records>, tail: Tail| {
+        let is_json = |target: &Option<usize>| {
+            target.is_some_and(|at| matches!(targets[at].type_oid, JSON_OID | JSONB_OID))
+        };
+        records.take_as_json(pairing.targets.iter().map(is_json).collect());
+        let columns = table_columns(&pairing, targets, options);
+        let rows = RecordRows::new(records, names, columns, tail, options.quarantine, shown);
+        Reading::Records(Box::new(rows))
+    };
     let body = match opened.body {
         Body::Parquet(mut parquet) => {
             let oid = |target: &Option<usize>| Some(targets[(*target)?].type_oid);
-            parquet.start(&pairing.targets.iter().map(oid).collect::<Vec<_>>(), tail)?;
-            Reading::Parquet(parquet)
+            let oids: Vec<_> = pairing.targets.iter().map(oid).collect();
+            if options.quarantine {
+                // It is read here and there, past the tally.
+                opened.tally = Tally::of_read(opened.file.as_ref().map_or(0, OpenFile::length));
+                by_record(Box::new(ParquetRecords::start(*parquet, &oids)?), tail)
+            } else {
+                parquet.start(&oids, tail)?;
+                Reading::Parquet(parquet)
+            }
         }
-        Body::Records(mut records) => {
-            let is_json = |target: &Option<usize>| {
-                target.is_some_and(|at| matches!(targets[at].type_oid, JSON_OID | JSONB_OID))
-            };
-            records.take_as_json(pairing.targets.iter().map(is_json).collect());
-            let columns = table_columns(&pairing, targets, options);
-            let rows = RecordRows::new(records, names, columns, tail, options.quarantine, shown);
-            Reading::Records(Box::new(rows))
-        }
+        Body::Records(records) => by_record(records, tail),
     };
     Ok(Rows {
         columns: loaded,

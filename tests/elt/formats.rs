@@ -119,6 +119,12 @@ async fn json_loads_by_name_with_its_digits() {
     project.elt(&["run"]).expect(1).says("a.jsonl, line 2, column id: invalid input syntax");
     project.write("a.jsonl", "{\"id\":1,\"amount\":1,\"tags\":1}\n{\"id\":");
     project.elt(&["run"]).expect(1).says("a.jsonl is not whole JSON: line 2, column 7: incomplete document");
+    // What was appended is no less a part of the file.
+    project.write("a.jsonl", "[{\"id\":1,\"amount\":1,\"tags\":1}]\n[{\"id\":2}, {\"id\":3}]\n");
+    project.good(&["run"]);
+    assert_eq!(rows(&project).await, "(1,1,1) (2,,) (3,,)");
+    project.write("a.jsonl", "[{\"id\":1}] {\"id\":2}");
+    project.elt(&["run"]).expect(1).says("a.jsonl is not whole JSON");
     project.write(MODEL, &model("source='a.json', records='data.nothing'", ""));
     project.elt(&["run"]).expect(1).says("a.json holds no array of records at `data.nothing`");
 }

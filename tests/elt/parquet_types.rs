@@ -305,3 +305,72 @@ error[source]: row 1, column `c` of t.parquet: "1 months, 0 days, -2147483648 ms
     project.good(&["run"]);
     assert_eq!(project.value("select min(c) from raw.t").await, "9999-12-31 23:59:59.999999999");
 }
+
+#[tokio::test]
+async fn what_its_column_cannot_take_makes_a_row_a_bad_one_with_quarantine() {
+    let words = "source='in/*.parquet', bad_rows='quarantine', metadata=['_row']";
+    let body = "id int not null, at timestamp, name text check (name <> 'no'), spelled bigint, info jsonb, price numeric(4,2)";
+    let model = format!("{{{{ config({words}) }}}}\n{body}");
+    let project = Project::new(&[("models/raw/t.sql", &model)]).await;
+    std::fs::create_dir(project.root.join("in")).expect("a folder can be made");
+    let text = |text: &str| Value::Bytes(text.as_bytes().to_vec());
+    // Each file has a second row that is NULL throughout.
+    let put = |file: &str, id: i64, at: i64, name: &str, spelled: &str, price: f64| {
+        let columns = [
+            ("id", "int64", Value::Int64(id)),
+            ("at", "int64 (TIMESTAMP(NANOS,false))", Value::Int64(at)),
+            ("name", "binary (STRING)", text(name)),
+            ("spelled", "binary (STRING)", text(spelled)),
+            ("info", "binary (STRING)", text("{\"a\": 1}")),
+            ("price", "double", Value::Double(price)),
+        ];
+        write(&project, file, &columns);
+    };
+    put("in/a.parquet", 1, 1_000, "a\tb\\", "17", 12.5);
+    put("in/b.parquet", 1 << 40, 1_000, "big", "1", 1.0);
+    put("in/c.parquet", 3, 1, "fine", "1", 1.0);
+    put("in/d.parquet", 4, 1_000, "no", "1", 1.0);
+    put("in/e.parquet", 5, 1_000, "odd", "seventeen", 1.0);
+    put("in/f.parquet", 6, 1_000, "nul\0", "1", 1.0);
+    put("in/g.parquet", 7, 1_000, "dear", "1", 1234.5);
+    project.good(&["run"]).says("13 bad rows were put aside");
+    let row = "select concat_ws('|', id, at, name, spelled, info, price, _row) from raw.t";
+    assert_eq!(project.value(row).await, "1|1970-01-01 00:00:00.000001|a\tb\\|17|{\"a\": 1}|12.50|1");
+    let bad = "select string_agg(concat_ws(' ', right(file, 9), line, column_name, left(reason, 24)), E'\\n' order by file, line) \
+               from elt.bad_rows where line = 1";
+    insta::assert_snapshot!(project.value(bad).await, @r#"
+    b.parquet 1 id it is out of the range o
+    c.parquet 1 at PostgreSQL holds six dig
+    d.parquet 1 new row for relation "t"
+    e.parquet 1 spelled invalid input syntax for
+    f.parquet 1 name it holds a NUL character
+    g.parquet 1 price numeric field overflow
+    "#);
+    assert_eq!(
+        project.value("select count(*)::text from elt.bad_rows where line = 2 and column_name = 'id'").await,
+        "7"
+    );
+    let recorded =
+        "select (bytes > 1000)::text || length(sha256) from elt.loads order by run_id desc limit 1";
+    assert_eq!(project.value(recorded).await, "true64");
+    project.write("models/raw/t.sql", &model.replace("'quarantine'", "'quarantine', max_bad_rows='50%'"));
+    project.elt(&["run"]).expect(1).says("13 of 14 rows are bad, and max_bad_rows is 50%");
+    // What no row of a file can be is told of the file.
+    project.write("models/raw/t.sql", &model.replace("id int not null", "id date"));
+    project.elt(&["run"]).expect(1).says("`id` holds integers, which date cannot take");
+}
+
+#[tokio::test]
+async fn files_of_different_types_meet_in_one_that_holds_them_all() {
+    let project =
+        Project::new(&[("models/raw/t.sql", "{{ config(source='in/*.parquet', infer=true) }}")]).await;
+    std::fs::create_dir(project.root.join("in")).expect("a folder can be made");
+    write(&project, "in/a.parquet", &[("n", "int32", Value::Int32(1)), ("f", "float", Value::Float(0.5))]);
+    write(
+        &project,
+        "in/b.parquet",
+        &[("n", "int64", Value::Int64(1 << 40)), ("f", "double", Value::Double(0.1))],
+    );
+    project.good(&["run"]).says("inferred n bigint, f double precision");
+    assert_eq!(project.value("select sum(n)::text || ' ' || sum(f) from raw.t").await, "1099511627777 0.6");
+}

@@ -40,7 +40,11 @@ fn xlsx(rows: &[&[&str]]) -> Vec<u8> {
             let cells: String = cells
                 .iter()
                 .zip('A'..)
+                .filter(|(text, _)| !text.is_empty())
                 .map(|(text, column)| match text.parse::<f64>() {
+                    _ if text.starts_with('#') => {
+                        format!("<c r=\"{column}{row}\" t=\"e\"><v>{text}</v></c>")
+                    }
                     Ok(_) => format!("<c r=\"{column}{row}\"><v>{text}</v></c>"),
                     Err(_) => format!("<c r=\"{column}{row}\" t=\"str\"><v>{text}</v></c>"),
                 })
@@ -303,4 +307,27 @@ error[source]: a.ods is refused: its cells would take more than 1073741824 bytes
     project.elt(&["run"]).expect(1).says("its cells would take more than 1000 bytes of memory");
     project.write("profiles.yml", "fetch: {max_workbook_bytes: 10000}\n");
     project.good(&["run"]);
+}
+
+#[tokio::test]
+async fn errors_may_mean_null_and_a_gap_between_columns_is_none_itself() {
+    let words = "source='a.xlsx', sheet='Orders'";
+    let project = Project::new(&[(MODEL, &model(words, ""))]).await;
+    let put = |rows: &[&[&str]]| {
+        std::fs::write(project.root.join("a.xlsx"), xlsx(rows)).expect("files can be written");
+    };
+    put(&[&["id", "", "name", "note"], &["1", "", "#N/A", "-"], &["2", "", "Bo", "x"]]);
+    project
+        .elt(&["run"])
+        .expect(1)
+        .says("a.xlsx, row 2, column name: \"#N/A\": it is the error #N/A of a formula");
+    project.write(MODEL, &model(&format!("{words}, null=['#N/A', '-']"), ""));
+    project.good(&["run"]);
+    assert_eq!(rows(&project).await, "(1,,) (2,Bo,x)");
+    project.write(MODEL, &model(&format!("{words}, bad_rows='quarantine'"), ""));
+    project.good(&["run"]);
+    assert_eq!(project.value("select column_name || '|' || raw from elt.bad_rows").await, "name|1\t#N/A\t-");
+    // With a value in it, it is a column without a name.
+    put(&[&["id", "", "name"], &["1", "", "Al"], &["2", "lost", "Bo"]]);
+    project.elt(&["run"]).expect(1).says("column 2 has no name");
 }

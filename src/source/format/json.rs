@@ -179,6 +179,19 @@ mod tests {
     }
 
     #[test]
+    fn what_was_appended_to_an_array_is_read_or_told() {
+        let want = ["a", "1: 1", "2: 2", "3: 3"];
+        assert_eq!(rows("[{\"a\":1}]\n[]\n[{\"a\":2},{\"a\":3}]\n", None).unwrap(), want);
+        let pages = "{\"d\": [{\"a\":1}], \"n\": 2}\n{\"d\": [{\"a\":2}, {\"a\":3}]}";
+        assert_eq!(rows(pages, Some("d")).unwrap(), want);
+        let error = rows("[{\"a\":1}] {\"b\":2}", None).unwrap_err();
+        assert!(error.contains("f is not whole JSON") && error.contains("Object"), "{error}");
+        assert!(
+            rows("{\"d\": []} {\"e\": []}", Some("d")).unwrap_err().contains("no array of records at `d`")
+        );
+    }
+
+    #[test]
     fn numbers_keep_their_digits_and_nests_their_form() {
         let text = r#"[{"n": 12345678901234567890.10, "o": {"a": [1, "é\n"]}, "t": true, "z": null, "s": "\u00e9\""}]"#;
         assert_eq!(

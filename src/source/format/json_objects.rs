@@ -38,7 +38,7 @@ pub(super) struct Objects {
 }
 
 enum Source {
-    Document(Box<JsonStreamReader<BufReader<Stream>>>, Place),
+    Document { reader: Box<JsonStreamReader<BufReader<Stream>>>, place: Place, path: Option<String> },
     Lines(BufReader<Stream>),
 }
 
@@ -77,14 +77,17 @@ impl Objects {
             find_array(&mut reader, wanted.path).map_err(|error| wrong(shown, error, wanted.path))?
         };
         let unit = if place == Place::Array { Unit::Record } else { Unit::Line };
-        Ok(opened(Source::Document(Box::new(reader), place), unit))
+        let path = wanted.path.map(str::to_owned);
+        Ok(opened(Source::Document { reader: Box::new(reader), place, path }, unit))
     }
 
     /// Goes to the next one; false at the end. After an error nothing may be read.
     pub fn advance(&mut self) -> Result<bool, SourceError> {
         self.raw.clear();
         match &mut self.source {
-            Source::Document(reader, place) => {
+            Source::Document { reader, place, path } => {
+                let found = next_array(reader, place, path.as_deref());
+                found.map_err(|error| wrong(&self.shown, error, path.as_deref()))?;
                 let line =
                     read(reader, place, &mut self.raw).map_err(|error| wrong(&self.shown, error, None))?;
                 let Some(line) = line else { return Ok(false) };
@@ -127,6 +130,24 @@ fn find_array<R: Read>(reader: &mut JsonStreamReader<R>, path: Option<&str>) -> 
     Ok(Place::Array)
 }
 
+/// Past the end of an array: to the array of the next document, where one follows as in files that were appended
+/// to, and to the end where none does, so that what is cut off or goes on with nonsense is not taken for whole.
+fn next_array<R: Read>(
+    reader: &mut JsonStreamReader<R>,
+    place: &mut Place,
+    path: Option<&str>,
+) -> Result<(), ReaderError> {
+    while *place == Place::Array && !reader.has_next()? {
+        reader.skip_to_top_level()?;
+        match reader.has_next()? {
+            true if path.is_some_and(|path| !path.is_empty()) => *place = find_array(reader, path)?,
+            true => reader.begin_array()?,
+            false => *place = Place::End,
+        }
+    }
+    Ok(())
+}
+
 /// The next object, compact, and its line.
 fn read<R: Read>(
     reader: &mut JsonStreamReader<R>,
@@ -136,18 +157,10 @@ fn read<R: Read>(
     match *place {
         Place::End => return Ok(None),
         Place::First => *place = Place::After,
-        Place::After | Place::Array if reader.has_next()? => {}
+        Place::Array => {}
+        Place::After if reader.has_next()? => {}
         Place::After => {
             *place = Place::End;
-            return Ok(None);
-        }
-        Place::Array => {
-            *place = Place::End;
-            // To the end, so that a document that is cut off or goes on with nonsense is not taken for whole.
-            reader.skip_to_top_level()?;
-            while reader.has_next()? {
-                reader.skip_value()?;
-            }
             return Ok(None);
         }
     }

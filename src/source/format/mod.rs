@@ -9,6 +9,7 @@ mod old_workbook;
 mod options;
 pub(super) mod parquet_file;
 mod parquet_halves;
+pub(super) mod parquet_records;
 pub(super) mod record;
 mod shared_texts;
 mod sheet;
@@ -132,6 +133,9 @@ fn foreign(head: &[u8]) -> Option<&'static str> {
     if let Some((_, what)) = MAGIC.iter().find(|(magic, _)| head.starts_with(magic)) {
         return Some(what);
     }
+    if head.get(257..262) == Some(b"ustar") {
+        return Some("a tar archive");
+    }
     looks_like_html(head).then_some("a web page")
 }
 
@@ -162,6 +166,8 @@ mod tests {
         assert!(said(b"\n <!DOCTYPE HTML>").contains("a web page"));
         assert!(said(b"PK\x05\x06\0\0").contains("a zip archive without files"));
         assert!(said(b"\x1f\x8b\x08").contains("packed twice"));
+        let tar = [&[b'a'; 257][..], b"ustar"].concat();
+        assert!(said(&tar).contains("a tar archive"));
         assert!(said(b"PK\x03\x04").contains("a zip archive inside of another"));
         assert_eq!(detect(b"PK\x03\x04", Some("a.xlsx.gz"), None, "f").unwrap(), Format::Workbook);
         assert!(detect(b"<x/>", Some("a.xml.gz"), None, "f").unwrap_err().message.contains(".xml"));

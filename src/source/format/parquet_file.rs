@@ -15,6 +15,7 @@ use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::schema::types::Type as ParquetType;
 
 use super::parquet_halves::{Halves, days_and_time, whole_type};
+use super::parquet_records::{Wanted, is_text};
 use crate::source::binary::{self, Cell, Kind, Meaning, Refusal};
 use crate::source::error::{self, list};
 use crate::source::file::OpenFile;
@@ -77,13 +78,16 @@ impl ParquetRows {
         self.metadata.schema().fields().iter().map(|field| field.name().clone()).collect()
     }
 
-    /// For each column the type of PostgreSQL that holds just what it does.
-    pub(in crate::source) fn natural_types(&self) -> Vec<String> {
+    /// For each column the type of PostgreSQL that holds just what it does; none of one that is nothing but NULL.
+    pub(in crate::source) fn natural_types(&self) -> Vec<Option<String>> {
         let fields = self.metadata.schema().fields();
         fields
             .iter()
             .zip(&self.meanings)
-            .map(|(field, meaning)| binary::natural_type(&whole_type(field.data_type()), *meaning))
+            .map(|(field, meaning)| {
+                let data_type = whole_type(field.data_type());
+                (data_type != DataType::Null).then(|| binary::natural_type(&data_type, *meaning))
+            })
             .collect()
     }
 
@@ -102,26 +106,39 @@ impl ParquetRows {
         tail: Tail,
     ) -> Result<(), SourceError> {
         self.tail = tail;
+        let wanted = self.paired(type_oids, false)?;
+        self.kinds = wanted.iter().filter_map(|wanted| wanted.kind).collect();
+        self.begin(&wanted)
+    }
+
+    /// Readies the rows for [`Self::next_whole_batch`]. Texts may go into any type: PostgreSQL judges each.
+    pub(super) fn start_as_texts(&mut self, type_oids: &[Option<u32>]) -> Result<Vec<Wanted>, SourceError> {
+        let wanted = self.paired(type_oids, true)?;
+        self.begin(&wanted)?;
+        Ok(wanted)
+    }
+
+    /// The columns that are loaded, each with a target that can take it.
+    fn paired(&self, type_oids: &[Option<u32>], as_texts: bool) -> Result<Vec<Wanted>, SourceError> {
         let mut faults = Vec::new();
-        let fields = self.metadata.schema().fields().clone();
-        let (mut wanted, mut meanings) = (Vec::new(), Vec::new());
+        let fields = self.metadata.schema().fields();
+        let mut paired = Vec::new();
         for (index, (field, oid)) in fields.iter().zip(type_oids).enumerate() {
             let (Some(oid), meaning) = (oid, self.meanings[index]) else { continue };
-            wanted.push(index);
-            meanings.push(meaning);
-            let name = list([&**field.name()]);
-            let Some(kind) = Kind::from_oid(*oid) else {
-                faults.push(format!("{name} has a type (oid {oid}) that Parquet cannot fill"));
-                continue;
-            };
             let data_type = whole_type(field.data_type());
-            if !binary::is_possible(&data_type, meaning, kind) {
-                let held = binary::described(&data_type);
-                faults.push(format!("{name} holds {held}, which {} cannot take", kind.name()));
+            let name = list([&**field.name()]);
+            let kind = Kind::from_oid(*oid);
+            let possible = kind.filter(|kind| binary::is_possible(&data_type, meaning, *kind));
+            paired.push(Wanted { index, meaning, kind: possible });
+            match kind {
+                _ if possible.is_some() || (as_texts && is_text(&data_type)) => {}
+                Some(kind) => {
+                    let held = binary::described(&data_type);
+                    faults.push(format!("{name} holds {held}, which {} cannot take", kind.name()));
+                }
+                None => faults.push(format!("{name} has a type (oid {oid}) that Parquet cannot fill")),
             }
-            self.kinds.push(kind);
         }
-        self.meanings = meanings;
         if !faults.is_empty() {
             return Err(SourceError::new(format!(
                 "columns of {} cannot be loaded: {}",
@@ -132,6 +149,12 @@ impl ParquetRows {
                 "make such a column text, or jsonb where it is nested, and cast it in a stage model",
             ));
         }
+        Ok(paired)
+    }
+
+    fn begin(&mut self, columns: &[Wanted]) -> Result<(), SourceError> {
+        self.meanings = columns.iter().map(|column| column.meaning).collect();
+        let wanted: Vec<usize> = columns.iter().map(|column| column.index).collect();
         let damaged = |error| damaged(&self.shown, &error);
         let rows = batch_rows(self.metadata.metadata());
         let columns = (&*wanted, &*self.meanings);
@@ -161,6 +184,17 @@ impl ParquetRows {
             self.write_rows(&mut out)?;
         }
         Ok((!out.is_empty()).then(|| out.into()))
+    }
+
+    /// The next rows, all at once; nothing at the end, when all have come.
+    pub(super) fn next_whole_batch(&mut self) -> Result<Option<RecordBatch>, SourceError> {
+        if !self.next_batch()? {
+            self.check_count()?;
+            return Ok(None);
+        }
+        let batch = self.batch.take();
+        self.rows_read += batch.as_ref().map_or(0, |batch| batch.num_rows() as u64);
+        Ok(batch)
     }
 
     fn next_batch(&mut self) -> Result<bool, SourceError> {

@@ -16,6 +16,8 @@ pub(super) struct Sheet {
     /// From the first column that is used to the last.
     pub width: usize,
     left: u32,
+    /// For each column the last row in which it is used.
+    used: BTreeMap<u32, u32>,
     rows: IntoIter<u32, Vec<(u32, Data)>>,
     /// Read, and not handed out.
     waiting: Option<(u32, Row)>,
@@ -51,7 +53,7 @@ impl Sheet {
         mut next: impl FnMut() -> Result<Option<((u32, u32), Data)>, Error>,
     ) -> Result<Option<Self>, Error> {
         let mut rows: BTreeMap<u32, Vec<(u32, Data)>> = BTreeMap::new();
-        let (mut left, mut right, mut bytes) = (u32::MAX, 0, 0);
+        let (mut left, mut right, mut bytes, mut used) = (u32::MAX, 0, 0, BTreeMap::new());
         while let Some(((row, column), value)) = next()? {
             if !matches!(value, Data::Empty) {
                 bytes += held(&value);
@@ -59,12 +61,19 @@ impl Sheet {
                     return Ok(None);
                 }
                 (left, right) = (left.min(column), right.max(column));
+                used.entry(column).and_modify(|last: &mut u32| *last = row.max(*last)).or_insert(row);
                 rows.entry(row).or_default().push((column, value));
             }
         }
         let first = rows.first_key_value().map_or(0, |(row, _)| *row);
         let width = if rows.is_empty() { 0 } else { (right - left + 1) as usize };
-        Ok(Some(Self { first, width, left, rows: rows.into_iter(), waiting: None }))
+        Ok(Some(Self { first, width, left, used, rows: rows.into_iter(), waiting: None }))
+    }
+
+    /// Whether a column, counted from the first, has a cell from row `from` on.
+    pub fn is_used(&self, column: usize, from: u32) -> bool {
+        u32::try_from(column)
+            .is_ok_and(|column| self.used.get(&(self.left + column)).is_some_and(|last| *last >= from))
     }
 
     /// The next row that is not blank, from the one numbered `from` on, without taking it.

@@ -21,8 +21,13 @@ pub(in crate::source) struct Workbook {
     names: Vec<String>,
     /// Rows before it are passed over.
     from: u32,
+    /// Where each column of the sheet is among those that have a name; one without name and values has no place.
+    places: Vec<Option<usize>>,
+    /// Texts that mean NULL.
+    null: Vec<String>,
     text: Vec<u8>,
     fields: Vec<Field>,
+    raw: Vec<u8>,
 }
 
 impl Workbook {
@@ -44,7 +49,16 @@ impl Workbook {
         let sheet = sheet.ok_or_else(|| too_large(limit, shown))?;
         let skipped = u32::try_from(options.skip_lines).unwrap_or(u32::MAX);
         let from = sheet.first.saturating_add(skipped);
-        let mut opened = Self { sheet, names: Vec::new(), from, text: Vec::new(), fields: Vec::new() };
+        let mut opened = Self {
+            sheet,
+            names: Vec::new(),
+            from,
+            places: Vec::new(),
+            null: options.null.clone(),
+            text: Vec::new(),
+            fields: Vec::new(),
+            raw: Vec::new(),
+        };
         opened.read_header(options.header).ok_or_else(|| {
             SourceError::new(format!("sheet {} of {shown} is empty", list([&*name])))
                 .with_hint("name another with sheet='…'")
@@ -55,6 +69,7 @@ impl Workbook {
     fn read_header(&mut self, is_there: bool) -> Option<()> {
         if !is_there {
             self.names = (1..=self.sheet.width).map(|number| format!("column_{number}")).collect();
+            self.places = (0..self.sheet.width).map(Some).collect();
             return self.sheet.peek(self.from).map(drop);
         }
         let (_, header) = self.sheet.peek(self.from).filter(|(number, _)| *number == self.from)?;
@@ -67,8 +82,13 @@ impl Workbook {
                 names[*index] = name;
             }
         }
-        self.names = names;
         self.from = self.from.saturating_add(1);
+        for (index, name) in names.into_iter().enumerate() {
+            // A gap between two columns is none itself.
+            let is_there = !name.is_empty() || self.sheet.is_used(index, self.from);
+            self.places.push(is_there.then_some(self.names.len()));
+            self.names.extend(is_there.then_some(name));
+        }
         (!self.names.is_empty()).then_some(())
     }
 
@@ -77,13 +97,17 @@ impl Workbook {
         let mut problem = None;
         for (index, cell) in row {
             let start = self.text.len();
-            self.text.extend_from_slice(written(cell).as_bytes());
-            if let Data::Error(error) = cell {
+            let value = written(cell);
+            let null = value.is_empty() || self.null.contains(&value);
+            self.text.extend_from_slice(value.as_bytes());
+            let place = self.places.get(*index).copied().flatten();
+            if let Data::Error(error) = cell
+                && !null
+            {
                 let why = format!("it is the error {error} of a formula");
-                problem = Some(Problem { column: Some(*index), ..Problem::row(why) });
+                problem = Some(Problem { column: place, ..Problem::row(why) });
             }
-            let null = self.text.len() == start;
-            if let Some(field) = self.fields.get_mut(*index) {
+            if let Some(field) = place.and_then(|place| self.fields.get_mut(place)) {
                 *field = Field { start, end: self.text.len(), null };
             } else if !null && problem.is_none() {
                 problem = Some(Problem::row(format!(
@@ -117,8 +141,15 @@ impl Records for Workbook {
         self.fields.resize(self.names.len(), Field::NULL);
         let problem = self.take(&row);
         let problem = problem.or_else(|| text_problem(&self.text, &self.fields, &self.text));
+        self.raw.clear();
+        for (at, field) in self.fields.iter().enumerate() {
+            if at > 0 {
+                self.raw.push(b'\t');
+            }
+            self.raw.extend_from_slice(&self.text[field.start..field.end]);
+        }
         let line = u64::from(number) + 1;
-        Ok(Some(Record { line, text: &self.text, fields: &self.fields, raw: &self.text, problem }))
+        Ok(Some(Record { line, text: &self.text, fields: &self.fields, raw: &self.raw, problem }))
     }
 }
 
@@ -153,7 +184,9 @@ fn written(cell: &Data) -> String {
         Data::Int(number) => number.to_string(),
         // The fewest digits that are this number again, never in the form 1e15.
         Data::Float(number) => number.to_string(),
-        Data::String(text) | Data::DateTimeIso(text) | Data::DurationIso(text) => text.clone(),
+        Data::String(text) => text.clone(),
+        Data::DateTimeIso(text) => text.replacen('T', " ", 1),
+        Data::DurationIso(text) => clock(text).unwrap_or_else(|| text.clone()),
         Data::Bool(true) => "true".to_owned(),
         Data::Bool(false) => "false".to_owned(),
         Data::DateTime(moment) => moment_text(moment),
@@ -179,6 +212,20 @@ fn moment_text(moment: &ExcelDateTime) -> String {
     }
 }
 
+/// `PT07H08M09.5S`, as OpenDocument has a time of day or a duration, as `07:08:09.5`.
+fn clock(text: &str) -> Option<String> {
+    let (sign, rest) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
+    let (hours, rest) = rest.strip_prefix("PT")?.split_once('H')?;
+    let (minutes, rest) = rest.split_once('M')?;
+    let seconds = rest.strip_suffix('S')?;
+    let digits =
+        |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    [hours, minutes, seconds]
+        .into_iter()
+        .all(digits)
+        .then(|| format!("{sign}{hours:0>2}:{minutes:0>2}:{}", seconds.replace(',', ".")))
+}
+
 fn fraction(milliseconds: u64) -> String {
     if milliseconds == 0 { String::new() } else { format!(".{milliseconds:03}") }
 }
@@ -195,6 +242,10 @@ mod tests {
         assert_eq!(date(45_943.541, DateTime), "2025-10-13 12:59:02.400");
         assert_eq!(date(0.5, DateTime), "12:00:00");
         assert_eq!(date(1.25, TimeDelta), "30:00:00");
+        assert_eq!(written(&Data::DurationIso("PT07H08M09S".into())), "07:08:09");
+        assert_eq!(written(&Data::DurationIso("-PT100H00M00.5S".into())), "-100:00:00.5");
+        assert_eq!(written(&Data::DurationIso("P1Y".into())), "P1Y");
+        assert_eq!(written(&Data::DateTimeIso("2024-02-29T10:11:12".into())), "2024-02-29 10:11:12");
         assert_eq!(written(&Data::Float(2640.0)), "2640");
         assert_eq!(written(&Data::Float(1e15)), "1000000000000000");
         assert_eq!(written(&Data::Float(0.1)), "0.1");
