@@ -119,11 +119,7 @@ fn idle_words(config: &Config, postgres: bool) -> Vec<&'static str> {
         ("records", config.records.is_some()),
         ("null", !config.null.is_empty()),
     ];
-    let of_text = [
-        ("infer", config.infer),
-        ("on_columns_change", config.on_columns_change.is_some()),
-        ("bad_rows", config.bad_rows.is_some()),
-    ];
+    let of_text = [("infer", config.infer), ("bad_rows", config.bad_rows.is_some())];
     let mut idle = Vec::new();
     if postgres || api {
         idle.extend(of_files.iter().filter(|(_, given)| *given).map(|(word, _)| *word));
@@ -189,7 +185,18 @@ pub(super) fn faults(
         if api.concurrency.is_some_and(|count| !(1..=64).contains(&count)) {
             wrong(format!("`{name}`: concurrency is 1 to 64"), "the API's own limits say what is polite");
         }
-        if api.keys.as_ref().is_some_and(|keys| keys.batch == 0 || keys.into.is_empty()) {
+        let keys = api.keys.as_ref();
+        if keys
+            .is_some_and(|keys| (keys.is_in_path(source) || keys.added.is_some()) && keys.in_one(source) != 1)
+        {
+            wrong(
+                format!(
+                    "`{name}`: a key in the path, or `as`, is for one key in a request, and `batch` is more"
+                ),
+                "leave `batch` out",
+            );
+        }
+        if api.keys.as_ref().is_some_and(|keys| keys.batch == Some(0) || keys.into.is_empty()) {
             wrong(
                 format!("`{name}`: `keys` needs a `batch` of at least 1, and `into`"),
                 "keys={'from': ref('customers'), 'column': 'mobile', 'batch': 100, 'into': 'mobiles'}",

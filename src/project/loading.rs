@@ -75,17 +75,32 @@ pub enum Paging {
         parameter: String,
         #[serde(default = "one")]
         first: u64,
+        /// The way to the number of pages in an answer: `meta.pages`.
+        #[serde(default)]
+        pages: Option<String>,
+        /// The way to the number of records.
+        #[serde(default)]
+        total: Option<String>,
+        /// The way to whether there are more.
+        #[serde(default)]
+        more: Option<String>,
     },
     /// The number of records so far; ends with an answer without records.
     Offset {
         #[serde(default = "offset")]
         parameter: String,
+        #[serde(default)]
+        total: Option<String>,
+        #[serde(default)]
+        more: Option<String>,
     },
     /// A word out of the answer, at `next`; ends when there is none.
     Cursor {
         #[serde(default = "cursor")]
         parameter: String,
         next: String,
+        #[serde(default)]
+        more: Option<String>,
     },
     /// A whole address: of the `Link` header's `rel="next"`, or in the answer at `next`.
     Link {
@@ -117,15 +132,26 @@ pub struct Keys {
     /// The raw model's name.
     pub from: String,
     pub column: String,
-    /// Keys in one request.
-    #[serde(default = "hundred")]
-    pub batch: usize,
-    /// The field of the body, or the parameter of the address, that takes them.
+    /// Keys in one request: 100, or 1 where each has an address of its own.
+    #[serde(default)]
+    pub batch: Option<usize>,
+    /// The field of the body, the parameter of the address, or a `{part}` of its path that takes them.
     pub into: String,
+    /// The field by which each record tells the key that brought it.
+    #[serde(default, rename = "as")]
+    pub added: Option<String>,
 }
 
-fn hundred() -> usize {
-    100
+impl Keys {
+    /// Whether the address has a place for the key.
+    pub fn is_in_path(&self, source: &str) -> bool {
+        source.split(['?', '#']).next().is_some_and(|path| path.contains(&format!("{{{}}}", self.into)))
+    }
+
+    /// How many keys one request asks for.
+    pub fn in_one(&self, source: &str) -> usize {
+        self.batch.unwrap_or(if self.is_in_path(source) || self.added.is_some() { 1 } else { 100 })
+    }
 }
 
 /// What a load adds to a table that is there already, instead of making it anew.

@@ -129,8 +129,12 @@ impl fmt::Display for Location {
             Self::File(path) => write!(f, "{}", path.display()),
             Self::Object { bucket, key } => write!(f, "s3://{bucket}/{key}"),
             Self::Files { pattern, .. } => f.write_str(pattern),
-            Self::Http(url) | Self::GoogleDrive { url, .. } | Self::Postgres(url) => {
-                f.write_str(&redacted(url))
+            Self::Http(url) | Self::GoogleDrive { url, .. } => f.write_str(&redacted(url)),
+            Self::Postgres(url) => {
+                // What follows are settings of the connection.
+                let mut plain = url.clone();
+                plain.set_query(None);
+                f.write_str(&redacted(&plain))
             }
             Self::Sample { generator, query } if query.is_empty() => write!(f, "sample://{generator}"),
             Self::Sample { generator, query } => write!(f, "sample://{generator}?{query}"),
@@ -155,7 +159,8 @@ pub(super) fn redacted(url: &Url) -> String {
         let parts: Vec<String> = query.split('&').map(redacted_pair).collect();
         shown.set_query(Some(&parts.join("&")));
     }
-    shown.into()
+    // A place for a key, as it was written.
+    String::from(shown).replace("%7B", "{").replace("%7D", "}")
 }
 
 fn redacted_pair(pair: &str) -> String {

@@ -31,7 +31,7 @@ pub mod trial;
 #[cfg(test)]
 mod tests;
 
-pub use api::{ApiRequest, Earlier, KeyBatches, Paging, Spool, collect};
+pub use api::{ApiRequest, Collected, Earlier, KeyBatches, Paging, PagingEnd, Spool, collect, put_into_body};
 pub use columns::Target;
 pub use digest::{hex, sha256};
 pub use error::SourceError;

@@ -29,7 +29,7 @@ pub(super) async fn list(bucket: &str, key: &str, options: &FetchOptions) -> Res
     };
     let prefix = path(&prefix, &shown)?;
     let found: Vec<_> =
-        store.list(Some(&prefix)).try_collect().await.map_err(|error| failed(&shown, &error))?;
+        store.list(Some(&prefix)).try_collect().await.map_err(|error| listing_failed(&shown, &error))?;
     let wanted = found.into_iter().filter(|object| {
         let name = object.location.as_ref();
         pattern.as_ref().is_none_or(|pattern| pattern.is_match(name))
@@ -116,6 +116,16 @@ impl HttpConnector for Ready {
     fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
         Ok(HttpClient::new(self.0.clone()))
     }
+}
+
+/// One key that has no way to be written as a path stands before all others.
+fn listing_failed(shown: &str, error: &object_store::Error) -> SourceError {
+    if innermost(error).contains("path segment") {
+        let message = format!("{shown} cannot be listed: {}", innermost(error));
+        return SourceError::new(message)
+            .with_hint("rename that object, or name a folder that does not hold it");
+    }
+    failed(shown, error)
 }
 
 fn failed(shown: &str, error: &object_store::Error) -> SourceError {

@@ -4,7 +4,7 @@
 use reqwest::header::{HeaderMap, HeaderValue, LINK};
 use url::Url;
 
-use super::api::{Answer, Paging};
+use super::api::{Answer, Paging, PagingEnd};
 use super::format::{ChangedColumns, Ragged, ReadOptions};
 use super::http::{drive, headers};
 use super::place::Unit;
@@ -61,16 +61,18 @@ pub fn file(bytes: &[u8]) -> Result<(), SourceError> {
 
 /// An API's answer, and what comes after it.
 pub fn answer(bytes: &[u8]) -> Result<(), SourceError> {
-    for way in [&[][..], &["items".to_owned()][..], &["a".to_owned(), "b".to_owned()][..]] {
+    for way in [&[][..], &["items".to_owned()][..], &["a".to_owned(), "-1".to_owned(), "b".to_owned()][..]] {
         let Ok(answer) = Answer::read(bytes, way, "an API") else { continue };
-        for line in answer.lines().split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        for line in answer.lines(None).split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             assert!(
                 serde_json::from_slice::<&serde_json::value::RawValue>(line).is_ok(),
                 "a line is a record"
             );
         }
         let paging = Paging::Cursor { parameter: "after".to_owned(), next: way.to_vec() };
-        paging.after(&answer, &HeaderMap::new(), 1, 1)?;
+        let way = Some(way.to_vec());
+        let end = PagingEnd { pages: way.clone(), total: way.clone(), more: way };
+        paging.after(&end, &answer, &HeaderMap::new(), (1, 1))?;
     }
     Ok(())
 }
@@ -88,7 +90,7 @@ pub fn header(bytes: &[u8]) {
     headers::continues(&all, 10, Some(100), &validator);
     headers::number(&all, reqwest::header::CONTENT_LENGTH);
     let empty = Answer::read(b"[]", &[], "an API").expect("an empty list is a list");
-    let _ = Paging::Link { next: None }.after(&empty, &all, 1, 1);
+    let _ = Paging::Link { next: None }.after(&PagingEnd::default(), &empty, &all, (1, 1));
 }
 
 /// A page that Google Drive puts before a file.

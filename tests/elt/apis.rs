@@ -31,7 +31,15 @@ impl Scripted {
                     }
                 }
                 let head = String::from_utf8_lossy(&head).into_owned();
-                let path = head.split_whitespace().nth(1).unwrap_or_default().to_owned();
+                let mut path = head.split_whitespace().nth(1).unwrap_or_default().to_owned();
+                let length = head.to_lowercase().split_once("content-length: ").map(|(_, rest)| {
+                    rest.split("\r\n").next().unwrap_or_default().parse::<usize>().expect("a number")
+                });
+                if let Some(length) = length {
+                    let mut body = vec![0; length];
+                    socket.read_exact(&mut body).await.expect("the body comes");
+                    path = format!("{path} {}", String::from_utf8_lossy(&body));
+                }
                 asked.lock().expect("no holder panics").push(path);
                 let next = script.lock().expect("no holder panics").pop_front();
                 let (status, body) = next.unwrap_or((418, "the script is at its end".to_owned()));
@@ -223,4 +231,102 @@ async fn pages_that_lead_in_a_circle_come_to_an_end() {
         server.then(&[(200, &format!("{{\"items\": [{{\"id\": {page}}}], \"next\": \"to {next}\"}}"))]);
     }
     project.elt(&["run"]).expect(1).says("page 4 leads back to one that was there before");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_leads_on_may_stand_anywhere_and_what_ends_the_pages_is_believed() {
+    let api = Scripted::start().await;
+    let model = |path: &str, words: &str| {
+        format!("{{{{ config(source='{}{path}', api={{{words}}}) }}}}\nid int", api.address)
+    };
+    let project = Project::new(&[]).await;
+    let load = |model: String| {
+        project.write("models/raw/r.sql", &model);
+        project.good(&["run", "--full-refresh"])
+    };
+    let ids = "select string_agg(id::text, ' ' order by id) from raw.r";
+    // The last record's own key, and a word that says that there are no more.
+    api.then(&[
+        (200, r#"{"data": [{"id": 1}, {"id": 2}], "has_more": true}"#),
+        (200, r#"{"data": [{"id": 3}], "has_more": false}"#),
+    ]);
+    let paging = "'by': 'cursor', 'next': 'data.-1.id', 'parameter': 'after', 'more': 'has_more'";
+    load(model("/s", &format!("'records': 'data', 'paging': {{{paging}}} ")));
+    assert_eq!(api.asked(), ["/s", "/s?after=2"]);
+    assert_eq!(project.value(ids).await, "1 2 3");
+    // A key with a dot in its name.
+    api.then(&[
+        (200, r#"{"value": [{"id": 1}], "@odata.nextLink": "/o?skip=1"}"#),
+        (200, r#"{"value": [{"id": 2}]}"#),
+    ]);
+    let ended = load(model("/o", "'records': 'value', 'paging': {'by': 'link', 'next': '@odata.nextLink'} "));
+    assert!(!ended.stderr.contains("no answer had"), "{ended}");
+    assert_eq!((api.asked().len(), project.value(ids).await.as_str()), (2, "1 2"));
+    // Deep in the body, as GraphQL wants it.
+    api.then(&[
+        (200, r#"{"d": {"n": [{"id": 1}], "p": {"end": "x", "on": true}}}"#),
+        (200, r#"{"d": {"n": [{"id": 2}], "p": {"end": "y", "on": false}}}"#),
+    ]);
+    let paging = "'by': 'cursor', 'next': 'd.p.end', 'parameter': 'variables.after', 'more': 'd.p.on'";
+    load(model(
+        "/g",
+        &format!(
+            "'method': 'post', 'body': {{'query': 'q', 'variables': {{'n': 1}} }}, 'records': 'd.n', 'paging': {{{paging}}} "
+        ),
+    ));
+    assert_eq!(
+        api.asked(),
+        [r#"/g {"query":"q","variables":{"n":1}}"#, r#"/g {"query":"q","variables":{"n":1,"after":"x"}}"#]
+    );
+    // An API that knows no page after the last.
+    for (paging, end) in [
+        ("'by': 'page', 'pages': 'meta.pages'", r#""meta": {"pages": 2}"#),
+        ("'by': 'page', 'total': 'total'", r#""total": "3""#),
+        ("'by': 'offset', 'total': 'total'", r#""total": 3"#),
+    ] {
+        let first = format!("{{\"items\": [{{\"id\": 1}}, {{\"id\": 2}}], {end}}}");
+        let second = format!("{{\"items\": [{{\"id\": 3}}], {end}}}");
+        api.then(&[(200, first.as_str()), (200, second.as_str())]);
+        load(model("/p", &format!("'records': 'items', 'paging': {{{paging}}} ")));
+        assert_eq!((api.asked().len(), project.value(ids).await.as_str()), (2, "1 2 3"), "{paging}");
+    }
+    // A way that leads nowhere would end with the first page: that is told.
+    api.then(&[(200, r#"{"items": [{"id": 1}], "meta": {"next": "x"}}"#)]);
+    load(model("/p", "'records': 'items', 'paging': {'by': 'cursor', 'next': 'meta.nxt'} "))
+        .says("/p: no answer had `meta.nxt`, so each was taken for the only page");
+    api.then(&[(200, r#"[{"id": 1}]"#)]);
+    load(model("/p", "'paging': {'by': 'link'} ")).says("no answer had a Link header with rel=\"next\"");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_key_may_have_an_address_of_its_own_and_its_rows_tell_it() {
+    let api = Scripted::start().await;
+    let model = |words: &str| {
+        format!(
+            "{{{{ config(source='{}/users/{{id}}/orders?kind=a', api={{'records': 'items', \
+             'keys': {{'from': ref('users'), 'column': 'id', 'into': 'id'{words}}} }} ) }}}}",
+            api.address
+        )
+    };
+    let project = Project::new(&[
+        ("models/raw/orders.sql", &model(", 'as': 'user_id'")),
+        ("models/raw/users.sql", "{{ config(source='users.csv') }}"),
+        ("users.csv", "id\na/b?c\nx y\n"),
+    ])
+    .await;
+    api.then(&[(200, r#"{"items": [{"n": 1}, {"n": 2}]}"#), (200, r#"{"items": [{}]}"#)]);
+    project.good(&["run"]);
+    assert_eq!(api.asked(), ["/users/a%2Fb%3Fc/orders?kind=a", "/users/x%20y/orders?kind=a"]);
+    let rows = "select string_agg(concat_ws('|', user_id, coalesce(n, '-')), ' ' order by user_id, n) from raw.orders";
+    assert_eq!(project.value(rows).await, "a/b?c|1 a/b?c|2 x y|-");
+    assert!(
+        project
+            .value("select location from elt.loads where node = 'raw.orders'")
+            .await
+            .contains("/users/{id}/orders")
+    );
+    project.write("users.csv", "id\n..\n");
+    project.elt(&["run"]).expect(1).says("the key `..` cannot stand in an address");
+    project.write("models/raw/orders.sql", &model(", 'batch': 5"));
+    project.elt(&["run"]).expect(2).says("is for one key in a request, and `batch` is more");
 }

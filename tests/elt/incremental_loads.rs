@@ -51,6 +51,10 @@ async fn only_new_and_changed_files_are_read() {
         .says("--full-refresh");
     project.good(&["run", "--full-refresh"]);
     assert_eq!(names(&project).await, "1a 2b 3changed 4d 5e");
+    project.remove("models/stage/s.yml");
+    // Its rows stay when a file is gone, so one with a new name is told.
+    std::fs::rename(project.root.join("data/b.csv"), project.root.join("data/z.csv")).expect("it is there");
+    project.good(&["run"]).says("data/z.csv looks like data/b.csv under another name");
 }
 
 #[tokio::test]
@@ -180,6 +184,59 @@ async fn a_row_without_an_end_or_a_cursor_does_not_hide_those_that_come_later() 
     shop("update shop.orders set at = '2024-01-04' where id = 6").await;
     project.good(&["run"]);
     assert_eq!(names(&project).await, "1a 3c 5e 6f");
+}
+
+#[tokio::test]
+async fn rows_as_old_as_the_last_ones_come_once_also_without_a_key() {
+    let model = "{{ config(source=env_var('SHOP_URL'), table='shop.orders', incremental={'cursor': 'at'}, metadata=['_run_id']) }}";
+    let project = Project::new(&[("models/raw/r.sql", model)]).await;
+    let url = project.database.url.clone();
+    let project = project.env("SHOP_URL", &url);
+    let shop = |sql: &'static str| project.database.run(sql);
+    shop(
+        "create schema shop; create table shop.orders (id int, name text, at date, info json); \
+         insert into shop.orders values (1, 'a', '2024-01-01', '{}'), (2, 'b', '2024-01-02', null)",
+    )
+    .await;
+    project.good(&["run"]);
+    // The day goes on: one more, one that is there already once more, and one that is new.
+    shop(
+        "insert into shop.orders values (3, 'c', '2024-01-02', '{\"a\": 1}'), (2, 'b', '2024-01-02', null), \
+         (4, 'd', '2024-01-03', null)",
+    )
+    .await;
+    project.good(&["run"]);
+    assert_eq!(names(&project).await, "1a 2b 2b 3c 4d");
+    assert_eq!(rows_of_last_load(&project).await, "3");
+    project.good(&["run"]);
+    assert_eq!(rows_of_last_load(&project).await, "0");
+    project.good(&["run"]).says("Nothing to publish: 1 unchanged");
+    assert_eq!(names(&project).await, "1a 2b 2b 3c 4d");
+}
+
+#[tokio::test]
+async fn rows_before_all_others_come_where_a_key_tells_them_apart() {
+    for (kind, low, first, last) in [
+        ("timestamptz", "-infinity", "2024-01-01", "2024-01-02"),
+        ("double precision", "-Infinity", "1.5", "2.5"),
+        ("numeric", "-Infinity", "1.5", "2.5"),
+    ] {
+        let model = "{{ config(source=env_var('SHOP_URL'), table='shop.orders', incremental={'cursor': 'at'}, unique_key='id') }}";
+        let project = Project::new(&[("models/raw/r.sql", model)]).await;
+        let url = project.database.url.clone();
+        let project = project.env("SHOP_URL", &url);
+        let made = format!(
+            "create schema shop; create table shop.orders (id int, name text, at {kind}); \
+             insert into shop.orders values (1, 'a', '{first}'), (2, 'b', '{last}')"
+        );
+        project.database.run(&made).await;
+        project.good(&["run"]);
+        project.database.run(&format!("insert into shop.orders values (3, 'c', '{low}')")).await;
+        project.good(&["run"]);
+        project.database.run("update shop.orders set name = 'C' where id = 3").await;
+        project.good(&["run"]);
+        assert_eq!(names(&project).await, "1a 2b 3C", "{kind}");
+    }
 }
 
 #[tokio::test]

@@ -100,3 +100,48 @@ async fn ctrl_c_ends_the_query_on_the_other_server_too() {
     assert!(!ended.status.success());
     project.wait_for(asleep, "0").await;
 }
+
+#[tokio::test]
+async fn columns_that_come_and_go_are_met_by_policy_also_where_rows_are_added() {
+    let model = |words: &str, body: &str| {
+        format!(
+            "{{{{ config(source=env_var('SHOP_URL'), table='\"my.shop\".\"Or\"\"ders\"'{words}) }}}}\n{body}"
+        )
+    };
+    let project = project(&model("", "id int")).await;
+    let shop = |sql: &'static str| project.database.run(sql);
+    shop(
+        r#"create schema "my.shop"; create table "my.shop"."Or""ders" (id int, name text, at date);
+        insert into "my.shop"."Or""ders" values (1, 'a', '2024-01-01')"#,
+    )
+    .await;
+    let rows = "select string_agg(o::text, ' ' order by id) from raw.orders o";
+    project.elt(&["run"]).expect(1).says("the source has `name` that the table lacks");
+    project.write("models/raw/orders.sql", &model(", on_columns_change='ignore'", "id int, gone text"));
+    project
+        .good(&["run"])
+        .says("columns that only the source has were passed over: name, at")
+        .says("columns that the source lacks are NULL: gone");
+    assert_eq!(project.value(rows).await, "(1,)");
+    project.write("models/raw/orders.sql", &model(", on_columns_change='add'", "id bigint"));
+    project.elt(&["run"]).expect(1).says("`id` is integer at the source and bigint in the table");
+
+    let by_cursor = ", incremental={'cursor': 'at'}, unique_key='id', on_columns_change=";
+    project.write("models/raw/orders.sql", &model(&format!("{by_cursor}'add'"), ""));
+    project.good(&["run"]);
+    shop(
+        r#"alter table "my.shop"."Or""ders" add size int; alter table "my.shop"."Or""ders" drop name;
+        insert into "my.shop"."Or""ders" values (2, '2024-01-02', 7)"#,
+    )
+    .await;
+    project
+        .good(&["run"])
+        .says("columns that only the source has were added: size")
+        .says("columns that the source lacks are NULL: name");
+    assert_eq!(project.value(rows).await, "(1,,2024-01-01,) (2,,2024-01-02,7)");
+    project.write("models/raw/orders.sql", &model(&format!("{by_cursor}'ignore'"), ""));
+    shop(r#"alter table "my.shop"."Or""ders" add color text; insert into "my.shop"."Or""ders" values (3, '2024-01-03', 8, 'red')"#)
+        .await;
+    project.good(&["run"]).says("passed over: color");
+    assert_eq!(project.value(rows).await, "(1,,2024-01-01,) (2,,2024-01-02,7) (3,,2024-01-03,8)");
+}

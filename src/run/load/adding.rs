@@ -1,16 +1,18 @@
 //! Incremental loads: from where to go on, and how the new rows meet those that are published. Nothing is
 //! remembered but what a succeeded run wrote together with its rows.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::json;
 
 use super::super::failure::located;
 use super::super::task::{Delta, Problem};
-use super::Loading;
+use super::{Loading, cursor};
 use crate::database::loads::{self, LoadState};
 use crate::database::{DatabaseError, catalog};
 use crate::diagnostic::Diagnostic;
-use crate::name::{Ident, Relation, literal};
-use crate::project::{Config, Cursor, Incremental, Layer};
+use crate::name::{Ident, Relation};
+use crate::project::{Config, Incremental, Layer};
 use crate::run::build::let_go;
 use crate::source::{self, ChangedColumns, Location, Piece, SourceError};
 
@@ -26,14 +28,14 @@ pub(super) async fn known(loading: &Loading<'_>, location: &Location) -> Result<
     let state = state.map_err(|error| database(loading, &error))?;
     // A table that was loaded in another way before has nothing to go on from.
     let state = state.filter(|state| match &node.config.incremental {
-        Some(Incremental::Cursor(_)) => state.cursor.as_deref().is_some_and(is_finite),
+        Some(Incremental::Cursor(_)) => state.cursor.as_deref().is_some_and(cursor::is_finite),
         _ => !state.files.is_empty(),
     });
     let Some(mut state) = state else { return Ok(None) };
-    if let (Some(cursor), Some(last)) = (cursor(loading), &state.cursor)
+    if let (Some(cursor), Some(last)) = (cursor::cursor(loading), &state.cursor)
         && let Some(lag) = &cursor.lag
     {
-        state.from = Some(earlier(loading, &cursor.cursor, last, &lag.0).await?);
+        state.from = Some(cursor::earlier(loading, &cursor.cursor, last, &lag.0).await?);
     }
     Ok(Some(state))
 }
@@ -51,7 +53,7 @@ pub(super) fn asked(config: &Config, location: &Location) -> String {
         other => other.to_string(),
     };
     let api = config.api.as_ref().map(|api| {
-        let keys = api.keys.as_ref().map(|keys| (&keys.from, &keys.column, &keys.into));
+        let keys = api.keys.as_ref().map(|keys| (&keys.from, &keys.column, &keys.into, &keys.added));
         json!([api.method, api.records, api.parameters, api.body, keys])
     });
     let cursor = match &config.incremental {
@@ -73,39 +75,10 @@ pub(super) fn asked(config: &Config, location: &Location) -> String {
     source::sha256(asked.to_string().as_bytes())
 }
 
-/// The cursor's value `lag` before `last`, as the column's type has it.
-async fn earlier(loading: &Loading<'_>, column: &str, last: &str, lag: &str) -> Result<String, Problem> {
-    let published = loading.shared.manifest.published(loading.id);
-    let columns =
-        catalog::columns(loading.session, &published).await.map_err(|error| database(loading, &error))?;
-    let Some(kind) = columns.iter().find(|known| known.name == column).map(|known| &known.data_type) else {
-        // What became of it is told where the rows are.
-        return Ok(last.to_owned());
-    };
-    let (last, lag) = (literal(last), literal(lag));
-    let is_time = kind.starts_with("timestamp") || kind == "date" || kind.starts_with("time ");
-    let by = if is_time { format!("{lag}::interval") } else { format!("{lag}::{kind}") };
-    let sql = format!("select to_json(({last}::{kind} - {by})::{kind}) #>> '{{}}'");
-    let value = loading.session.value(&sql).await.map_err(|error| database(loading, &error))?;
-    Ok(value.unwrap_or_default())
-}
-
 /// Where new rows wait. The name holds a space and a number, which no model's does twice.
 pub(super) fn new_rows(loading: &Loading<'_>) -> Relation {
     let name = Ident::new(format!("elt new {}", loading.id.0)).expect("a number makes a short name");
     Relation::new(loading.shared.plan.build_schema.clone(), name)
-}
-
-pub(super) fn cursor<'a>(loading: &Loading<'a>) -> Option<&'a Cursor> {
-    match loading.node.config.incremental.as_ref()? {
-        Incremental::Cursor(cursor) => Some(cursor),
-        Incremental::By(_) => None,
-    }
-}
-
-/// Whether the order of a column is that of words.
-pub(super) fn is_text(column: &catalog::Column) -> bool {
-    column.data_type == "text" || column.data_type.starts_with("character")
 }
 
 pub(super) fn by_file(loading: &Loading<'_>) -> bool {
@@ -117,6 +90,30 @@ pub(super) fn still_wanted(pieces: Vec<Piece>, known: &LoadState) -> Vec<Piece> 
     let is_known =
         |piece: &Piece| piece.version.is_some() && known.files.get(&piece.name) == piece.version.as_ref();
     pieces.into_iter().filter(|piece| !is_known(piece)).collect()
+}
+
+/// What is to be told of files that seem to have another name now: rows of a file that is gone stay, and those of a
+/// new file are added.
+pub(super) fn perhaps_renamed(loading: &Loading<'_>, pieces: &[Piece], known: &LoadState) -> Option<String> {
+    let there: HashSet<&str> = pieces.iter().map(|piece| piece.name.as_str()).collect();
+    let gone: HashMap<&str, &str> = known
+        .files
+        .iter()
+        .filter(|(name, _)| !there.contains(name.as_str()))
+        .map(|(name, version)| (version.as_str(), name.as_str()))
+        .collect();
+    let new = pieces.iter().filter(|piece| !known.files.contains_key(&piece.name));
+    let mut renamed = new.filter_map(|piece| Some((gone.get(piece.version.as_deref()?)?, &piece.name)));
+    let (before, now) = renamed.next()?;
+    let more = match renamed.count() {
+        0 => String::new(),
+        count => format!(", and so do {count} more"),
+    };
+    Some(format!(
+        "{}: {now} looks like {before} under another name{more}: rows of files that are gone stay, so they are there \
+         twice now; --full-refresh loads what is there",
+        loading.node.label()
+    ))
 }
 
 /// A file whose rows are replaced must have some: otherwise nothing would say that the old ones go.
@@ -135,97 +132,6 @@ pub(super) fn check_emptied(
         loading.node.name.as_str()
     );
     Err(loading.wrong(&error.with_hint(hint)))
-}
-
-/// Takes out of the new rows what is there already, and what stands twice; the cursor's value afterwards.
-pub(super) async fn settle(
-    loading: &Loading<'_>,
-    known: Option<&LoadState>,
-) -> Result<Option<String>, Problem> {
-    let Some(cursor) = cursor(loading) else { return Ok(None) };
-    let columns = loading.columns().await?;
-    let Some(column) = columns.iter().find(|column| column.name == cursor.cursor) else {
-        let message =
-            format!("`{}` has no column `{}` to be its cursor", loading.node.name.as_str(), cursor.cursor);
-        return Err(Box::new(Diagnostic::error("unknown-column", message).at(loading.place.clone())));
-    };
-    if is_text(column) {
-        let message =
-            format!("the cursor `{}` is {}, in which 10 comes before 9", column.name, column.data_type);
-        let problem = Diagnostic::error("bad-cursor", message).at(loading.place.clone());
-        return Err(Box::new(problem.hint("declare it in the model's body as a time or a number")));
-    }
-    let (table, name) = (&loading.relation, ident(&column.name));
-    let endless = endless(column);
-    let key: Vec<String> = keys(loading).iter().map(Ident::to_string).collect();
-    if key.is_empty() {
-        let lost = format!("select count(*) from {table} where {name} is null or {endless}");
-        let lost = loading.session.value(&lost).await.map_err(|error| database(loading, &error))?;
-        if let Some(count) = lost.filter(|count| count != "0") {
-            let name = &column.name;
-            let message = format!(
-                "`{name}` is empty or infinite in {count} of the rows: they would come again with every load"
-            );
-            let problem = Diagnostic::error("bad-cursor", message).at(loading.place.clone());
-            return Err(Box::new(
-                problem.hint("give the model a unique_key, or another cursor, or leave such rows out"),
-            ));
-        }
-    }
-    if !key.is_empty() {
-        let lacking = key.join(" is null or ");
-        let sql = format!("select count(*) from {table} where {lacking} is null");
-        let count = loading.session.value(&sql).await.map_err(|error| database(loading, &error))?;
-        if let Some(count) = count.filter(|count| count != "0") {
-            let names = key.join(", ");
-            let message = format!(
-                "{count} rows have NULL in their unique_key ({names}), and would come again with every load"
-            );
-            let problem = Diagnostic::error("bad-row", message).at(loading.place.clone());
-            return Err(Box::new(
-                problem.hint("name columns that every row has, or leave such rows out in `query`"),
-            ));
-        }
-    }
-    let last = known.and_then(|known| known.cursor.as_deref());
-    let mut sql = Vec::new();
-    if let Some(last) = known.and_then(|known| known.from.as_deref()) {
-        // With a key, rows that are as old as the last ones replace themselves.
-        let sign = if key.is_empty() { "<=" } else { "<" };
-        sql.push(format!("delete from {table} where {name} {sign} {}", literal(last)));
-    }
-    if !key.is_empty() {
-        let list = key.join(", ");
-        sql.push(format!(
-            "delete from {table} where ctid in (select row_place from (select ctid as row_place, row_number() over \
-             (partition by {list} order by {name} desc nulls last, ctid desc) as place from {table}) as numbered \
-             where place > 1)"
-        ));
-    }
-    for statement in sql {
-        loading.session.run(&statement).await.map_err(|error| database(loading, &error))?;
-    }
-    // As JSON a time is written so that others read it, too.
-    let known = last.map(|last| format!(", {}::{}", literal(last), column.data_type)).unwrap_or_default();
-    let newest = format!("max({name}) filter (where not ({endless}))");
-    let greatest = format!("select to_json(greatest({newest}{known})) #>> '{{}}' from {table}");
-    loading.session.value(&greatest).await.map_err(|error| database(loading, &error))
-}
-
-/// What is true of a value beyond which nothing can come: were it the last one, no row would ever be new again.
-fn endless(column: &catalog::Column) -> String {
-    let name = ident(&column.name);
-    match column.data_type.as_str() {
-        kind if kind == "date" || kind.starts_with("timestamp") => format!("not isfinite({name})"),
-        kind if kind.starts_with("numeric") => format!("{name} in ('NaN', 'Infinity', '-Infinity')"),
-        "real" | "double precision" => format!("{name} in ('NaN', 'Infinity', '-Infinity')"),
-        _ => "false".to_owned(),
-    }
-}
-
-/// Of the cursor that an earlier load has left.
-fn is_finite(cursor: &str) -> bool {
-    !["infinity", "-infinity", "nan"].contains(&cursor.to_ascii_lowercase().as_str())
 }
 
 /// Shows old and new rows together to tests and children; publishing moves the new ones over.
@@ -289,7 +195,7 @@ fn columns_added(
 }
 
 /// What makes an old row give way to a new one.
-fn keys(loading: &Loading<'_>) -> Vec<Ident> {
+pub(super) fn keys(loading: &Loading<'_>) -> Vec<Ident> {
     if by_file(loading) {
         return vec![ident("_file")];
     }
@@ -331,10 +237,10 @@ impl Movement<'_> {
     }
 }
 
-fn ident(name: &str) -> Ident {
+pub(super) fn ident(name: &str) -> Ident {
     Ident::new(name).expect("the database and the config keep no name that is empty or too long")
 }
 
-fn database(loading: &Loading<'_>, error: &DatabaseError) -> Problem {
+pub(super) fn database(loading: &Loading<'_>, error: &DatabaseError) -> Problem {
     Box::new(located(error, loading.place.clone()))
 }

@@ -1,28 +1,26 @@
 //! Loads from a JSON API: what the config asks for, with the keys of another raw model. Pages that came for a
 //! load that died are used; those of one that was published never are.
 
-use std::num::NonZeroUsize;
-
 use serde_json::{Value, json};
 
 use super::super::failure::located;
 use super::super::task::Problem;
-use super::{Loading, adding};
+use super::{Loading, cursor};
 use crate::database::history;
 use crate::database::loads::LoadState;
 use crate::diagnostic::Diagnostic;
 use crate::name::Ident;
 use crate::pipeline::{NodeStatus, RunStatus};
 use crate::project::{Api, Keys, Layer, Method, Paging};
-use crate::source::{self, ApiRequest, Earlier, KeyBatches, Location, Piece, Spool};
+use crate::source::{self, ApiRequest, Collected, Earlier, KeyBatches, Location, PagingEnd, Spool};
 
-/// Asks the API; the pages that hold records.
+/// Asks the API.
 pub(super) async fn pages(
     loading: &Loading<'_>,
     api: &Api,
     location: &Location,
     known: Option<&LoadState>,
-) -> Result<Vec<Piece>, Problem> {
+) -> Result<Collected, Problem> {
     let Location::Http(url) = location else {
         let message = format!("{location} is no address of a JSON API");
         return Err(Box::new(Diagnostic::error("source", message).at(loading.place.clone())));
@@ -34,6 +32,7 @@ pub(super) async fn pages(
         parameters: api.parameters.iter().map(|(name, value)| (name.clone(), plain(value))).collect(),
         body: api.body.clone(),
         paging: api.paging.as_ref().map(paging),
+        end: api.paging.as_ref().map(end).unwrap_or_default(),
         keys: None,
         requests_per_second: api.requests_per_second,
         concurrency: api.concurrency.unwrap_or(1),
@@ -55,7 +54,8 @@ pub(super) async fn pages(
         &request.records,
         &request.parameters,
         &request.body,
-        format!("{:?}", request.paging),
+        format!("{:?} {:?}", request.paging, request.end),
+        api.keys.as_ref().map(|keys| (&keys.into, &keys.added)),
     ]);
     if let Some(keys) = &api.keys {
         request.keys = Some(batches(loading, keys).await?);
@@ -88,11 +88,11 @@ async fn died(loading: &Loading<'_>, prod: &str, earlier: &Earlier) -> Result<bo
 
 /// From where the API is to go on.
 fn since(loading: &Loading<'_>, request: &mut ApiRequest, known: Option<&LoadState>) {
-    let Some(cursor) = adding::cursor(loading) else { return };
+    let Some(cursor) = cursor::cursor(loading) else { return };
     let last = known.and_then(|known| known.from.clone()).or_else(|| cursor.first.clone());
     let (Some(parameter), Some(last)) = (&cursor.parameter, last) else { return };
     if request.post {
-        request.body.insert(parameter.clone(), Value::String(last));
+        source::put_into_body(&mut request.body, parameter, Value::String(last));
     } else {
         request.parameters.push((parameter.clone(), last));
     }
@@ -116,21 +116,36 @@ async fn batches(loading: &Loading<'_>, keys: &Keys) -> Result<KeyBatches, Probl
         .into_iter()
         .filter_map(|mut row| serde_json::from_str(&row.swap_remove(0)?).ok())
         .collect();
-    let size = NonZeroUsize::new(keys.batch).map_or(1, NonZeroUsize::get);
-    Ok(KeyBatches { into: keys.into.clone(), batches: values.chunks(size).map(<[Value]>::to_vec).collect() })
+    let size = keys.in_one(loading.node.config.source.as_deref().unwrap_or_default()).max(1);
+    Ok(KeyBatches {
+        into: keys.into.clone(),
+        added: keys.added.clone(),
+        batches: values.chunks(size).map(<[Value]>::to_vec).collect(),
+    })
 }
 
 fn paging(written: &Paging) -> source::Paging {
     match written {
-        Paging::Page { parameter, first } => {
+        Paging::Page { parameter, first, .. } => {
             source::Paging::Page { parameter: parameter.clone(), first: *first }
         }
-        Paging::Offset { parameter } => source::Paging::Offset { parameter: parameter.clone() },
-        Paging::Cursor { parameter, next } => {
+        Paging::Offset { parameter, .. } => source::Paging::Offset { parameter: parameter.clone() },
+        Paging::Cursor { parameter, next, .. } => {
             source::Paging::Cursor { parameter: parameter.clone(), next: way(next) }
         }
         Paging::Link { next } => source::Paging::Link { next: next.as_deref().map(way) },
     }
+}
+
+/// What answers say of the end.
+fn end(written: &Paging) -> PagingEnd {
+    let (pages, total, more) = match written {
+        Paging::Page { pages, total, more, .. } => (pages.as_deref(), total.as_deref(), more.as_deref()),
+        Paging::Offset { total, more, .. } => (None, total.as_deref(), more.as_deref()),
+        Paging::Cursor { more, .. } => (None, None, more.as_deref()),
+        Paging::Link { .. } => (None, None, None),
+    };
+    PagingEnd { pages: pages.map(way), total: total.map(way), more: more.map(way) }
 }
 
 /// `data.items` as its steps.

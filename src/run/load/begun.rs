@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::super::failure::located;
 use super::super::task::Problem;
-use super::{Loading, adding, table, types};
+use super::{Loading, cursor, table, types};
 use crate::database::DatabaseError;
 use crate::database::begun::{self, BegunFile};
 use crate::database::loads::LoadState;
@@ -28,7 +28,7 @@ pub(super) fn goes_by_piece(loading: &Loading<'_>, pieces: &[Piece]) -> bool {
 
 /// Whether rows of another database are committed page by page, in the order of the cursor.
 pub(super) fn goes_by_cursor(loading: &Loading<'_>) -> bool {
-    lasts(loading) && adding::cursor(loading).is_some()
+    lasts(loading) && cursor::cursor(loading).is_some()
 }
 
 /// A hash of all that decides on the table and its rows, but for what the source holds. `columns` are those that

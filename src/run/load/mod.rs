@@ -7,6 +7,8 @@ mod aside;
 mod begun;
 mod content;
 mod copy;
+mod cursor;
+mod far_columns;
 mod loaded;
 mod options;
 mod pages;
@@ -81,9 +83,10 @@ pub(super) async fn load(shared: &Shared, session: &Session, id: NodeId) -> Resu
     if known.is_some() {
         loading.relation = adding::new_rows(&loading);
     }
-    let loaded = loading.fill(&location, known.as_ref()).await?;
+    let mut loaded = loading.fill(&location, known.as_ref()).await?;
     table::settle(&loading).await?;
-    let cursor = adding::settle(&loading, known.as_ref()).await?;
+    let settled = cursor::settle(&loading, known.as_ref()).await?;
+    loaded.rows = loaded.rows.saturating_sub(settled.there);
     let mut warnings = Vec::new();
     let delta = match &known {
         Some(_) => Some(adding::beside_published(&loading).await?),
@@ -102,7 +105,7 @@ pub(super) async fn load(shared: &Shared, session: &Session, id: NodeId) -> Resu
         from_cache: loaded.all_from_cache,
         duration_ms: i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX),
         added: delta.is_some(),
-        cursor,
+        cursor: settled.cursor,
         asked: adding::asked(&node.config, &location),
         files: loaded.files,
     };
@@ -132,11 +135,16 @@ impl Loading<'_> {
         if let source::Location::Postgres(url) = location {
             return postgres::load(self, url, location, known).await;
         }
-        let mut pieces = match &self.node.config.api {
-            Some(api) => api::pages(self, api, location, known).await?,
-            None => self.patiently(source::list(location, &self.fetch)).await?,
+        let (mut pieces, said) = match &self.node.config.api {
+            Some(api) => {
+                let collected = api::pages(self, api, location, known).await?;
+                (collected.pieces, collected.said)
+            }
+            None => (self.patiently(source::list(location, &self.fetch)).await?, None),
         };
+        let mut said = said;
         if let Some(known) = known.filter(|_| adding::by_file(self)) {
+            said = adding::perhaps_renamed(self, &pieces, known);
             pieces = adding::still_wanted(pieces, known);
         }
         match (pieces.is_empty(), known) {
@@ -144,7 +152,9 @@ impl Loading<'_> {
             (true, Some(_)) => table::make_as_published(self, location).await?,
             (true, None) => self.nothing_at_all(location).await?,
         }
-        pieces::copy_all(self, location, &pieces, known).await
+        let mut loaded = pieces::copy_all(self, location, &pieces, known).await?;
+        loaded.said.extend(said);
+        Ok(loaded)
     }
 
     /// An API may have no records; then only the model can say what the table is like.

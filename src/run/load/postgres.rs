@@ -13,14 +13,14 @@ use super::super::failure::located;
 use super::super::task::Problem;
 use super::begun::Left;
 use super::pages::Book;
-use super::{Loaded, Loading, WAITING_CHUNKS, adding, begun, table};
+use super::{Loaded, Loading, WAITING_CHUNKS, begun, cursor, far_columns, table};
 use crate::database::catalog::Column;
 use crate::database::loads::LoadState;
 use crate::database::{Connector, DatabaseError, Session};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::Sql;
 use crate::name::{Ident, literal};
-use crate::source::{Location, Progress, SourceError, hex};
+use crate::source::{ChangedColumns, Location, Progress, SourceError, hex};
 
 /// Types with a higher number are not PostgreSQL's own; the other side may have others, or none.
 const FIRST_FOREIGN_OID: u32 = 16_384;
@@ -41,12 +41,19 @@ pub(super) async fn load(
         far = opening => far.map_err(|error| of_far(loading, location, &error))?,
         () = cancel.cancelled() => return Err(loading.cancelled()),
     };
-    let query = newer(loading, rows_wanted(loading)?, known);
-    let found = far.describe(&query).await.map_err(|error| of_far(loading, location, &error))?;
+    let wanted = rows_wanted(loading)?;
+    let problem = |error: DatabaseError| of_far(loading, location, &error);
+    let found = far.describe(&wanted).await.map_err(problem)?;
     let columns: Vec<Column> = found.into_iter().map(portable).collect();
-    let sql = match table::declared(loading) {
-        Some(body) => body,
-        None => typed_columns(loading, &columns)?,
+    let server = far.value("show server_version_num").await.map_err(problem)?;
+    let server = server.and_then(|number| number.parse().ok()).unwrap_or(0);
+    let query = newer(loading, wanted, known, (&columns, server));
+    let (as_published, sql) = match table::declared(loading) {
+        Some(body) => (false, body),
+        None => {
+            let policy = loading.options.changed_columns;
+            (known.is_some() && policy != ChangedColumns::Fail, typed_columns(loading, &columns)?)
+        }
     };
     let mut asked = Asked { query, columns, order: None };
     asked.order = ordered_by(loading, &asked.columns);
@@ -55,12 +62,19 @@ pub(super) async fn load(
     let (before, said) = match begun::take_over(loading, location, identity.as_deref()).await? {
         Left::Table { run } => go_on(loading, &mut asked, run).await?,
         left => {
-            table::make(loading, location, sql).await?;
-            check_types(loading, location, &asked.columns).await?;
+            if as_published {
+                table::make_as_published(loading, location).await?;
+            } else {
+                table::make(loading, location, sql).await?;
+            }
             begun::begin(loading, identity.as_deref()).await?;
             (0, left.said())
         }
     };
+    let changed = far_columns::meet(loading, location, &mut asked.columns).await?;
+    if known.is_some() && loading.options.changed_columns == ChangedColumns::Add {
+        table::add_published_columns(loading).await?;
+    }
     let copied = stream(loading, &far, &asked, location).await;
     if copied.is_err() {
         // The other server would go on until it next writes to us.
@@ -73,7 +87,7 @@ pub(super) async fn load(
         loaded.digests.iter_mut().for_each(|(_, digest)| *digest = None);
     }
     loaded.rows += before;
-    loaded.said.extend(said);
+    loaded.said.extend(said.into_iter().chain(changed));
     Ok(loaded)
 }
 
@@ -87,9 +101,9 @@ struct Asked {
 
 /// The cursor, where its order is the same here and there: of a number or a time.
 fn ordered_by(loading: &Loading<'_>, columns: &[Column]) -> Option<Ident> {
-    let cursor = adding::cursor(loading).filter(|_| begun::goes_by_cursor(loading))?;
+    let cursor = cursor::cursor(loading).filter(|_| begun::goes_by_cursor(loading))?;
     let column = columns.iter().find(|column| column.name == cursor.cursor)?;
-    let is_ordered = column.type_oid != 0 && !adding::is_text(column);
+    let is_ordered = column.type_oid != 0 && !cursor::is_text(column);
     is_ordered.then(|| Ident::new(&cursor.cursor).expect("compiling checked the cursor's name"))
 }
 
@@ -130,20 +144,28 @@ fn rows_wanted(loading: &Loading<'_>) -> Result<String, Problem> {
         return Ok(format!("select * from (\n{query}\n) as asked"));
     };
     let parts: Result<Vec<String>, _> =
-        name.split('.').map(|part| Ident::new(part).map(|part| part.to_string())).collect();
+        name_parts(name).into_iter().map(|part| Ident::new(part).map(|part| part.to_string())).collect();
     let parts = parts.map_err(|error| loading.wrong(&SourceError::new(format!("`table`: {error}"))))?;
     Ok(format!("select * from {}", parts.join(".")))
 }
 
-/// Only the rows that earlier loads have not seen.
-fn newer(loading: &Loading<'_>, query: String, known: Option<&LoadState>) -> String {
+/// Only the rows that earlier loads may not have seen. Those as old as the last ones may have changed, or be new.
+fn newer(
+    loading: &Loading<'_>,
+    query: String,
+    known: Option<&LoadState>,
+    (columns, server): (&[Column], u32),
+) -> String {
     let last = known.and_then(|known| known.from.as_deref());
-    let (Some(cursor), Some(last)) = (adding::cursor(loading), last) else { return query };
+    let (Some(cursor), Some(last)) = (cursor::cursor(loading), last) else { return query };
     let column = Ident::new(&cursor.cursor).expect("compiling checked the cursor's name");
-    // With a key, rows as old as the last ones may have changed; they replace themselves.
-    let sign = if loading.node.config.unique_key.is_empty() { ">" } else { ">=" };
-    // Rows without one come each time: nothing else would ever bring them, or tell of them.
-    format!("select * from ({query}) as all_rows where {column} {sign} {} or {column} is null", literal(last))
+    let kind = columns.iter().find(|known| known.name == cursor.cursor);
+    let lowest = kind.and_then(|kind| cursor::before_all(kind, server));
+    let lowest = lowest.map(|lowest| format!(" or {lowest}")).unwrap_or_default();
+    // Rows without one, and those before all others, come each time: nothing else would ever bring them, or tell
+    // of them.
+    let last = literal(last);
+    format!("select * from ({query}) as all_rows where {column} >= {last} or {column} is null{lowest}")
 }
 
 /// A column of a type that only the other server knows comes as text.
@@ -169,38 +191,8 @@ fn typed_columns(loading: &Loading<'_>, columns: &[Column]) -> Result<Sql, Probl
     Ok(sql)
 }
 
-fn name_of(loading: &Loading<'_>, column: &Column) -> Result<Ident, Problem> {
+pub(super) fn name_of(loading: &Loading<'_>, column: &Column) -> Result<Ident, Problem> {
     Ident::new(column.name.clone()).map_err(|error| loading.wrong(&SourceError::new(error.to_string())))
-}
-
-/// Binary rows are taken only where each column has its partner of exactly the same type.
-async fn check_types(loading: &Loading<'_>, location: &Location, found: &[Column]) -> Result<(), Problem> {
-    let wanted = loading.columns().await?;
-    let mut faults = Vec::new();
-    for column in found {
-        match wanted.iter().find(|other| other.name == column.name) {
-            None => faults.push(format!("the source has `{}` that the table lacks", column.name)),
-            Some(other) if other.data_type != column.data_type => faults.push(format!(
-                "`{}` is {} at the source and {} in the table",
-                column.name, column.data_type, other.data_type
-            )),
-            Some(_) => {}
-        }
-    }
-    let missing = wanted.iter().filter(|other| !found.iter().any(|column| column.name == other.name));
-    faults.extend(missing.map(|other| format!("the table has `{}` that the source lacks", other.name)));
-    for (at, column) in found.iter().enumerate() {
-        if found[..at].iter().any(|earlier| earlier.name == column.name) {
-            faults.push(format!("the source has two columns `{}`", column.name));
-        }
-    }
-    if faults.is_empty() {
-        return Ok(());
-    }
-    let error = SourceError::new(format!("{location} does not fit its table: {}", faults.join("; ")));
-    Err(loading.wrong(&error.with_hint(
-        "declare the source's types and change them in stage, cast in `query`, or leave the body empty",
-    )))
 }
 
 fn shape(columns: &[Column]) -> String {
@@ -286,4 +278,48 @@ fn of_far(loading: &Loading<'_>, location: &Location, error: &DatabaseError) -> 
             .at(loading.place.clone())
             .maybe_hint(error.hint.clone()),
     )
+}
+
+/// `shop.orders` as its parts, `"my.shop"."my ""table"""`, too.
+fn name_parts(name: &str) -> Vec<String> {
+    let (mut parts, mut rest) = (Vec::new(), name);
+    loop {
+        let quoted = rest.strip_prefix('"').map(|inner| inner.replace("\"\"", "\0\0"));
+        let end = quoted.as_ref().and_then(|inner| inner.find('"')).filter(|end| {
+            let after = &rest[end + 2..];
+            after.is_empty() || after.starts_with('.')
+        });
+        let (part, after) = match (quoted, end) {
+            (Some(inner), Some(end)) => (inner[..end].replace("\0\0", "\""), &rest[end + 2..]),
+            _ => {
+                let end = rest.find('.').unwrap_or(rest.len());
+                (rest[..end].to_owned(), &rest[end..])
+            }
+        };
+        parts.push(part);
+        match after.strip_prefix('.') {
+            Some(left) => rest = left,
+            None => return parts,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_of_a_table_may_be_quoted() {
+        for (name, parts) in [
+            ("orders", &["orders"][..]),
+            ("shop.Orders", &["shop", "Orders"]),
+            ("\"my.shop\".\"a \"\"b\"\".\"", &["my.shop", "a \"b\"."]),
+            ("\"x\".y", &["x", "y"]),
+            ("shop.a \"b\"", &["shop", "a \"b\""]),
+            ("\"a\"b", &["\"a\"b"]),
+            ("\"é\"\"\"", &["é\""]),
+        ] {
+            assert_eq!(name_parts(name), parts, "{name}");
+        }
+    }
 }

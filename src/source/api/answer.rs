@@ -52,12 +52,21 @@ impl<'a> Answer<'a> {
         Ok(answer)
     }
 
-    /// The records as JSON lines. A line end between two parts of a record is no part of it.
-    pub(in crate::source) fn lines(&self) -> Vec<u8> {
+    /// The records as JSON lines, each with the field `added`, where there is one, as `"name":value`. A line end
+    /// between two parts of a record is no part of it.
+    pub(in crate::source) fn lines(&self, added: Option<&str>) -> Vec<u8> {
         let mut lines = Vec::with_capacity(self.body.len());
         for record in &self.records {
             let bytes = record.get().bytes();
             lines.extend(bytes.map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }));
+            if let Some(added) = added {
+                lines.pop();
+                if !lines.trim_ascii_end().ends_with(b"{") {
+                    lines.push(b',');
+                }
+                lines.extend_from_slice(added.as_bytes());
+                lines.push(b'}');
+            }
             lines.push(b'\n');
         }
         lines
@@ -77,15 +86,24 @@ impl<'a> Answer<'a> {
 
     fn at(&self, way: &[String], must_be: bool) -> Result<Option<&'a RawValue>, SourceError> {
         let mut here: &RawValue = serde_json::from_slice(self.body).map_err(|error| self.broken(&error))?;
-        for (depth, name) in way.iter().enumerate() {
+        let mut depth = 0;
+        while let Some(name) = way.get(depth) {
+            if let Some(items) = self.items_of(here, name)? {
+                let Some(item) = items else { return Ok(None) };
+                (here, depth) = (item, depth + 1);
+                continue;
+            }
             if !here.get().starts_with('{') {
                 let gone =
                     format!("{}: `{}` leads nowhere in the answer", self.shown, way[..=depth].join("."));
                 return if must_be { Err(SourceError::new(gone)) } else { Ok(None) };
             }
             let fields: Fields<'a> = serde_json::from_str(here.get()).map_err(|error| self.broken(&error))?;
-            match fields.get(name) {
-                Some(found) => here = found,
+            // A key may hold dots itself: `@odata.nextLink`.
+            let ends = depth + 1..=way.len();
+            let found = ends.filter_map(|end| Some((fields.get(&way[depth..end].join("."))?, end))).next();
+            match found {
+                Some((found, end)) => (here, depth) = (found, end),
                 None if !must_be => return Ok(None),
                 None => {
                     let message = format!("{}: the answer has no `{}`", self.shown, way[..=depth].join("."));
@@ -98,6 +116,31 @@ impl<'a> Answer<'a> {
             }
         }
         Ok(Some(here))
+    }
+
+    /// The item of a list that a step like `0`, or `-1` for the last, names: nothing where this is no such step,
+    /// and nothing in that where the list has none there.
+    fn items_of(&self, here: &'a RawValue, step: &str) -> Result<Option<Option<&'a RawValue>>, SourceError> {
+        let Some(place) = step.parse::<i64>().ok().filter(|_| here.get().starts_with('[')) else {
+            return Ok(None);
+        };
+        let items: Vec<&'a RawValue> =
+            serde_json::from_str(here.get()).map_err(|error| self.broken(&error))?;
+        let from_end =
+            usize::try_from(place.unsigned_abs()).ok().and_then(|back| items.len().checked_sub(back));
+        let at = if place < 0 { from_end } else { usize::try_from(place).ok() };
+        Ok(Some(at.and_then(|at| items.get(at).copied())))
+    }
+
+    /// Whether there is something at `way`, be it empty.
+    pub(super) fn has(&self, way: &[String]) -> Result<bool, SourceError> {
+        Ok(self.at(way, false)?.is_some())
+    }
+
+    /// Whether what is at `way` is neither missing, empty, zero nor false.
+    pub(super) fn is_so(&self, way: &[String]) -> Result<bool, SourceError> {
+        let Some(found) = self.at(way, false)? else { return Ok(false) };
+        Ok(!matches!(found.get(), "false" | "null" | "0" | "\"\"" | "\"false\"" | "[]" | "{}"))
     }
 
     fn hint(&self, found: &RawValue) -> String {
@@ -128,7 +171,7 @@ mod tests {
     fn lines(body: &str, way: &str) -> Result<String, SourceError> {
         let way: Vec<String> = way.split('.').filter(|part| !part.is_empty()).map(str::to_owned).collect();
         let answer = Answer::read(body.as_bytes(), &way, "http://a")?;
-        Ok(String::from_utf8(answer.lines()).expect("UTF-8 went in"))
+        Ok(String::from_utf8(answer.lines(None)).expect("UTF-8 went in"))
     }
 
     #[test]
@@ -141,6 +184,28 @@ mod tests {
         assert_eq!(lines("[{}]", "").unwrap(), "{}\n");
         assert_eq!(lines("{\"one\": {\"a\": 1}}", "one").unwrap(), "{\"a\": 1}\n");
         assert_eq!(lines("{\"none\": null}", "none").unwrap(), "");
+    }
+
+    #[test]
+    fn a_way_leads_through_lists_and_keys_with_dots() {
+        let body = r#"{"data": [{"id": 7}, {"id": 8}], "@odata.nextLink": "/x", "a": {"b.c": {"d": 1} }, "more": false}"#;
+        let answer = Answer { body: body.as_bytes(), records: Vec::new(), shown: "an API" };
+        let way = |text: &str| text.split('.').map(str::to_owned).collect::<Vec<_>>();
+        let word = |text: &str| answer.word_at(&way(text)).unwrap().unwrap_or_default();
+        assert_eq!(
+            ["data.-1.id", "data.0.id", "@odata.nextLink", "a.b.c.d"].map(word),
+            ["8", "7", "/x", "1"]
+        );
+        assert_eq!(["data.2.id", "data.-3.id", "data.id", "@odata.next"].map(word), [""; 4]);
+        assert!(answer.has(&way("more")).unwrap() && !answer.has(&way("none")).unwrap());
+        assert!(!answer.is_so(&way("more")).unwrap() && answer.is_so(&way("a")).unwrap());
+    }
+
+    #[test]
+    fn a_field_is_added_to_each_record() {
+        let answer = Answer::read(b"[{\"a\": 1}, { }, {\"b\": {} }]", &[], "http://a").unwrap();
+        let lines = String::from_utf8(answer.lines(Some("\"k\":\"x\""))).unwrap();
+        assert_eq!(lines, "{\"a\": 1,\"k\":\"x\"}\n{ \"k\":\"x\"}\n{\"b\": {} ,\"k\":\"x\"}\n");
     }
 
     #[test]

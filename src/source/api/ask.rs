@@ -1,11 +1,16 @@
 //! One request after another: at the pace that was promised, again when it failed, never for ever.
 
 use std::collections::HashSet;
+use std::io::Read;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER,
+};
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
 use url::Url;
@@ -13,7 +18,7 @@ use url::Url;
 use super::answer::Answer;
 use super::pace::Pace;
 use super::spool::{Chained, Page, Spool};
-use super::{ApiRequest, Chain, Next, Paging};
+use super::{ApiRequest, Chain, Next, Paging, put};
 use crate::source::http::headers::retry_after;
 use crate::source::http::{Http, RequestError, chain as causes, check_step};
 use crate::source::{FetchOptions, Location, SourceError};
@@ -29,6 +34,8 @@ pub(super) struct Asker<'a> {
     http: Http,
     pace: Pace,
     shown: String,
+    /// An answer had what says where the next page is, or that there is none.
+    told: AtomicBool,
 }
 
 enum Failure {
@@ -63,7 +70,15 @@ impl<'a> Asker<'a> {
             http: Http::new(options, request.url.clone())?,
             pace: Pace::new(request.requests_per_second),
             shown: Location::Http(request.url.clone()).to_string(),
+            told: AtomicBool::new(false),
         })
+    }
+
+    /// What is to be told of pages that nothing led to: a way that is written wrong would end with the first.
+    pub(super) fn nothing_told(&self) -> Option<String> {
+        let sign = self.request.paging.as_ref().and_then(Paging::sign)?;
+        (!self.told.load(Ordering::Relaxed))
+            .then(|| format!("{}: no answer had {sign}, so each was taken for the only page", self.shown))
     }
 
     /// All pages of a chain, those first that are there already.
@@ -76,6 +91,8 @@ impl<'a> Asker<'a> {
         let begin = self.request.paging.as_ref().map_or(Next::First, Paging::begin);
         let mut state = spool.chained(&chain.name).unwrap_or_else(|| Chained::new(begin));
         let mut resumed = state.pages() > 0;
+        self.told.fetch_or(resumed, Ordering::Relaxed);
+        let added = chain.added();
         let mut asked = HashSet::new();
         while state.next != Next::Nothing {
             let (body, headers) = match self.ask(&chain, &state.next).await {
@@ -95,13 +112,16 @@ impl<'a> Asker<'a> {
                 Some(body) => Answer::read(body, &self.request.records, &self.shown)?,
                 None => Answer::none(&self.shown),
             };
-            let (lines, records) = (answer.lines(), answer.records.len() as u64);
+            let (lines, records) = (answer.lines(added.as_deref()), answer.records.len() as u64);
             if records > 0 && state.last() == Some(crate::source::sha256(&lines).as_str()) {
                 return Err(self.same_again(state.pages()));
             }
             let next = match &self.request.paging {
                 Some(paging) => {
-                    paging.after(&answer, &headers, state.pages() + 1, state.records() + records)?
+                    let end = &self.request.end;
+                    let is_told = paging.is_told(end, &answer, &headers)?;
+                    self.told.fetch_or(is_told, Ordering::Relaxed);
+                    paging.after(end, &answer, &headers, (state.pages() + 1, state.records() + records))?
                 }
                 None => Next::Nothing,
             };
@@ -164,6 +184,7 @@ impl<'a> Asker<'a> {
     async fn attempt(&self, chain: &Chain, next: &Next) -> Result<Came, Failure> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         let url = self.address(chain, next).map_err(Failure::Final)?;
         let answer = if self.request.post {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -189,6 +210,17 @@ impl<'a> Asker<'a> {
 
     fn address(&self, chain: &Chain, next: &Next) -> Result<Url, SourceError> {
         let mut url = self.request.url.clone();
+        if let Some((place, key)) = chain.in_path(&url) {
+            if matches!(key.as_str(), "." | "..") {
+                let message = format!("{}: the key `{key}` cannot stand in an address", self.shown);
+                return Err(
+                    SourceError::new(message).with_hint("leave it out of the model that keys come from")
+                );
+            }
+            url.set_path(
+                &url.path().replace(&place, &utf8_percent_encode(&key, NON_ALPHANUMERIC).to_string()),
+            );
+        }
         if let Next::At(address) = next {
             let target = url.join(address).map_err(|error| {
                 SourceError::new(format!("{}: the next page's address is none: {error}", self.shown))
@@ -205,9 +237,9 @@ impl<'a> Asker<'a> {
         }
         let mut pairs: Vec<(String, String)> = self.request.parameters.clone();
         if !self.request.post {
-            if let Some((into, keys)) = &chain.keys {
-                let keys: Vec<String> = keys.iter().map(plain).collect();
-                pairs.push((into.clone(), keys.join(",")));
+            if let Some(keys) = chain.keys.as_ref().filter(|_| chain.in_path(&self.request.url).is_none()) {
+                let values: Vec<String> = keys.values.iter().map(plain).collect();
+                pairs.push((keys.into.clone(), values.join(",")));
             }
             if let Next::With(name, value) = next {
                 pairs.push((name.clone(), value.clone()));
@@ -221,26 +253,40 @@ impl<'a> Asker<'a> {
 
     fn body(&self, chain: &Chain, next: &Next) -> Bytes {
         let mut body = self.request.body.clone();
-        if let Some((into, keys)) = &chain.keys {
-            body.insert(into.clone(), Value::Array(keys.clone()));
+        if let Some(keys) = chain.keys.as_ref().filter(|_| chain.in_path(&self.request.url).is_none()) {
+            put(&mut body, &keys.into, Value::Array(keys.values.clone()));
         }
         if let Next::With(name, value) = next {
             let number = value.parse::<u64>().ok().filter(|number| number.to_string() == *value);
-            body.insert(name.clone(), number.map_or_else(|| value.clone().into(), Value::from));
+            put(&mut body, name, number.map_or_else(|| value.clone().into(), Value::from));
         }
         Bytes::from(Value::Object(body).to_string())
     }
 
     async fn receive(&self, mut answer: Response) -> Result<Bytes, Failure> {
         let mut body = Vec::new();
+        let packed = answer.headers().get(CONTENT_ENCODING).is_some_and(|how| how == "gzip");
         while let Some(part) = answer.chunk().await.map_err(|error| passing(causes(error)))? {
-            if body.len() + part.len() > MAX_ANSWER_BYTES {
-                let message = format!("{}: an answer is larger than {MAX_ANSWER_BYTES} bytes", self.shown);
-                return Err(Failure::Final(SourceError::new(message).with_hint("ask for smaller pages")));
-            }
             body.extend_from_slice(&part);
+            self.check_size(body.len())?;
+        }
+        if packed {
+            let mut unpacked = Vec::new();
+            let limit = MAX_ANSWER_BYTES as u64 + 1;
+            let read = flate2::read::MultiGzDecoder::new(&*body).take(limit).read_to_end(&mut unpacked);
+            read.map_err(|error| passing(format!("the answer cannot be unpacked: {error}")))?;
+            body = unpacked;
+            self.check_size(body.len())?;
         }
         Ok(body.into())
+    }
+
+    fn check_size(&self, bytes: usize) -> Result<(), Failure> {
+        if bytes <= MAX_ANSWER_BYTES {
+            return Ok(());
+        }
+        let message = format!("{}: an answer is larger than {MAX_ANSWER_BYTES} bytes", self.shown);
+        Err(Failure::Final(SourceError::new(message).with_hint("ask for smaller pages")))
     }
 
     /// What a status means that is no success.
@@ -265,6 +311,6 @@ impl<'a> Asker<'a> {
 }
 
 /// A key as it stands in an address.
-fn plain(key: &Value) -> String {
+pub(super) fn plain(key: &Value) -> String {
     key.as_str().map_or_else(|| key.to_string(), str::to_owned)
 }

@@ -3,6 +3,7 @@
 
 mod answer;
 mod ask;
+mod body;
 mod pace;
 mod paging;
 pub(super) mod spool;
@@ -18,9 +19,11 @@ use url::Url;
 use super::list::Piece;
 use super::{FetchOptions, Location, Progress, SourceError};
 pub(super) use answer::Answer;
-use ask::Asker;
+use ask::{Asker, plain};
+use body::put;
+pub use body::put as put_into_body;
 use paging::Next;
-pub use paging::Paging;
+pub use paging::{Paging, PagingEnd};
 pub use spool::{Earlier, Spool};
 
 /// What is asked of an API.
@@ -35,6 +38,7 @@ pub struct ApiRequest {
     pub parameters: Vec<(String, String)>,
     pub body: Map<String, Value>,
     pub paging: Option<Paging>,
+    pub end: PagingEnd,
     pub keys: Option<KeyBatches>,
     pub requests_per_second: Option<f64>,
     /// Batches that are asked for at once.
@@ -44,18 +48,28 @@ pub struct ApiRequest {
 /// Values that are asked for, some at a time.
 #[derive(Debug, Clone)]
 pub struct KeyBatches {
-    /// The field of the body, or the parameter, that takes them.
+    /// The field of the body, the parameter, or the `{part}` of the address that takes them.
     pub into: String,
+    /// The field by which each record tells its key; only where there is one in a batch.
+    pub added: Option<String>,
     pub batches: Vec<Vec<Value>>,
 }
 
-/// Asks for everything and gives the pages that hold records. Pages that `spool` has are not asked for.
+/// What an API answered.
+pub struct Collected {
+    /// The pages that hold records.
+    pub pieces: Vec<Piece>,
+    /// What is to be told of the paging.
+    pub said: Option<String>,
+}
+
+/// Asks for everything. Pages that `spool` has are not asked for.
 pub async fn collect(
     request: &ApiRequest,
     options: &FetchOptions,
     spool: &Spool,
     progress: &dyn Progress,
-) -> Result<Vec<Piece>, SourceError> {
+) -> Result<Collected, SourceError> {
     let asker = Arc::new(Asker::new(request, options)?);
     let received = AtomicU64::new(0);
     let told = |bytes: u64| {
@@ -80,7 +94,9 @@ pub async fn collect(
         let full = pages.into_iter().enumerate().filter(|(_, page)| page.records > 0);
         full.map(move |(number, page)| page.piece(format!("{shown}{batch} page {}", number + 1)))
     });
-    Ok(pieces.collect())
+    let pieces: Vec<Piece> = pieces.collect();
+    let said = asker.nothing_told().filter(|_| !pieces.is_empty());
+    Ok(Collected { pieces, said })
 }
 
 /// One request and those that its answer leads to.
@@ -88,7 +104,29 @@ struct Chain {
     /// Tells it from the others, the same in every load.
     name: String,
     /// Added to the body or to the address.
-    keys: Option<(String, Vec<Value>)>,
+    keys: Option<ChainKeys>,
+}
+
+struct ChainKeys {
+    into: String,
+    values: Vec<Value>,
+    added: Option<String>,
+}
+
+impl Chain {
+    /// Where the address has a place for the key, how that stands there, and the key.
+    fn in_path(&self, url: &Url) -> Option<(String, String)> {
+        let keys = self.keys.as_ref()?;
+        let place = format!("%7B{}%7D", keys.into);
+        url.path().contains(&place).then(|| (place, keys.values.first().map(plain).unwrap_or_default()))
+    }
+
+    /// The field that each record gets, as it stands in JSON.
+    fn added(&self) -> Option<String> {
+        let keys = self.keys.as_ref()?;
+        let name = Value::from(keys.added.clone()?);
+        Some(format!("{name}:{}", keys.values.first()?))
+    }
 }
 
 fn chains(request: &ApiRequest) -> Vec<Chain> {
@@ -99,7 +137,11 @@ fn chains(request: &ApiRequest) -> Vec<Chain> {
             .iter()
             .map(|batch| Chain {
                 name: super::sha256(Value::Array(batch.clone()).to_string().as_bytes())[..24].to_owned(),
-                keys: Some((keys.into.clone(), batch.clone())),
+                keys: Some(ChainKeys {
+                    into: keys.into.clone(),
+                    values: batch.clone(),
+                    added: keys.added.clone(),
+                }),
             })
             .collect(),
     }

@@ -27,6 +27,37 @@ pub enum Paging {
     },
 }
 
+/// What an answer may say of the end, each the way to it. Where none does, pages end as their kind does.
+#[derive(Debug, Clone, Default)]
+pub struct PagingEnd {
+    /// How many pages there are.
+    pub pages: Option<Vec<String>>,
+    /// How many records there are.
+    pub total: Option<Vec<String>>,
+    /// Whether there are more.
+    pub more: Option<Vec<String>>,
+}
+
+impl PagingEnd {
+    /// Whether the answer says that it is the last.
+    fn is_here(&self, answer: &Answer<'_>, pages: u64, records: u64) -> Result<bool, SourceError> {
+        let reached = |way: &Option<Vec<String>>, count: u64| -> Result<bool, SourceError> {
+            let Some(way) = way else { return Ok(false) };
+            let said = answer.word_at(way)?.and_then(|word| word.parse::<u64>().ok());
+            Ok(said.is_some_and(|said| count >= said))
+        };
+        let no_more = match &self.more {
+            Some(way) => !answer.is_so(way)?,
+            None => false,
+        };
+        Ok(no_more || reached(&self.pages, pages)? || reached(&self.total, records)?)
+    }
+
+    fn ways(&self) -> impl Iterator<Item = &Vec<String>> {
+        [&self.pages, &self.total, &self.more].into_iter().flatten()
+    }
+}
+
 /// What is to be asked.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in crate::source) enum Next {
@@ -50,13 +81,16 @@ impl Paging {
     /// What comes after `answer`, the `pages`-th, with which `records` have come in all.
     pub(in crate::source) fn after(
         &self,
+        end: &PagingEnd,
         answer: &Answer<'_>,
         headers: &HeaderMap,
-        pages: u64,
-        records: u64,
+        (pages, records): (u64, u64),
     ) -> Result<Next, SourceError> {
         // That a page is short says nothing: servers have limits of their own. Only an empty one is the last.
         let empty = answer.records.is_empty();
+        if end.is_here(answer, pages, records)? {
+            return Ok(Next::Nothing);
+        }
         Ok(match self {
             Self::Page { .. } | Self::Offset { .. } if empty => Next::Nothing,
             Self::Page { parameter, first } => Next::With(parameter.clone(), (first + pages).to_string()),
@@ -68,6 +102,38 @@ impl Paging {
             Self::Link { next: Some(way) } => answer.word_at(way)?.map_or(Next::Nothing, Next::At),
             Self::Link { next: None } => next_link(headers).map_or(Next::Nothing, Next::At),
         })
+    }
+}
+
+impl Paging {
+    /// Where answers should say what comes next, as the config spells it.
+    pub(super) fn sign(&self) -> Option<String> {
+        match self {
+            Self::Page { .. } | Self::Offset { .. } => None,
+            Self::Cursor { next, .. } | Self::Link { next: Some(next) } => {
+                Some(format!("`{}`", next.join(".")))
+            }
+            Self::Link { next: None } => Some("a Link header with rel=\"next\"".to_owned()),
+        }
+    }
+
+    /// Whether the answer has what it should have to say so, be it empty.
+    pub(super) fn is_told(
+        &self,
+        end: &PagingEnd,
+        answer: &Answer<'_>,
+        headers: &HeaderMap,
+    ) -> Result<bool, SourceError> {
+        for way in end.ways() {
+            if answer.has(way)? {
+                return Ok(true);
+            }
+        }
+        match self {
+            Self::Page { .. } | Self::Offset { .. } => Ok(true),
+            Self::Cursor { next, .. } | Self::Link { next: Some(next) } => answer.has(next),
+            Self::Link { next: None } => Ok(headers.contains_key(LINK)),
+        }
     }
 }
 

@@ -32,8 +32,8 @@ pub struct Earlier {
     pub complete: bool,
 }
 
-/// How far a chain is.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// How far a chain is. On disk it is a line for each page.
+#[derive(Debug, Clone)]
 pub(super) struct Chained {
     pub(super) next: Next,
     pages: Vec<Kept>,
@@ -44,6 +44,13 @@ struct Kept {
     sha256: String,
     bytes: u64,
     records: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Line {
+    #[serde(flatten)]
+    page: Kept,
+    next: Next,
 }
 
 /// A page as it lies on disk.
@@ -113,11 +120,21 @@ impl Spool {
 
     /// What is known of a chain, if all its pages are as they were written.
     pub(super) fn chained(&self, chain: &str) -> Option<Chained> {
-        let state: Chained = read(&self.state_path(chain))?;
-        let whole = state.pages.iter().enumerate().all(|(number, page)| {
+        let text = fs::read_to_string(self.state_path(chain)).ok()?;
+        let (noted, torn) = text.rsplit_once('\n')?;
+        if !torn.is_empty() {
+            // What is noted next must not stand behind half a line.
+            write(&self.state_path(chain), format!("{noted}\n").as_bytes()).ok()?;
+        }
+        let lines: Option<Vec<Line>> =
+            noted.split('\n').map(|line| serde_json::from_str(line).ok()).collect();
+        let lines = lines?;
+        let next = lines.last()?.next.clone();
+        let pages: Vec<Kept> = lines.into_iter().map(|line| line.page).collect();
+        let whole = pages.iter().enumerate().all(|(number, page)| {
             fs::read(self.page_path(chain, number)).is_ok_and(|bytes| sha256(&bytes) == page.sha256)
         });
-        whole.then_some(state)
+        whole.then_some(Chained { next, pages })
     }
 
     /// Keeps a page, and that its chain goes on at `next`; durable when this returns. Blocks.
@@ -129,12 +146,16 @@ impl Spool {
         next: Next,
     ) -> Result<Chained, SourceError> {
         let (lines, records) = page;
-        let path = self.page_path(chain, state.pages.len());
-        state.pages.push(Kept { sha256: sha256(lines), bytes: lines.len() as u64, records });
-        state.next = next;
+        let number = state.pages.len();
+        let page = Kept { sha256: sha256(lines), bytes: lines.len() as u64, records };
+        let mut line = to_json(&Line { page: page.clone(), next: next.clone() });
+        line.push(b'\n');
+        let (path, noted) = (self.page_path(chain, number), self.state_path(chain));
         write(&path, lines)
-            .and_then(|()| write(&self.state_path(chain), &to_json(&state)))
+            .and_then(|()| if number == 0 { write(&noted, &line) } else { append(&noted, &line) })
             .map_err(|error| self.trouble(&error))?;
+        state.pages.push(page);
+        state.next = next;
         Ok(state)
     }
 
@@ -150,7 +171,7 @@ impl Spool {
     }
 
     fn state_path(&self, chain: &str) -> PathBuf {
-        self.folder.join(format!("{chain}.json"))
+        self.folder.join(format!("{chain}.pages"))
     }
 
     fn page_path(&self, chain: &str, number: usize) -> PathBuf {
@@ -184,6 +205,12 @@ fn to_json(value: &impl Serialize) -> Vec<u8> {
 
 fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
     serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
+
+fn append(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = File::options().append(true).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_data()
 }
 
 /// Whole or not at all, also when the power goes.

@@ -124,7 +124,7 @@ impl Http {
         let _ = target.set_password(password);
         let mut all = headers.clone();
         // What is asked for is the file's own bytes, to be counted, hashed and resumed.
-        all.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        all.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
         if at_home {
             all.extend(self.headers.clone());
         }

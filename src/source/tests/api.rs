@@ -14,6 +14,7 @@ fn request(url: &str, paging: Option<Paging>) -> ApiRequest {
         parameters: Vec::new(),
         body: serde_json::Map::new(),
         paging,
+        end: PagingEnd::default(),
         keys: None,
         requests_per_second: None,
         concurrency: 1,
@@ -32,7 +33,7 @@ fn by_page() -> Option<Paging> {
 async fn ask(request: &ApiRequest, cache: &Path, run: i64) -> Result<String, SourceError> {
     let spool = Spool::open(cache, "one load");
     spool.begin(run, spool.earlier()).expect("the folder can be made");
-    let pieces = collect(request, &options(cache), &spool, &()).await?;
+    let pieces = collect(request, &options(cache), &spool, &()).await?.pieces;
     let text = |piece: &Piece| match &piece.location {
         Location::File(path) => std::fs::read_to_string(path).expect("a page"),
         other => panic!("{other} is no page"),
@@ -160,11 +161,14 @@ async fn keys_are_posted_in_batches_and_a_login_goes_to_no_other_host() {
     let batches = [vec![json!("a"), json!("b")], vec![json!(3)], vec![json!("c")]];
     let mut asking = request(&server.url, None);
     asking.post = true;
-    asking.keys = Some(KeyBatches { into: "mobiles".into(), batches: batches[..2].to_vec() });
+    asking.keys = Some(KeyBatches { into: "mobiles".into(), added: None, batches: batches[..2].to_vec() });
     assert_eq!(ask(&asking, cache.path(), 1).await.unwrap(), lines(&[1, 2]));
     // Batches that are there are not asked for again, wherever they stand among the others.
-    asking.keys =
-        Some(KeyBatches { into: "mobiles".into(), batches: vec![batches[1].clone(), batches[2].clone()] });
+    asking.keys = Some(KeyBatches {
+        into: "mobiles".into(),
+        added: None,
+        batches: vec![batches[1].clone(), batches[2].clone()],
+    });
     let error = ask(&asking, cache.path(), 2).await.unwrap_err();
     assert!(error.message.contains("307"), "{error}");
     assert_eq!(asked(&server).len(), 3);
