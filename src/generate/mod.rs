@@ -47,6 +47,15 @@ pub trait Sample: Send + Sync {
     ) -> io::Result<()>;
 }
 
+/// The options in `rows=100000&seed=7`.
+fn options(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    query.split('&').filter(|part| !part.is_empty()).map(|part| part.split_once('=').unwrap_or((part, "")))
+}
+
+fn number(key: &str, value: &str) -> Result<u64, String> {
+    value.parse().map_err(|_| format!("`{key}` takes a whole number from 0 up, not `{value}`"))
+}
+
 /// A kind of sample that can be asked for by name.
 pub struct Generator {
     pub name: &'static str,

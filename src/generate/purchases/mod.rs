@@ -7,8 +7,8 @@ mod people;
 
 use std::io;
 
-use super::Sample;
 use super::table::{Table, TableSample, Take};
+use super::{Sample, number, options};
 pub use history::{Purchase, history};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,14 +31,11 @@ struct PurchaseTable {
 /// From `table=customers&rows=10000&seed=7`. The error names the key.
 pub fn from_query(query: &str) -> Result<Box<dyn Sample>, String> {
     let mut table = PurchaseTable { kind: Kind::Customers, customers: 10_000, seed: 7 };
-    for part in query.split('&').filter(|part| !part.is_empty()) {
-        let (key, value) = part.split_once('=').unwrap_or((part, ""));
-        let number =
-            || value.parse().map_err(|_| format!("`{key}` takes a whole number from 0 up, not `{value}`"));
+    for (key, value) in options(query) {
         match key {
             "table" => table.kind = kind(value)?,
-            "rows" => table.customers = number()?,
-            "seed" => table.seed = number()?,
+            "rows" => table.customers = number(key, value)?,
+            "seed" => table.seed = number(key, value)?,
             _ => return Err(format!("the purchases know no `{key}`; they know table, rows, seed")),
         }
     }

@@ -6,8 +6,8 @@ mod rows;
 
 use std::io;
 
-use super::Sample;
 use super::table::{Table, TableSample, Take};
+use super::{Sample, number, options};
 
 /// The tables, in the order of their keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,14 +42,11 @@ pub struct ShopTable {
 /// From `table=customer_info&scale=1&seed=7`. The error names the key.
 pub fn from_query(query: &str) -> Result<Box<dyn Sample>, String> {
     let mut table = ShopTable { kind: Kind::Customers, scale: 1, seed: 7 };
-    for part in query.split('&').filter(|part| !part.is_empty()) {
-        let (key, value) = part.split_once('=').unwrap_or((part, ""));
-        let number =
-            || value.parse().map_err(|_| format!("`{key}` takes a whole number from 0 up, not `{value}`"));
+    for (key, value) in options(query) {
         match key {
             "table" => table.kind = kind(value)?,
-            "scale" => table.scale = number()?,
-            "seed" => table.seed = number()?,
+            "scale" => table.scale = number(key, value)?,
+            "seed" => table.seed = number(key, value)?,
             _ => return Err(format!("the shop knows no `{key}`; it knows table, scale, seed")),
         }
     }

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 
 use super::calendar::{DAY, push_date};
-use super::{FileFormat, Sample};
+use super::{FileFormat, Sample, number, options};
 
 const COLUMNS: [&str; 6] =
     ["timestamp", "country_code", "last_order_ts", "first_order_ts", "total_orders", "voucher_amount"];
@@ -55,14 +55,10 @@ impl VoucherSample {
     /// From `rows=100000&seed=7&edition=2018`; what is not said has these values. The error names the key.
     pub fn from_query(query: &str) -> Result<Self, String> {
         let mut sample = Self::default();
-        for part in query.split('&').filter(|part| !part.is_empty()) {
-            let (key, value) = part.split_once('=').unwrap_or((part, ""));
-            let number = || {
-                value.parse().map_err(|_| format!("`{key}` takes a whole number from 0 up, not `{value}`"))
-            };
+        for (key, value) in options(query) {
             match key {
-                "rows" => sample.rows = number()?,
-                "seed" => sample.seed = number()?,
+                "rows" => sample.rows = number(key, value)?,
+                "seed" => sample.seed = number(key, value)?,
                 "edition" => {
                     sample.edition = match value {
                         "2018" => Edition::E2018,
