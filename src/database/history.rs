@@ -126,7 +126,7 @@ pub async fn finish(
     let step = failure.map(|failure| &failure.step);
     let error = failure.map(|failure| &failure.error);
     let excerpt = failure.and_then(|failure| failure.excerpt.as_ref());
-    session.client.execute(sql, &[&id, &status_name(status), &step, &error, &excerpt]).await?;
+    session.client.execute(sql, &[&id, &status.name(), &step, &error, &excerpt]).await?;
     Ok(())
 }
 
@@ -286,21 +286,5 @@ fn run_record(row: &Row) -> RunRecord {
 }
 
 pub(super) fn status_named(name: &str) -> RunStatus {
-    match name {
-        "running" => RunStatus::Running,
-        "succeeded" => RunStatus::Succeeded,
-        "failed" => RunStatus::Failed,
-        "died" => RunStatus::Died,
-        _ => RunStatus::Cancelled,
-    }
-}
-
-fn status_name(status: RunStatus) -> &'static str {
-    match status {
-        RunStatus::Running => "running",
-        RunStatus::Succeeded => "succeeded",
-        RunStatus::Failed => "failed",
-        RunStatus::Cancelled => "cancelled",
-        RunStatus::Died => "died",
-    }
+    RunStatus::named(name).unwrap_or(RunStatus::Cancelled)
 }

@@ -55,23 +55,13 @@ fn table(root: &str, runs: &[RunRecord]) -> Markup {
             } }
             tbody { @for run in runs { tr {
                 th scope="row" { a href={ (root) "/ui/runs/" (run.id) } { "Run " (run.id) } }
-                td { (badge(status(run.status))) }
+                td { (badge(run.status.name())) }
                 td { (moment(run.started_at)) }
                 td class="number" { (took(run).map(duration).unwrap_or_default()) }
                 td { (run.failed_step.as_deref().unwrap_or_default()) }
             } } }
         } },
     )
-}
-
-fn status(status: RunStatus) -> &'static str {
-    match status {
-        RunStatus::Running => "running",
-        RunStatus::Succeeded => "succeeded",
-        RunStatus::Failed => "failed",
-        RunStatus::Cancelled => "cancelled",
-        RunStatus::Died => "died",
-    }
 }
 
 /// Milliseconds.

@@ -4,7 +4,7 @@
 use maud::{Markup, html};
 
 use super::rows::{Row, rows, with_tests};
-use super::{status, took};
+use super::took;
 use crate::pipeline::{RunRecord, RunStatus};
 use crate::service::pages::frame::{Page, Section};
 use crate::service::pages::graph::{Node, dots, graph};
@@ -47,7 +47,7 @@ pub async fn one(call: Call) -> Answer {
 fn standing(run: &RunRecord, rows: &[Row]) -> Markup {
     let done = rows.iter().filter(|row| !matches!(row.state, "waiting" | "running" | "unknown")).count();
     html! {
-        p { (badge(status(run.status))) " " span id="done" { (done) } " of " (count(rows.len(), "step")) " done"
+        p { (badge(run.status.name())) " " span id="done" { (done) } " of " (count(rows.len(), "step")) " done"
             span id="doing" role="status" {}
         }
         dl class="facts" {
