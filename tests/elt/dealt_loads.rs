@@ -75,6 +75,17 @@ async fn a_bad_row_of_a_large_file_is_named_and_nothing_of_it_stays() {
 }
 
 #[tokio::test]
+async fn where_the_last_row_of_a_key_counts_the_order_is_the_files() {
+    let model =
+        "{{ config(source='r.csv', incremental={'cursor': 'id'}, unique_key='id') }}\nid int, name text";
+    let again: String = (2..ROWS + 2).map(|line| format!("{line},last\n")).collect();
+    let project = Project::new(&[("models/raw/r.sql", model), ("r.csv", &(lines(None) + &again))]).await;
+    project.good(&["run", "--threads", "4"]);
+    let whole = "select concat_ws(' ', count(*), count(*) filter (where name = 'last'), count(distinct xmin::text)) from raw.r";
+    assert_eq!(project.value(whole).await, format!("{ROWS} {ROWS} 1"));
+}
+
+#[tokio::test]
 async fn many_files_are_copied_by_idle_sessions_at_once() {
     let model = |columns: &str| {
         "{{ config(source='data/*.csv', metadata=['_file', '_row', '_loaded_at'], on_columns_change='ignore') }}\n"

@@ -18,6 +18,11 @@ pub(super) fn cursor<'a>(loading: &Loading<'a>) -> Option<&'a Cursor> {
     }
 }
 
+/// Whether rows that are new take the place of others with the same key, the last of those that came.
+pub(super) fn replaces(loading: &Loading<'_>) -> bool {
+    cursor(loading).is_some() && !loading.node.config.unique_key.is_empty()
+}
+
 /// Whether the order of a column is that of words.
 pub(super) fn is_text(column: &catalog::Column) -> bool {
     column.data_type == "text" || column.data_type.starts_with("character")

@@ -16,7 +16,7 @@ use super::super::task::{Problem, count};
 use super::copy::copy;
 use super::loaded::Loaded;
 use super::watcher::{Copying, Later, Watcher};
-use super::{Loading, adding, aside, begun, types};
+use super::{Loading, adding, aside, begun, cursor, types};
 use crate::database::begun::BegunFile;
 use crate::database::loads::LoadState;
 use crate::source::{
@@ -109,7 +109,11 @@ pub(super) async fn copy_all(
         let total: u64 = pieces.iter().filter_map(|piece| piece.bytes).sum();
         let watcher = loading.watcher().with(total, loaded.bytes, loaded.rows);
         let first = loading.fetched(first, &watcher).await?;
-        let dealt_to = deal_to(loading, pieces, &first).await;
+        let is_alone = pieces.len() == 1 && is_plain(loading);
+        let dealt_to = match is_alone {
+            true => loading.shared.pool.spare(others(loading, worth(first.bytes))).await,
+            false => Vec::new(),
+        };
         let filling = Filling {
             loading,
             location,
@@ -121,7 +125,7 @@ pub(super) async fn copy_all(
             },
             watcher,
             by_piece,
-            frozen: is_alone(loading, pieces) && dealt_to.is_empty(),
+            frozen: is_alone && dealt_to.is_empty(),
             dealt_to,
         };
         let table = there.is_empty().then_some(pieces);
@@ -162,22 +166,19 @@ async fn go_on(
     Ok(names)
 }
 
-/// Whether other sessions may do a part. What hooks have set holds for the load's own only, and bad rows wait there.
-fn may_share(loading: &Loading<'_>) -> bool {
+/// Whether the load needs no more of its session than what comes after it does. Hooks may stand in a transaction of
+/// their own and set what holds for one session; bad rows wait in a table of a session's own, and stay where a load
+/// fails because of them.
+fn is_plain(loading: &Loading<'_>) -> bool {
     loading.node.hooks.is_empty() && !loading.options.quarantine
 }
 
-/// Whether the table can be made and filled at once. Hooks may stand in a transaction of their own, and bad rows stay
-/// where a load fails because of them.
-fn is_alone(loading: &Loading<'_>, pieces: &[Piece]) -> bool {
-    pieces.len() == 1 && may_share(loading)
-}
-
-/// The sessions to spare for a file that is alone and large.
-async fn deal_to(loading: &Loading<'_>, pieces: &[Piece], file: &Fetched) -> Vec<Lent> {
-    match is_alone(loading, pieces) {
-        true => loading.shared.pool.spare(worth(file.bytes).clamp(1, SESSIONS) - 1).await,
-        false => Vec::new(),
+/// How many sessions besides the load's own may copy, where so many would have something to do. None where a later row
+/// replaces an earlier one: the order in which they came would be lost.
+fn others(loading: &Loading<'_>, worth: usize) -> usize {
+    match is_plain(loading) && !cursor::replaces(loading) {
+        true => worth.clamp(1, SESSIONS) - 1,
+        false => 0,
     }
 }
 
@@ -214,16 +215,16 @@ impl Filling<'_> {
         Ok(Filled { said, files: work.all()? })
     }
 
-    /// How many sessions besides the load's own can do a part of what is left. Where rows of one file are in the way
-    /// of another's, sessions would wait for each other; so they would where a file gives the table new columns.
+    /// How many sessions besides the load's own can copy what is left. Where rows of one file are in the way of
+    /// another's, they would wait for each other; so they would where a file gives the table new columns.
     fn others(&self, left: &[&Piece], targets: &[Target]) -> usize {
         let is_in_the_way = targets.iter().any(|target| target.constrained)
             || self.options.changed_columns == ChangedColumns::Add;
-        if !may_share(self.loading) || is_in_the_way {
+        if is_in_the_way {
             return 0;
         }
         let bytes: u64 = left.iter().filter_map(|piece| piece.bytes).sum();
-        worth(bytes).max(left.len() / PIECES_A_SESSION).min(left.len()).clamp(1, SESSIONS) - 1
+        others(self.loading, worth(bytes).max(left.len() / PIECES_A_SESSION).min(left.len()))
     }
 
     /// Copies one piece after another on the session of `loading`.
