@@ -28,8 +28,6 @@ use support::{
 
 const ROWS: u64 = 500_000;
 const ROUNDS: usize = 5;
-/// To which a run with the default number of threads deals such a file.
-const SESSIONS: usize = 4;
 const TEXT: &str = "id text, name text, amount text, day text, at text, active text";
 
 fn main() {
@@ -120,7 +118,9 @@ fn copy_alone(server: &Server, database: &Database, file: &Path) -> Spent {
             columns.into_iter().map(|column| Target::new(column.name, column.type_oid)).collect();
         let (cpu, server_cpu, begun) = (spent::own_cpu(), server.cpu(), Instant::now());
         let mut rows = source::open(&fetched, &ReadOptions::default(), &targets).expect("the file fits");
-        let opening = (1..SESSIONS).map(|_| async {
+        // As many as a run with the default number of threads would.
+        let sessions = (fetched.bytes / (8 << 20)).clamp(1, 4);
+        let opening = (1..sessions).map(|_| async {
             let session = database.connector.connect().await?;
             session.prepare_for_build(0).await.map(|()| session)
         });

@@ -26,7 +26,7 @@ use crate::source::{
 /// A load uses at most so many sessions: more than these would wait for who reads its files.
 const SESSIONS: usize = 4;
 /// Bytes of a file that are worth a session.
-const BYTES_A_SESSION: u64 = 4 << 20;
+const BYTES_A_SESSION: u64 = 8 << 20;
 /// So many pieces are worth a session, however small they are: each takes a transaction.
 const PIECES_A_SESSION: usize = 8;
 
