@@ -42,6 +42,8 @@ pub enum RowFormat {
     Json,
     /// A row is a text for each column; `None` is NULL.
     Texts,
+    /// The same, cut off after so many letters by the server, so that nothing huge travels.
+    Beginnings(usize),
 }
 
 /// A filter.

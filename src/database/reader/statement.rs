@@ -43,6 +43,10 @@ fn write(query: &RowQuery, limit: u64, is_counted: bool) -> Statement {
         RowFormat::Texts => {
             (list(query.columns.iter().map(|column| format!("q.{column}::text"))), String::new())
         }
+        RowFormat::Beginnings(letters) => {
+            let begun = query.columns.iter().map(|column| format!("left(q.{column}::text, {letters})"));
+            (list(begun), String::new())
+        }
     };
     let counted = if is_counted {
         let filter = values.filter(query);

@@ -38,6 +38,14 @@ pub fn duration(milliseconds: i64) -> String {
     }
 }
 
+/// The beginning of a text, with a mark where there is more.
+pub fn short(text: &str, letters: usize) -> String {
+    match text.char_indices().nth(letters) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// `1 chart`, `2 charts`.
 pub fn count(number: usize, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })

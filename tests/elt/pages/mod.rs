@@ -1,5 +1,6 @@
 //! The pages for people, as a browser gets them: what they say, where they lead, what they allow.
 
+mod many;
 mod runs;
 
 use crate::server::Server;

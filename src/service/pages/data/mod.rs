@@ -3,13 +3,16 @@
 
 mod family;
 mod one;
+mod page;
 mod preview;
+
+use std::collections::HashMap;
 
 use maud::{Markup, html};
 
 use super::frame::{Page, Section};
 use super::table::scrolled;
-use super::text::{badge, thousands};
+use super::text::{badge, short, thousands};
 use super::{address, root};
 use crate::database::{Overview, Stored};
 use crate::endpoint::Published;
@@ -19,27 +22,38 @@ use crate::service::problem::Problem;
 use crate::service::routes::{Answer, Call};
 
 pub use one::one;
+use page::Asked;
+
+/// Letters of a description that the list shows.
+const WORDS: usize = 200;
 
 pub async fn list(call: Call) -> Answer {
     let overview = overview(&call).await?;
     let root = root(call.request.path());
     let tables = tables(&overview);
+    let asked = Asked::read(call.request.query_string());
+    let mut found = tables.clone();
+    found.retain(|(node, stored)| asked.finds(&stored.shown(), &node.description));
     let content = html! {
         h1 { "Data" }
-        @if tables.is_empty() { p { "Nothing is published yet." } } @else {
+        (asked.form(tables.len()))
+        @if tables.is_empty() { p { "Nothing is published yet." } }
+        @else if found.is_empty() { p { "No table is called or described so. " a href="?" { "All tables" } } }
+        @else {
             (scrolled("The tables of prod", html! { table {
                 thead { tr {
                     th scope="col" { "Table" } th scope="col" { "What it holds" } th scope="col" { "Kind" }
                     th scope="col" class="number" { "Rows" } th scope="col" { "Tests" }
                 } }
-                tbody { @for (node, stored) in &tables { tr {
+                tbody { @for (node, stored) in asked.shown(&found) { tr {
                     th scope="row" { a href={ (root) "/ui/data/" (address(&stored.shown())) } { (stored.shown()) } }
-                    td class="told" { (node.description.lines().next().unwrap_or_default()) }
+                    td class="told" { (short(node.description.lines().next().unwrap_or_default(), WORDS)) }
                     td { (node.kind) }
                     td class="number" { (rows_of(stored)) }
                     td { (tested(&overview, node)) }
                 } } }
             } }))
+            (asked.ways(found.len()))
             p class="quiet" { "Rows are counted by the statistics; views are not counted." }
         }
     };
@@ -52,11 +66,11 @@ async fn overview(call: &Call) -> Result<Overview, Problem> {
 }
 
 /// What elt has published and still stands.
-fn tables(overview: &Overview) -> Vec<(&OverviewNode, &Stored)> {
-    let stored = |node: &OverviewNode| {
-        let name = node.relation.as_deref()?;
-        overview.stored.iter().find(|stored| stored.name == name && stored.schema == node.schema)
-    };
+fn tables<'a>(overview: &'a Overview) -> Vec<(&'a OverviewNode, &'a Stored)> {
+    let place = |stored: &'a Stored| ((stored.schema.as_deref(), stored.name.as_str()), stored);
+    let stored: HashMap<_, _> = overview.stored.iter().map(place).collect();
+    let stored =
+        |node: &OverviewNode| stored.get(&(node.schema.as_deref(), node.relation.as_deref()?)).copied();
     overview.nodes.iter().filter_map(|node| Some((node, stored(node)?))).collect()
 }
 

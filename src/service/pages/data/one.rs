@@ -108,6 +108,9 @@ async fn rows(call: &Call, stored: &Stored) -> Markup {
         section aria-labelledby="rows" {
             h2 id="rows" { "First rows" }
             @if shown.rows.is_empty() { p { "There are no rows." } } @else { (table("The first rows", &columns, &shown.rows)) }
+            @if shown.more_columns > 0 {
+                p class="quiet" { "The first columns; there are " (shown.more_columns) " more." }
+            }
         }
     }
 }

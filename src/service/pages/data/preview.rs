@@ -7,7 +7,7 @@ use crate::database::{Condition, RowFormat, RowQuery, RowsError, Stored};
 use crate::name::{Ident, Relation};
 use crate::service::Preview;
 use crate::service::exposed::{unasked, visible};
-use crate::service::pages::text::is_number;
+use crate::service::pages::text::{is_number, short};
 use crate::service::routes::Call;
 
 const ROWS: u64 = 20;
@@ -15,10 +15,15 @@ const ROWS: u64 = 20;
 /// Letters of a field that are shown.
 const LETTERS: usize = 200;
 
+/// Columns that are shown: wider rows are no first look.
+const COLUMNS: usize = 100;
+
 pub struct Shown {
     /// Name, and whether it holds numbers.
     pub columns: Vec<(String, bool)>,
     pub rows: Vec<Vec<Option<String>>>,
+    /// How many more columns there are.
+    pub more_columns: usize,
 }
 
 /// The error says why there is nothing to see.
@@ -26,7 +31,7 @@ pub async fn of(call: &Call, stored: &Stored) -> Result<Shown, &'static str> {
     let snapshot = call.state.snapshot.load_full();
     let mut published = snapshot.iter().flat_map(|snapshot| &snapshot.endpoints);
     let exposed = published.find(|one| is_of(one, stored));
-    let columns: Vec<(String, bool)> = match (call.state.preview, exposed) {
+    let mut columns: Vec<(String, bool)> = match (call.state.preview, exposed) {
         (Preview::Nothing, _) => return Err("This service shows no rows here (`preview: false`)."),
         (Preview::Exposed, None) => {
             return Err("This table is not exposed; only rows of exposed ones are shown here.");
@@ -43,6 +48,8 @@ pub async fn of(call: &Call, stored: &Stored) -> Result<Shown, &'static str> {
     if columns.is_empty() {
         return Err("It has no columns.");
     }
+    let more_columns = columns.len().saturating_sub(COLUMNS);
+    columns.truncate(COLUMNS);
     let Some(conditions) = exposed.map_or_else(|| Some(Vec::new()), unasked) else {
         return Err("Its rows are given to who asks for them by its parameters.");
     };
@@ -54,7 +61,7 @@ pub async fn of(call: &Call, stored: &Stored) -> Result<Shown, &'static str> {
         tracing::warn!(%error, table = stored.name, "the first rows cannot be shown");
         "Its rows cannot be read at the moment."
     })?;
-    Ok(Shown { columns, rows })
+    Ok(Shown { columns, rows, more_columns })
 }
 
 fn query(
@@ -67,7 +74,8 @@ fn query(
     Some(RowQuery {
         relation: Relation::kept(stored.schema.as_deref(), schema, &stored.name).ok()?,
         publication: Relation::new(schema.clone(), Ident::new(PUBLICATION).ok()?),
-        format: RowFormat::Texts,
+        // One letter more tells that there are more.
+        format: RowFormat::Beginnings(LETTERS + 1),
         columns: columns.iter().map(|(name, _)| Ident::new(name).ok()).collect::<Option<_>>()?,
         conditions,
         order: Vec::new(),
@@ -80,14 +88,7 @@ async fn read(call: &Call, query: &RowQuery) -> Result<Vec<Vec<Option<String>>>,
     let mut rows = call.state.reader.rows(query).await?;
     let mut read = Vec::new();
     while let Some(row) = rows.next().await? {
-        read.push(row.fields.into_iter().map(|field| field.map(short)).collect());
+        read.push(row.fields.into_iter().map(|field| field.map(|field| short(&field, LETTERS))).collect());
     }
     Ok(read)
-}
-
-fn short(field: String) -> String {
-    match field.char_indices().nth(LETTERS) {
-        Some((end, _)) => format!("{}…", &field[..end]),
-        None => field,
-    }
 }
