@@ -76,3 +76,6 @@ extern crate self as elt;
 #[cfg(test)]
 #[path = "../tests/support/database.rs"]
 pub mod test_database;
+#[cfg(test)]
+#[path = "../tests/support/pooler.rs"]
+pub mod test_pooler;

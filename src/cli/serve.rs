@@ -145,7 +145,7 @@ async fn refuse_pooled(engine: &Engine) -> Result<(), DatabaseError> {
             connector.refuse_pooled(&session).await?;
         }
     }
-    Ok(())
+    tokio::time::timeout(LOOKING, engine.reader.refuse_deaf()).await.unwrap_or(Ok(()))
 }
 
 /// Each connection is a file, and many systems let a process open 1,024 unless it asks for more.

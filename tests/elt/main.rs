@@ -5,6 +5,9 @@ extern crate self as libfuzzer_sys;
 
 #[path = "../support/database.rs"]
 mod database;
+#[path = "../support/pooler.rs"]
+mod pooler;
+use database as test_database;
 mod gate;
 mod server;
 mod support;
@@ -66,6 +69,7 @@ mod package_ids;
 mod pages;
 mod parquet_types;
 mod plans;
+mod poolers;
 mod private_addresses;
 mod rare_words;
 mod readers;

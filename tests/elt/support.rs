@@ -89,6 +89,12 @@ impl Project {
         Ended::new(arguments, output)
     }
 
+    /// The same on a database that is reached otherwise.
+    pub fn elt_at(&self, url: &str, arguments: &[&str]) -> Ended {
+        let output = self.command(arguments).env("DATABASE_URL", url).output();
+        Ended::new(arguments, output.expect("the binary can be started"))
+    }
+
     /// Runs and must succeed.
     #[track_caller]
     pub fn good(&self, arguments: &[&str]) -> Ended {
