@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize, Serializer};
 
 /// A variable whose name holds one of these is a secret.
 const WORDS: [&str; 7] = ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "CREDENTIAL", "API_KEY", "DATABASE_URL"];
+/// The same, however short its value is: with dbt, too, such a name says so.
+const PREFIXES: [&str; 2] = ["DBT_ENV_SECRET", "ELT_ENV_SECRET"];
 /// Shorter values would hide innocent text.
 const SHORTEST: usize = 6;
 const SHORTEST_PASSWORD: usize = 4;
@@ -46,7 +48,11 @@ pub struct Secrets(Vec<String>);
 impl Secrets {
     pub fn of(env: &BTreeMap<String, String>) -> Self {
         let is_secret = |name: &str| WORDS.iter().any(|word| name.to_uppercase().contains(word));
-        let named = env.iter().filter(|(name, value)| is_secret(name) && value.len() >= SHORTEST);
+        let is_said = |name: &str| PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+        let named = env.iter().filter(|(name, value)| {
+            let shortest = if is_said(name) { 1 } else { SHORTEST };
+            is_secret(name) && value.trim().len() >= shortest
+        });
         let mut values: Vec<String> = named.map(|(_, value)| value.clone()).collect();
         let passwords = values.iter().filter_map(|value| password(value)).collect::<Vec<_>>();
         values.extend(passwords);
@@ -84,5 +90,8 @@ mod tests {
         ]);
         let text = "x postgres://u:hunter22@h/d hunter22 /home/someone";
         assert_eq!(Secrets::of(&env).hide(text), "x *** *** /home/someone");
+        let short = [("DBT_ENV_SECRET_PIN", "42"), ("DBT_ENV_SECRET_NONE", " "), ("MY_SECRET", "xyz")];
+        let env = short.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        assert_eq!(Secrets::of(&env).hide("pin 42 of xyz"), "pin *** of xyz");
     }
 }

@@ -8,7 +8,7 @@ impl Reader<'_> {
     pub(super) fn exposures(&mut self) -> Vec<Exposure> {
         let mut exposures: Vec<Exposure> = Vec::new();
         for written in &self.project.exposures {
-            if !written.enabled {
+            if !self.is_enabled(written.enabled.as_ref(), &written.place) {
                 self.disabled_exposures.push(Exposure { written: written.clone(), parents: Vec::new() });
                 continue;
             }

@@ -134,6 +134,14 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Whether what has no config of its own is enabled, by a word of truth or a template that comes to one.
+    pub fn is_enabled(&mut self, written: Option<&Value>, place: &Location) -> bool {
+        let Some(mut value) = written.cloned() else { return true };
+        self.fill_in(&mut value, place);
+        let words = Map::from_iter([("enabled".to_owned(), value)]);
+        self.config(&words, &place.closer("enabled")).enabled != Some(false)
+    }
+
     pub fn config(&mut self, words: &Map<String, Value>, place: &Location) -> Config {
         self.problems.extend(Config::passed_over(words, place));
         Config::read(words, place).unwrap_or_else(|problems| {

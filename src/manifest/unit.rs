@@ -28,7 +28,8 @@ impl Reader<'_> {
     /// A name that comes twice, or that a test has, gets a number.
     pub fn unit_tests(&mut self, tests: &[Test]) -> Vec<UnitTest> {
         let mut seen: HashMap<String, usize> = tests.iter().map(|test| (test.name.clone(), 1)).collect();
-        let written: Vec<Written> = self.project.unit_tests.clone();
+        let mut written: Vec<Written> = self.project.unit_tests.clone();
+        written.retain(|test| self.is_enabled(test.enabled.as_ref(), &test.place));
         let mut found: Vec<UnitTest> = written.into_iter().filter_map(|test| self.unit_test(test)).collect();
         for test in &mut found {
             let times = seen.entry(test.written.name.clone()).or_default();

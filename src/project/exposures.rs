@@ -37,7 +37,7 @@ pub(super) struct WrittenExposure {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct ExposureConfig {
-    enabled: Option<bool>,
+    enabled: Option<Value>,
     tags: Tags,
     meta: Map<String, Value>,
 }
@@ -74,8 +74,8 @@ pub enum Maturity {
 #[derive(Debug, Clone)]
 pub struct Exposure {
     pub name: String,
-    /// What is not is written down alone.
-    pub enabled: bool,
+    /// What is not is written down alone. As written: a template may decide.
+    pub enabled: Option<Value>,
     pub kind: ExposureType,
     pub owner: Map<String, Value>,
     pub label: Option<String>,
@@ -91,15 +91,15 @@ pub struct Exposure {
 impl WrittenExposure {
     pub(super) fn read(self, file: &Arc<SourceFile>) -> Result<Exposure, Diagnostic> {
         let mut depends_on = Vec::new();
-        let enabled = self.config.enabled != Some(false);
-        for written in self.depends_on.iter().filter(|_| enabled) {
+        let is_off = self.config.enabled == Some(Value::Bool(false));
+        for written in self.depends_on.iter().filter(|_| !is_off) {
             let at = yaml::place(file, written);
             depends_on.push((reference(&written.value, &at)?, at));
         }
         let mut meta = self.meta;
         meta.extend(self.config.meta);
         Ok(Exposure {
-            enabled,
+            enabled: self.config.enabled,
             place: place(file, &self.name),
             name: self.name.value,
             kind: self.kind,

@@ -29,7 +29,7 @@ pub(super) struct WrittenUnitTest {
     meta: Option<Value>,
     #[serde(default, deserialize_with = "one_or_many")]
     tags: Vec<String>,
-    enabled: Option<bool>,
+    enabled: Option<Value>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -37,7 +37,7 @@ pub(super) struct WrittenUnitTest {
 struct UnitConfig {
     #[serde(default, deserialize_with = "one_or_many")]
     tags: Vec<String>,
-    enabled: Option<bool>,
+    enabled: Option<Value>,
     #[allow(dead_code, reason = "free notes of the project's own")]
     meta: Option<Value>,
 }
@@ -81,6 +81,8 @@ pub struct Given {
 #[derive(Debug, Clone)]
 pub struct UnitTest {
     pub name: String,
+    /// As written: a template may decide.
+    pub enabled: Option<Value>,
     pub model: String,
     pub model_place: Location,
     pub description: String,
@@ -99,7 +101,8 @@ impl WrittenUnitTest {
         file: &Arc<SourceFile>,
         fixtures: &[Arc<SourceFile>],
     ) -> Result<Option<UnitTest>, Diagnostic> {
-        if self.enabled.or(self.config.enabled) == Some(false) {
+        let enabled = self.enabled.or(self.config.enabled);
+        if enabled == Some(Value::Bool(false)) {
             return Ok(None);
         }
         let mut given = Vec::new();
@@ -117,6 +120,7 @@ impl WrittenUnitTest {
         Ok(Some(UnitTest {
             place: place(file, &self.name),
             name: self.name.value,
+            enabled,
             model_place: place(file, &self.model),
             model: self.model.value,
             description: self.description.trim().to_owned(),

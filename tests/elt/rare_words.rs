@@ -98,3 +98,42 @@ async fn a_unique_key_may_be_an_expression_over_several_columns() {
     let twice = "{rows: \"(1, 'b', 2), (1, 'b', 3)\"}";
     project.elt(&["run", "--select", "kept", "--vars", twice]).expect(1).says("two rows with one unique_key");
 }
+
+#[tokio::test]
+async fn a_template_says_whether_an_exposure_or_a_unit_test_is_enabled() {
+    let project = Project::new(&[
+        ("models/stage/a.sql", "select '{{ env_var('DBT_ENV_SECRET_PIN') }}' as pin"),
+        (
+            "models/stage/a.yml",
+            "exposures:
+  - {name: board, type: dashboard, owner: {name: ann}, depends_on: [ref('a')], config: {enabled: \"{{ var('boards') }}\"}}
+  - {name: gone, type: dashboard, owner: {name: ann}, depends_on: [ref('gone')], config: {enabled: \"{{ target.name == 'prod' }}\"}}
+unit_tests:
+  - {name: one, model: a, given: [], expect: {rows: [{pin: '4711'}]}, config: {enabled: \"{{ var('boards') }}\"}}
+  - {name: two, model: gone, given: [], expect: {rows: []}, enabled: \"{{ target.name == 'prod' }}\"}
+",
+        ),
+    ])
+    .await
+    .env("DBT_ENV_SECRET_PIN", "4711")
+    .env("DBT_ENV_CUSTOM_ENV_PLACE", "here");
+    let listed = |boards: bool| {
+        let vars = format!("{{boards: {boards}}}");
+        project.good(&["ls", "--output", "name", "--resource-type", "exposure", "--vars", &vars]).stdout
+    };
+    assert_eq!((listed(true), listed(false)), ("exposure:board\n".to_owned(), String::new()));
+    let off = project.good(&["run", "--vars", "{boards: false}"]);
+    assert!(!off.stderr.contains("unit test"), "{off}");
+    let on = project.good(&["run", "--full-refresh", "--vars", "{boards: true}"]).says("1 test passed");
+    let wrong = project.elt(&["compile", "--vars", "{boards: perhaps}"]).expect(2);
+    wrong.says("config's `enabled` is wrong").says("models/stage/a.yml:2:");
+
+    // What is said to be a secret is one, however short; the model knows it.
+    assert_eq!(project.value("select pin from stage.a").await, "4711");
+    let compiled = project.good(&["compile", "--vars", "{boards: true}"]).prints("'***' as pin");
+    let manifest = std::fs::read_to_string(project.root.join("target/manifest.json")).expect("it is written");
+    for text in [&on.stdout, &on.stderr, &compiled.stdout, &manifest] {
+        assert!(!text.contains("4711"), "{text}");
+    }
+    assert!(manifest.contains(r#""env":{"PLACE":"here"}"#), "{manifest}");
+}
