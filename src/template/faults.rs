@@ -157,8 +157,13 @@ impl Library {
     }
 
     fn place(&self, error: &Error, file: &Arc<SourceFile>, own: Option<&Prepared>) -> Option<Location> {
-        let range = error.range()?;
         let name = error.name()?;
+        let Some(range) = error.range() else {
+            // Of a call whose arguments look something up minijinja does not know where it stands.
+            let (_, called) = python::missing_method(error.detail()?)?;
+            let file = self.macros.get(name).map_or(file, |entry| &entry.file);
+            return Some(Location::new(file, only_call(&file.text, called)?));
+        };
         let (file, range) = match self.macros.get(name).zip(self.macros.prepared(name)) {
             Some((entry, prepared)) => (&entry.file, prepared.range_of(range)),
             None => (file, own?.range_of(range)),
@@ -217,6 +222,14 @@ impl Library {
             _ => (plain_message(error), hint),
         }
     }
+}
+
+/// The only place where a method of this name is called, with what it is called of.
+fn only_call(text: &str, name: &str) -> Option<std::ops::Range<usize>> {
+    let call = format!(".{name}(");
+    let mut found = text.match_indices(&call).map(|(at, _)| at);
+    let at = found.next().filter(|_| found.next().is_none())?;
+    Some(chain_start(text, at)..at + call.len() - 1)
 }
 
 /// Whether a value is missing where one is written.

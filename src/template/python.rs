@@ -182,9 +182,15 @@ pub(super) fn centered(text: &str, width: usize, with: char) -> String {
     format!("{}{text}{}", fill(before), fill(missing - before))
 }
 
+/// The kind of a value and the method that it has not, of minijinja's words; where the value came from follows at times.
+pub(super) fn missing_method(detail: &str) -> Option<(&str, &str)> {
+    let (kind, name) = detail.split_once(" has no method named ")?;
+    Some((kind, name.split(' ').next().unwrap_or(name)))
+}
+
 /// What to say of a method that there is not.
 pub(super) fn unknown_method(detail: &str) -> (String, Option<String>) {
-    let (kind, name) = detail.split_once(" has no method named ").unwrap_or(("it", detail));
+    let (kind, name) = missing_method(detail).unwrap_or(("it", detail));
     if KNOWN.contains(&name) {
         let hint = match kind {
             "none" => "ask first whether there is a value: `{% if … is not none %}`",

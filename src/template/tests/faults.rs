@@ -64,6 +64,7 @@ fn what_there_is_not_is_told_with_the_nearest_name() {
     );
     assert_eq!(told("{{ 1 is od }}"), ("there is no test `od`".into(), "did you mean `odd`?".into()));
     assert_eq!(told("{{ codegen.x('a') }}").0, "there is no package `codegen`, and no value of this name");
+    assert_eq!(told("{{\n codegen.x(a=codegen['a'],\nb=1) }}").0, told("{{ codegen.x('a') }}").0);
     assert_eq!(told("{{ none.upper() }}").0, "none has no method `upper`");
     assert_eq!(
         told("{{ 'a'.uper() }}"),
