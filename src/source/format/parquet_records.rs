@@ -103,7 +103,9 @@ fn texts(batch: &RecordBatch, wanted: &[Wanted], width: usize) -> Batch {
         let mut judge: Option<Cell> = wanted.kind.and_then(|kind| binary::cell(array, wanted.meaning, kind));
         // Empty only for what `start_as_texts` refused.
         let Some(mut write) = binary::cell(array, wanted.meaning, Kind::Text) else { continue };
-        for row in (0..batch.num_rows()).filter(|row| array.is_valid(*row)) {
+        // Arrays of nothing but NULL call none of their values so.
+        let is_there = |row: &usize| *array.data_type() != DataType::Null && array.is_valid(*row);
+        for row in (0..batch.num_rows()).filter(is_there) {
             scratch.clear();
             let judged = judge.as_mut().map_or(Ok(()), |judge| judge(row, &mut scratch));
             scratch.clear();
@@ -125,4 +127,25 @@ fn texts(batch: &RecordBatch, wanted: &[Wanted], width: usize) -> Batch {
 /// Whether values are texts, of which each may or may not be one of another type.
 pub(super) fn is_text(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{ArrayRef, Int32Array, NullArray};
+
+    use super::*;
+
+    #[test]
+    fn a_column_of_nothing_but_null_holds_no_empty_texts() {
+        let columns: [(&str, ArrayRef); 2] =
+            [("a", Arc::new(Int32Array::from(vec![Some(7), None]))), ("b", Arc::new(NullArray::new(2)))];
+        let batch = RecordBatch::try_from_iter(columns).expect("two columns make a batch");
+        let wanted = |index| Wanted { index, meaning: Meaning::Plain, kind: None };
+        let made = texts(&batch, &[wanted(0), wanted(1)], 2);
+        assert_eq!(made.text, b"7");
+        let nulls: Vec<bool> = made.fields.iter().map(|field| field.null).collect();
+        assert_eq!(nulls, [false, true, true, true]);
+    }
 }
