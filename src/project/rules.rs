@@ -141,8 +141,13 @@ fn parse(
                 if line.cells.len() != header.len() {
                     let message =
                         format!("this line has {} cells, the header {}", line.cells.len(), header.len());
-                    problems
-                        .push(Diagnostic::error("csv", message).at(Location::new(file, line.span.clone())));
+                    let problem =
+                        Diagnostic::error("csv", message).at(Location::new(file, line.span.clone()));
+                    let ends_open =
+                        line.cells.len() > header.len() && line.cells.last().is_some_and(String::is_empty);
+                    let hint =
+                        ends_open.then_some("the separator at its end begins one more cell: take it away");
+                    problems.push(problem.maybe_hint(hint.map(Into::into)));
                 } else {
                     lines.push(line);
                 }
@@ -154,6 +159,22 @@ fn parse(
         }
     }
     Some((header, lines))
+}
+
+/// What to do about a column that the header has not.
+fn instead(name: &str, header: &[String]) -> String {
+    let near = did_you_mean(name, header.iter().map(String::as_str));
+    match header {
+        // As spreadsheets save in many countries.
+        [only] if only.contains([';', '\t', '|']) => {
+            let other = only.chars().find(|letter| ";\t|".contains(*letter)).unwrap_or(';');
+            let other = if other == '\t' { "\\t".to_owned() } else { other.to_string() };
+            format!(
+                "its cells are not separated by commas: say `config: {{delimiter: \"{other}\"}}` beside its name in YAML"
+            )
+        }
+        _ => near.unwrap_or_else(|| format!("it has {}", header.join(", "))),
+    }
 }
 
 fn columns(
@@ -169,7 +190,7 @@ fn columns(
         problems.push(
             Diagnostic::error("unknown-column", format!("{} has no column `{}`", file.path, column.name))
                 .at(column.place.clone())
-                .maybe_hint(did_you_mean(&column.name, header.iter().map(String::as_str))),
+                .hint(instead(&column.name, header)),
         );
     }
     let mut columns = Vec::new();

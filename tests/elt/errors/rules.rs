@@ -90,3 +90,28 @@ async fn what_is_wrong_with_rules_is_told_with_the_line() {
     9 problems; nothing was run.
     "#);
 }
+
+#[tokio::test]
+async fn a_rules_file_as_spreadsheets_save_it_is_told_what_to_do() {
+    let project = Project::new(&[
+        ("rules/a.csv", "\u{feff}country;region\nPE;Americas\n"),
+        ("rules/b.csv", "country,region\nPE,Americas,\n"),
+        ("rules/c.csv", "land,region\nPE,Americas\n"),
+        (
+            "rules/all.yml",
+            "rules:\n  - {name: a, columns: [{name: country}]}\n  - {name: b, columns: [{name: country}]}\n  - {name: c, columns: [{name: country}]}\n",
+        ),
+    ])
+    .await;
+    let told = project.elt(&["compile"]).expect(2);
+    let told = told.says("say `config: {delimiter: \";\"}` beside its name in YAML");
+    told.says("the separator at its end begins one more cell: take it away").says("it has land, region");
+    project.write("rules/b.csv", "country,region\nPE,Americas\n");
+    project.write("rules/c.csv", "country,region\nPE,Americas\n");
+    project.write(
+        "rules/all.yml",
+        "rules:\n  - {name: a, config: {delimiter: \";\"}, columns: [{name: country}]}\n",
+    );
+    project.good(&["run"]);
+    assert_eq!(project.value("select region from stage.a where country = 'PE'").await, "Americas");
+}
