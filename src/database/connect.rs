@@ -31,6 +31,7 @@ impl Connector {
             config.connect_timeout(Duration::from_secs(10));
         }
         config.application_name("elt");
+        notice_silence(&mut config);
         let client_config = tls::client_config(verify, root_certificate.as_deref())?;
         Ok(Self { config, tls: MakeRustlsConnect::new(client_config) })
     }
@@ -177,6 +178,23 @@ impl Connector {
 }
 
 /// Takes `sslmode=verify-*` and `sslrootcert=…` out of a URL: tokio-postgres does not know them.
+/// A server that is gone without a word, with its machine or the network between, is given up after a minute and a
+/// half. One that works on a long query answers such questions by its system.
+fn notice_silence(config: &mut Config) {
+    if config.get_keepalives_idle() == Config::new().get_keepalives_idle() {
+        config.keepalives_idle(Duration::from_secs(60));
+    }
+    if config.get_keepalives_interval().is_none() {
+        config.keepalives_interval(Duration::from_secs(10));
+    }
+    if config.get_keepalives_retries().is_none() {
+        config.keepalives_retries(3);
+    }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(Duration::from_secs(90));
+    }
+}
+
 fn split_tls_options(url: &str) -> (String, bool, Option<PathBuf>) {
     let mut verify = false;
     let mut root_certificate = None;
@@ -214,6 +232,14 @@ mod tests {
         assert_eq!(url, "postgres://h/d?a=b");
         assert!(verify);
         assert_eq!(root, Some(PathBuf::from("/c.pem")));
+    }
+
+    #[test]
+    fn a_silent_server_is_given_up_unless_the_url_says_otherwise() {
+        let idle =
+            |url: &str| Connector::from_url(url).map(|made| made.config.get_keepalives_idle().as_secs());
+        assert_eq!(idle("postgres://h/d").ok(), Some(60));
+        assert_eq!(idle("postgres://h/d?keepalives_idle=300").ok(), Some(300));
     }
 
     #[test]

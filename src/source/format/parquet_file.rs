@@ -361,7 +361,7 @@ fn damaged(shown: &str, error: &ParquetError) -> SourceError {
     let error = error.to_string();
     if let Some((_, codec)) = error.rsplit_once("Disabled feature at compile time: ") {
         return SourceError::new(format!("{shown} is packed with {codec}, which elt does not read"))
-            .with_hint("write it with zstd, snappy, gzip or lz4, or without compression");
+            .with_hint("write it with zstd, snappy, gzip, brotli or lz4, or without compression");
     }
     SourceError::new(format!("{shown} is not a whole Parquet file: {error}"))
         .with_hint("it may have been cut off: deliver or download it again")

@@ -18,13 +18,17 @@ use super::*;
 type Value = Option<Vec<u8>>;
 
 fn write(path: &Path, columns: &[(&str, ArrayRef)]) -> PathBuf {
+    write_packed(path, columns, Compression::SNAPPY)
+}
+
+fn write_packed(path: &Path, columns: &[(&str, ArrayRef)], codec: Compression) -> PathBuf {
     let fields: Vec<Field> =
         columns.iter().map(|(name, array)| Field::new(*name, array.data_type().clone(), true)).collect();
     let schema = Arc::new(Schema::new(fields));
     let arrays = columns.iter().map(|(_, array)| array.clone()).collect();
     let batch = RecordBatch::try_new(schema.clone(), arrays).unwrap();
     let properties = WriterProperties::builder()
-        .set_compression(Compression::SNAPPY)
+        .set_compression(codec)
         .set_max_row_group_row_count(Some(10_000))
         .set_data_page_row_count_limit(1_000)
         .build();
@@ -32,6 +36,27 @@ fn write(path: &Path, columns: &[(&str, ArrayRef)]) -> PathBuf {
     writer.write(&batch).unwrap();
     writer.close().unwrap();
     path.to_owned()
+}
+
+#[test]
+fn every_codec_that_parquet_has_is_read() {
+    let folder = TempDir::new().unwrap();
+    let words: ArrayRef = Arc::new(StringArray::from_iter_values((0..500).map(|row| format!("word {row}"))));
+    let codecs = [
+        Compression::UNCOMPRESSED,
+        Compression::SNAPPY,
+        Compression::GZIP(Default::default()),
+        Compression::BROTLI(Default::default()),
+        Compression::LZ4,
+        Compression::LZ4_RAW,
+        Compression::ZSTD(Default::default()),
+    ];
+    for codec in codecs {
+        let path = write_packed(&folder.path().join("x.parquet"), &[("word", words.clone())], codec);
+        let mut rows = open(&local(&path), &ReadOptions::default(), &text_targets(&["word"])).unwrap();
+        let read = decode(&read_all(&mut rows).unwrap());
+        assert_eq!((read.len(), read[499][0].as_deref()), (500, Some(&b"word 499"[..])), "{codec:?}");
+    }
 }
 
 /// Takes the bytes of COPY BINARY apart.
