@@ -140,22 +140,30 @@ fn write_file(
         let style = ProgressStyle::with_template("  {bar:24} {human_pos}/{human_len} rows  {eta} left");
         bar.set_style(style.expect("the template is a constant that holds"));
     }
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.part", std::process::id()));
-    let part = path.with_file_name(name);
-    let written = File::create(&part).and_then(|file| {
-        let mut out = BufWriter::with_capacity(1 << 20, file);
+    let write = |to: &Path| {
+        let mut out = BufWriter::with_capacity(1 << 20, File::create(to)?);
         let mut progress = |rows: u64| bar.iter().for_each(|bar| bar.set_position(rows));
         sample.write(format, &mut out, &mut progress)?;
-        out.into_inner().map_err(|error| error.into_error())?.sync_all()
-    });
-    let renamed = written.and_then(|()| fs::rename(&part, path));
-    if renamed.is_err() {
-        // The first error is the one to tell.
-        let _ = fs::remove_file(&part);
-    }
-    if let Some(bar) = bar {
+        out.into_inner().map_err(|error| error.into_error())
+    };
+    let written = match path.metadata() {
+        // A pipe or a device is no file to be replaced by one.
+        Ok(there) if !there.is_file() => write(path).map(drop),
+        _ => {
+            let mut name = path.file_name().unwrap_or_default().to_owned();
+            name.push(format!(".{}.part", std::process::id()));
+            let part = path.with_file_name(name);
+            let written = write(&part).and_then(|file| file.sync_all());
+            let renamed = written.and_then(|()| fs::rename(&part, path));
+            if renamed.is_err() {
+                // The first error is the one to tell.
+                let _ = fs::remove_file(&part);
+            }
+            renamed
+        }
+    };
+    if let Some(bar) = &bar {
         bar.finish_and_clear();
     }
-    renamed
+    written
 }

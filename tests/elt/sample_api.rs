@@ -89,3 +89,17 @@ async fn only_what_has_an_api_is_served() {
         .good(&["generate", "purchases", "--table", "purchase_history", "--rows", "50", "--out", "-"])
         .prints("mobile,date,amount,store\n+91");
 }
+
+#[tokio::test]
+async fn what_is_generated_goes_into_a_pipe_and_leaves_it_one() {
+    let project = Project::new(&[]).await;
+    let pipe = project.root.join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.is_ok_and(|status| status.success()), "a pipe can be made");
+    let (sender, read) = std::sync::mpsc::channel();
+    std::thread::spawn(move || sender.send(std::fs::read_to_string(pipe)));
+    let generate = ["generate", "purchases", "--table", "purchase_history", "--rows", "50", "--out"];
+    project.good(&[&generate[..], &["pipe"]].concat());
+    let read = read.recv_timeout(std::time::Duration::from_secs(20)).expect("who reads it gets an end");
+    assert_eq!(read.expect("it is text"), project.good(&[&generate[..], &["-"]].concat()).stdout);
+}
