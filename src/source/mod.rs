@@ -31,6 +31,8 @@ pub mod trial;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use binary::{HEADER, RowEnds, TRAILER};
+
 pub use api::{ApiRequest, Collected, Earlier, KeyBatches, Paging, PagingEnd, Spool, collect, put_into_body};
 pub use columns::Target;
 pub use digest::{hex, sha256};

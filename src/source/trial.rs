@@ -8,7 +8,7 @@ use super::api::{Answer, Paging, PagingEnd};
 use super::format::{ChangedColumns, Ragged, ReadOptions};
 use super::http::{drive, headers};
 use super::place::Unit;
-use super::{Fetched, Inference, Location, RowPlace, SourceError, Target, columns, open};
+use super::{Fetched, Inference, Location, RowEnds, RowPlace, SourceError, Target, columns, open};
 
 /// Of each kind of format one name, and what its bytes are read as.
 const NAMES: [&str; 8] = ["a.csv", "a.json", "a.jsonl", "a.zip", "a.xlsx", "a.parquet", "a.tsv", "export"];
@@ -18,6 +18,17 @@ const TYPES: [u32; 19] =
     [16, 17, 20, 21, 23, 25, 114, 700, 701, 1082, 1083, 1114, 1184, 1186, 1700, 2950, 3802, 869, 1043];
 /// Unpacks to no more.
 const MAX_UNPACKED_BYTES: u64 = 1 << 20;
+
+/// A binary COPY: its first byte chooses into what chunks it falls, which must make no difference.
+pub fn row_ends(bytes: &[u8]) {
+    let Some((size, copy)) = bytes.split_first() else { return };
+    let (mut rows, mut before, mut last) = (RowEnds::new(), 0, None);
+    for chunk in copy.chunks(usize::from(*size).max(1)) {
+        last = rows.last_in(chunk).map(|end| before + end).or(last);
+        before += chunk.len();
+    }
+    assert_eq!(last, RowEnds::new().last_in(copy), "rows end where they end, however they come");
+}
 
 /// A file: its first two bytes choose name, options and types, the rest is its content.
 pub fn file(bytes: &[u8]) -> Result<(), SourceError> {

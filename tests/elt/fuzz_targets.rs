@@ -40,6 +40,7 @@ targets! {
     header = "../../fuzz/fuzz_targets/header.rs",
     location = "../../fuzz/fuzz_targets/location.rs",
     lookup = "../../fuzz/fuzz_targets/lookup.rs",
+    row_ends = "../../fuzz/fuzz_targets/row_ends.rs",
     selector = "../../fuzz/fuzz_targets/selector.rs",
     sql = "../../fuzz/fuzz_targets/sql.rs",
 }

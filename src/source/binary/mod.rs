@@ -7,6 +7,7 @@ mod nested;
 mod number;
 mod number_text;
 mod numeric;
+mod row_ends;
 pub(in crate::source) mod spelled;
 mod text;
 mod time;
@@ -17,10 +18,12 @@ use arrow_array::types::*;
 use arrow_array::{Array, ArrayRef, new_empty_array};
 use arrow_schema::{DataType, IntervalUnit, TimeUnit};
 
+pub(crate) use row_ends::RowEnds;
+
 /// What stands before the first row: signature, no flags, no extension.
-pub(in crate::source) const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+pub(crate) const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// What stands after the last row.
-pub(in crate::source) const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
+pub(crate) const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
 /// The length of a field that is NULL.
 pub(in crate::source) const NULL: [u8; 4] = (-1_i32).to_be_bytes();
 

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use super::super::trial;
+use super::super::{HEADER, trial};
 
 /// Pieces that mean something to one parser or another.
 const PIECES: [&str; 48] = [
@@ -75,6 +75,8 @@ fn whatever_comes_is_read_or_refused() {
         let _ = trial::answer(&bytes);
         trial::header(&bytes);
         trial::drive_page(&bytes);
+        trial::row_ends(&bytes);
+        trial::row_ends(&[&choice[..1], HEADER, &bytes].concat());
         let text = String::from_utf8_lossy(&bytes);
         trial::location(&text);
         trial::copy_context(&text);
