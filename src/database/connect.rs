@@ -177,7 +177,6 @@ impl Connector {
     }
 }
 
-/// Takes `sslmode=verify-*` and `sslrootcert=…` out of a URL: tokio-postgres does not know them.
 /// A server that is gone without a word, with its machine or the network between, is given up after a minute and a
 /// half. One that works on a long query answers such questions by its system.
 fn notice_silence(config: &mut Config) {
@@ -195,6 +194,7 @@ fn notice_silence(config: &mut Config) {
     }
 }
 
+/// Takes `sslmode=verify-*` and `sslrootcert=…` out of a URL: tokio-postgres does not know them.
 fn split_tls_options(url: &str) -> (String, bool, Option<PathBuf>) {
     let mut verify = false;
     let mut root_certificate = None;
