@@ -85,23 +85,16 @@ pub async fn take(
     to: &Relation,
     run: i64,
 ) -> Result<(), DatabaseError> {
-    let moves: String =
-        begun.relation.moves("table", to).iter().map(|statement| format!("{statement}; ")).collect();
     let sql = format!(
-        "begin; set local lock_timeout = '5s'; {moves} \
-         update elt.begun_batches set run_id = {run}, schema_name = {}, name = {} \
-           where run_id = {} and node = {}; commit",
+        "{}; update elt.begun_batches set run_id = {run}, schema_name = {}, name = {} \
+           where run_id = {} and node = {}",
+        begun.relation.moves("table", to).join("; "),
         literal(to.schema.as_str()),
         literal(to.name.as_str()),
         begun.run,
         literal(node),
     );
-    let taken = session.run(&sql).await;
-    if taken.is_err() {
-        // The first error is the one to tell.
-        let _ = session.run("rollback").await;
-    }
-    taken.map(drop)
+    session.take_over(&sql).await
 }
 
 /// From now on what `run` has of a node is no half-built table any more.

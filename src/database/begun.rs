@@ -77,24 +77,18 @@ pub async fn take(
         false => format!("alter table {from} rename to {}; ", to.name),
     };
     let sql = format!(
-        "begin; set local lock_timeout = '5s'; {rename}\
+        "{rename}\
          alter table {moved} set schema {schema}; \
          update elt.begun_loads set run_id = {run}, schema_name = {schema_name}, name = {name} \
            where run_id = {before} and node = {node}; \
-         update elt.bad_rows set run_id = {run} where run_id = {before} and node = {node}; \
-         commit",
+         update elt.bad_rows set run_id = {run} where run_id = {before} and node = {node}",
         moved = Relation::new(from.schema.clone(), to.name.clone()),
         schema = to.schema,
         schema_name = literal(to.schema.as_str()),
         name = literal(to.name.as_str()),
         before = begun.run,
     );
-    let taken = session.run(&sql).await;
-    if taken.is_err() {
-        // The first error is the one to tell.
-        let _ = session.run("rollback").await;
-    }
-    taken.map(drop)
+    session.take_over(&sql).await
 }
 
 /// Writes down that all rows of a file have come; in the transaction in which they came.

@@ -188,27 +188,19 @@ pub async fn take(
     to: &Relation,
     run: i64,
 ) -> Result<(), DatabaseError> {
-    let moves: String =
-        kept.relation.moves(kind, to).iter().map(|statement| format!("{statement}; ")).collect();
     let (from, node) = (kept.run, literal(&kept.node));
     let of_load =
         "node, location, bytes, row_count, sha256, from_cache, duration_ms, added, cursor_value, asked";
     let sql = format!(
-        "begin; set local lock_timeout = '5s'; \
-         {moves} \
+        "{}; \
          update elt.kept_nodes set run_id = {run}, schema_name = {}, name = {} where run_id = {from} and node = {node}; \
          insert into elt.loads (run_id, {of_load}) \
            select {run}, {of_load} from elt.loads where run_id = {from} and node = {node}; \
          insert into elt.load_files (run_id, node, file, version) \
-           select {run}, node, file, version from elt.load_files where run_id = {from} and node = {node}; \
-         commit",
+           select {run}, node, file, version from elt.load_files where run_id = {from} and node = {node}",
+        kept.relation.moves(kind, to).join("; "),
         literal(to.schema.as_str()),
         literal(to.name.as_str()),
     );
-    let taken = session.run(&sql).await;
-    if taken.is_err() {
-        // The first error is the one to tell.
-        let _ = session.run("rollback").await;
-    }
-    taken.map(drop)
+    session.take_over(&sql).await
 }

@@ -134,6 +134,17 @@ impl Session {
         Ok(())
     }
 
+    /// Takes over what another run left, by statements in one transaction: all of it or nothing. Nobody's lock is
+    /// waited for longer than five seconds.
+    pub(super) async fn take_over(&self, sql: &str) -> Result<(), DatabaseError> {
+        let taken = self.run(&format!("begin; set local lock_timeout = '5s'; {sql}; commit")).await;
+        if taken.is_err() {
+            // The first error is the one to tell.
+            let _ = self.run("rollback").await;
+        }
+        taken.map(drop)
+    }
+
     /// Makes a schema that did not exist.
     pub async fn create_schema(&self, schema: &Ident) -> Result<(), DatabaseError> {
         self.run(&format!("create schema {schema}")).await.map(drop)
