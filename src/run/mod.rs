@@ -31,6 +31,7 @@ mod start;
 mod sweep;
 mod task;
 mod test_history;
+mod transaction;
 mod trials;
 mod unchanged;
 mod unit;

@@ -14,6 +14,7 @@ use crate::manifest::NodeId;
 use crate::name::Relation;
 use crate::project::Layer;
 use crate::run::task::{Problem, Shared, count};
+use crate::run::transaction::all_or_nothing;
 
 /// What is written down of a table of batches.
 pub(super) struct Kept<'a> {
@@ -70,8 +71,7 @@ impl<'a> Kept<'a> {
         work: impl Future<Output = Result<u64, Problem>>,
     ) -> Result<u64, Problem> {
         let of_run = (self.shared.run, self.label.as_str());
-        let done = async {
-            session.run("begin").await.map_err(|error| self.wrong(&error))?;
+        let built = async {
             let rows = work.await?;
             let written = async {
                 if let Some((into, whole)) = begins {
@@ -79,18 +79,12 @@ impl<'a> Kept<'a> {
                     batches::begin(session, of_run, into, &self.identity, [&start, &end]).await?;
                 }
                 let [start, _] = period.texts();
-                batches::add(session, of_run, &start, count(rows)).await?;
-                session.run("commit").await
+                batches::add(session, of_run, &start, count(rows)).await
             };
             written.await.map_err(|error| self.wrong(&error))?;
             Ok(rows)
         };
-        let done = done.await;
-        if done.is_err() {
-            // The first error is the one to tell; a session that is lost will be noticed by who takes it next.
-            let _ = session.run("rollback").await;
-        }
-        done
+        all_or_nothing(session, "begin", |error| self.wrong(error), built).await
     }
 
     /// All batches are there, and the table is kept as any other that stands by itself.

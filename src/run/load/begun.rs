@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::super::failure::located;
 use super::super::task::Problem;
+use super::super::transaction::all_or_nothing;
 use super::{Loading, cursor, table, types};
 use crate::database::DatabaseError;
 use crate::database::begun::{self, BegunFile};
@@ -178,20 +179,8 @@ pub(super) async fn in_transaction<T>(
     loading: &Loading<'_>,
     work: impl Future<Output = Result<T, Problem>>,
 ) -> Result<T, Problem> {
-    let session = loading.session;
     let begin = "begin; set local idle_in_transaction_session_timeout = 0";
-    let done = async {
-        session.run(begin).await.map_err(|error| wrong(loading, &error))?;
-        let done = work.await?;
-        session.run("commit").await.map_err(|error| wrong(loading, &error))?;
-        Ok(done)
-    };
-    let done = done.await;
-    if done.is_err() {
-        // The first error is the one to tell; a session that is lost will be noticed by who takes it next.
-        let _ = session.run("rollback").await;
-    }
-    done
+    all_or_nothing(loading.session, begin, |error| wrong(loading, error), work).await
 }
 
 fn prod<'a>(loading: &Loading<'a>) -> &'a str {
